@@ -1,0 +1,158 @@
+"""The HTTP application, built from services that somebody else wired (`api/bootstrap/`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+
+from api import errors, ledger_time
+from api.catalogue import SHAPES
+from api.ledger_time import LedgerTime
+from api.logs import place_of
+from api.routes import evidence, ledger, metrics, personal, reads, writes
+from api.routes import log as log_routes
+from api.timing import Timekeeper
+from api.turnstile import Turnstile
+from application.catalogue import ACTIONS
+from application.reading.catalogue import QUESTIONS
+from application.reading.personal import DISCLOSURES
+from application.services import Services
+from audit.errors import AuditError
+from domain.errors import DomainError
+
+TITLE = "LiftLedger"
+VERSION = "0.1.0"
+DESCRIPTION = (
+    "The event-sourced ledger of a district's lift “insurance + service” · 电梯“保险+服务”账本. "
+    "Every write is a signed request and becomes signed, immutable events. "
+    "Every answer carries the ledger's time in the header `Ledger-Time`."
+)
+
+log = structlog.get_logger()
+
+
+def create(start: Callable[[], Services]) -> FastAPI:
+    """Give the application; `start` opens the services when the server's loop runs, and they are closed with it."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        services = start()
+        app.state.services = services
+        app.state.door = services.door
+        app.state.turnstile = Turnstile()
+        timekeeper = Timekeeper(services)
+        timekeeper.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(timekeeper.close)
+            await asyncio.to_thread(services.close)
+
+    app = FastAPI(
+        title=TITLE, version=VERSION, description=DESCRIPTION, lifespan=life, docs_url=None, redoc_url=None,
+        openapi_url=None, redirect_slashes=False,
+    )  # fmt: skip
+    app.add_middleware(LedgerTime)
+    routers = (
+        writes.router(ACTIONS, SHAPES), evidence.router(ACTIONS, SHAPES), ledger.routes, metrics.routes,
+        log_routes.router(),
+        reads.router(QUESTIONS), personal.router(DISCLOSURES),
+    )  # fmt: skip
+    for router in routers:
+        app.include_router(router)
+    _handle_errors(app, [route for router in routers for route in router.routes])
+    app.state.openapi_document = lambda: openapi(app)
+    return app
+
+
+def _handle_errors(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    async def refused(request: Request, error: Exception) -> Response:
+        if isinstance(error, DomainError | AuditError):
+            if errors.status_of(error) == HTTPStatus.INTERNAL_SERVER_ERROR:  # its details name no person
+                log.error("request failed", path=request.url.path, code=error.code, details=error.details)
+            return errors.problem(error)
+        raise error
+
+    async def unrouted(request: Request, error: Exception) -> Response:
+        status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
+        answer = errors.answer(status, status.name.lower(), status.phrase)
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            answer.headers["Allow"] = ", ".join(_allowed(routes, request))
+        return answer
+
+    async def unforeseen(request: Request, error: Exception) -> Response:
+        log.error("request failed", path=request.url.path, error=type(error).__name__, at=place_of(error))
+        answer = errors.answer(HTTPStatus.INTERNAL_SERVER_ERROR, "unforeseen", "The ledger failed on this request.")
+        answer.headers.update(
+            ledger_time.headers(request.app.state.services.clock)
+        )  # it comes from outside of LedgerTime
+        return answer
+
+    app.add_exception_handler(DomainError, refused)
+    app.add_exception_handler(AuditError, refused)
+    app.add_exception_handler(HTTPException, unrouted)
+    app.add_exception_handler(Exception, unforeseen)
+
+
+def _allowed(routes: Sequence[BaseRoute], request: Request) -> list[str]:
+    """Give the methods of every route that has this path; Starlette names those of the first one only."""
+    found = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
+    return sorted({method for route in found for method in getattr(route, "methods", None) or ()})
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """Give the OpenAPI 3.1 document."""
+    document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes)
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    schemas.update(writes.components(ACTIONS, SHAPES))
+    schemas.update(personal.components(DISCLOSURES))
+    schemas["Problem"] = _PROBLEM
+    schemas["Answer"] = _ANSWER
+    components["securitySchemes"] = {
+        "signed": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "A JWT made afresh for this request by a registered key (docs/api.md).",
+        }
+    }  # fmt: skip
+    return document
+
+
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457 problem; `code` is stable.",
+    "required": ["type", "title", "title_zh", "status", "code", "detail", "details"],
+    "properties": {
+        "type": {"type": "string"}, "title": {"type": "string"}, "title_zh": {"type": "string"},
+        "status": {"type": "integer"}, "code": {"type": "string"}, "detail": {"type": "string"},
+        "details": {"type": "object"},
+    },
+}  # fmt: skip
+
+_ANSWER: dict[str, Any] = {
+    "type": "object",
+    "description": "What a write became: each group is one save with its receipt; leaves prove the events.",
+    "required": ["command", "repeated", "groups", "refused"],
+    "properties": {
+        "command": {"type": ["string", "null"]},
+        "repeated": {"type": "boolean"},
+        "groups": {"type": "array", "items": {"type": "object"}},
+        "refused": {"type": "array", "items": {"type": "object"}},
+        "proofs": {
+            "type": ["array", "null"],
+            "description": "With wait=proof: a tlog-proof@v1 of each event; null if no checkpoint came in time.",
+            "items": {"type": "object"},
+        },
+    },
+}

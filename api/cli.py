@@ -1,0 +1,287 @@
+"""The command `liftledger`: making, serving and checking a ledger."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from api import bootstrap, keys_command, log_command, recover_command, running, witness_command
+from domain.errors import Invalid
+
+app = typer.Typer(
+    help="LiftLedger · 电梯“保险+服务”账本: the ledger of a district's lift insurance and service.",
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
+)  # fmt: skip
+out = Console()
+err = Console(stderr=True)
+REFUSED = 2
+
+
+def main() -> None:
+    """Run the command; a refusal is one line and exit status 2, never a traceback."""
+    try:
+        app()
+    except bootstrap.REFUSALS as refused:
+        err.print(f"[red]{refused.message}[/] ({refused.code})", highlight=False)
+        sys.exit(REFUSED)
+
+
+@app.command()
+def init(
+    origin: Annotated[str, typer.Option(help="The ledger's name for ever, like ledger.example/district.")],
+    clock: Annotated[str, typer.Option(help="database, or scripted (sandbox, demo, tests).")] = "database",
+    now: Annotated[str, typer.Option(help="Where a scripted clock begins.")] = bootstrap.EPOCH,
+) -> None:
+    """Make the ledger, its keys and the first administrator."""
+    settings = bootstrap.load_settings()
+    with bootstrap.database_reachable(settings):
+        made = bootstrap.make_ledger(settings, origin, clock=clock, now=now)
+    recover_command.show(made, out)
+
+
+@app.command()
+def recover(
+    origin: Annotated[str, typer.Option(help="The new ledger's name; the old one's is used up.")],
+    log: Annotated[list[str], typer.Option(help="A checkpoint key of the old ledger, as it was published.")] = [],  # noqa: B006 - Typer's way of a repeated option
+    policy: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Your tlog-policy file: whose word counts.")
+    ] = None,
+    old: Annotated[
+        str | None, typer.Option("--from", help="The old ledger's origin, where the policy has several logs.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Its last witnessed checkpoint; else the witnesses are asked."),
+    ] = None,
+    now: Annotated[str, typer.Option(help="Where the clock begins if the ledgers are scripted.")] = bootstrap.EPOCH,
+) -> None:
+    """Make the ledger that goes on after one that is behind itself, in a database and folder of its own.
+
+    Its first save cites the old one's last witnessed checkpoint, which is verified before anything is written; the old
+    one stays as it is, and signs nothing. See docs/witness.md.
+    """
+    settings = bootstrap.load_settings()
+    clock = "scripted" if origin.startswith("scripted.") else "database"
+    continued, opened = bootstrap.last_witnessed(origin, log=log, policy=policy, old=old, checkpoint=checkpoint)
+    with bootstrap.database_reachable(settings):
+        made = bootstrap.make_ledger(settings, origin, clock=clock, now=now, continued=continued)
+    recover_command.show(made, out)
+    recover_command.show_seam(continued, opened, out)
+
+
+@app.command()
+def run() -> None:
+    """Serve the ledger until it is told to end."""
+    running.serve(bootstrap.load_settings())
+
+
+@app.command()
+def verify(
+    *,
+    strict: Annotated[
+        bool, typer.Option(help="Fail also for what is late, on behalf, erased, unanchored or unchecked.")
+    ] = False,
+    structure: Annotated[bool, typer.Option("--structure", help="Only leaves, chains, tree; no signature.")] = False,
+    policy: Annotated[Path | None, typer.Option(help="Your tlog-policy file: whose word anchors the log.")] = None,
+    stamp_roots: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="PEM of the roots of RFC 3161 authorities; default: as set."),
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on from what an earlier verification kept.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Where a sound verification leaves what to go on from.")] = None,
+    log_only: Annotated[bool, typer.Option("--log-only", help="Leave out the read models.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report for machines.")] = False,
+) -> None:
+    """Recompute everything from the stored bytes; exit status 1 when log or read models are not as they must be."""
+    from api.verifying import command  # noqa: PLC0415 - the verifier is loaded only when it verifies
+
+    settings = bootstrap.load_settings()
+    with bootstrap.database_reachable(settings):
+        good = command(
+            settings, out, strict=strict, signatures=not structure, policy=policy, stamp_roots=stamp_roots,
+            log_only=log_only, resume=resume, keep=keep, as_json=as_json,
+        )  # fmt: skip
+    if not good:
+        sys.exit(1)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Look whether what the ledger stands on holds: server, keys, clock …; exit status 1 when something is wrong."""
+    from api.doctor import command  # noqa: PLC0415 - loaded only when something is examined
+
+    settings = bootstrap.load_settings()
+    with bootstrap.database_reachable(settings):
+        healthy = command(settings, out, as_json=as_json)
+    if not healthy:
+        sys.exit(1)
+
+
+@app.command()
+def replay(
+    of: Annotated[str, typer.Argument(help="A subject (lift:…) or one stream (lift:…/claim:…).")],
+    known_at: Annotated[str | None, typer.Option(help="An instant or a position: what was known then.")] = None,
+    effective_at: Annotated[str | None, typer.Option(help="An instant or a civil date: what was so then.")] = None,
+) -> None:
+    """Print a state and every event behind it with author, position and signature verdict."""
+    from api.replaying import show  # noqa: PLC0415 - loaded only when something is replayed
+
+    settings = bootstrap.load_settings()
+    with bootstrap.database_reachable(settings):
+        show(settings, of, known_at, effective_at, out)
+
+
+@app.command()
+def evidence(
+    streams: Annotated[list[str], typer.Argument(help="Subjects (lift:…) or streams (lift:…/claim:…).")],
+    out_file: Annotated[Path, typer.Option("--out", help="Where the bundle goes, a .zip.")],
+    *,
+    party: Annotated[str | None, typer.Option("--for", help="Whom it is for, and cut to; default: who asks.")] = None,
+    recorded_from: Annotated[str | None, typer.Option("--from", help="Words recorded from this instant on.")] = None,
+    recorded_until: Annotated[str | None, typer.Option("--until", help="Words recorded before this instant.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="A code for what it is made for.")] = None,
+    who: Annotated[Path | None, typer.Option("--as", help="Credentials file; default: the administrator's.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where the ledger answers; default: as the settings say.")] = None,
+    before: Annotated[
+        Path | None, typer.Option(help="The bundle of the ledger that this one goes on from: both as one dossier.")
+    ] = None,
+    ended: Annotated[
+        bool, typer.Option("--ended", help="Of a halted ledger, from its database; not recorded.")
+    ] = False,
+) -> None:
+    """Have a bundle of evidence made and recorded by the running ledger: a client like any other."""
+    from api.evidence_command import run as export  # noqa: PLC0415 - loaded only when evidence is made
+    from api.evidence_command import run_ended  # noqa: PLC0415 - the same
+
+    asked = {"recorded_from": recorded_from, "recorded_until": recorded_until, "purpose": purpose}
+    said = {name: value for name, value in asked.items() if value is not None}
+    if before is not None and recorded_from is not None:
+        raise Invalid("a dossier's newer bundle is asked for from its beginning: no --from", code="options_conflict")
+    if ended:
+        if party is None or before or who or url:
+            raise Invalid("of a halted ledger: --for, and neither --as, --url nor --before", code="options_conflict")
+        run_ended(streams, party, said, out_file, out)
+    else:
+        export(streams, party, said, out_file, out, who=who, url=url, before=before)
+
+
+@app.command()
+def checkpoint() -> None:
+    """Print the published checkpoint with all its signatures (C2SP); one over all there is, unless the ledger runs."""
+    settings = bootstrap.load_settings()
+    with bootstrap.database_reachable(settings):
+        sys.stdout.write(bootstrap.checkpoint(settings))
+
+
+@app.command()
+def rebuild() -> None:
+    """Empty all read models and make them again from the log."""
+    settings = bootstrap.load_settings()
+    with bootstrap.database_reachable(settings):
+        reached = bootstrap.projector(settings).rebuild()
+    out.print("emptied; the running projector makes them again" if reached is None else f"rebuilt to {reached}")
+
+
+@app.command()
+def erase(
+    subject: Annotated[
+        str | None, typer.Argument(help="A person, or the agent he is; left out: destroy what is due, again.")
+    ] = None,
+    basis: Annotated[
+        str | None, typer.Option(help="purpose_met, withdrawn, retention_over or request (PIPL 47).")
+    ] = None,
+    party: Annotated[
+        Path | None, typer.Option("--as", help="The credentials file of who erases; the administrator's by default.")
+    ] = None,
+    url: Annotated[str, typer.Option(help="Where the ledger answers.")] = "http://127.0.0.1:8585",
+) -> None:
+    """Erase a person: at once restricted, destroyed when no duty to keep the data runs any longer.
+
+    Without a person, destroy what the erasures in the log leave to be destroyed, as after restoring a backup.
+    """
+    settings = bootstrap.load_settings()
+    if subject is not None:
+        from api.erasing import erase as ask  # noqa: PLC0415 - a client is loaded only when one is wanted
+
+        ask(subject, basis, party or settings.keys_folder / bootstrap.ADMINISTRATOR, url, out)
+        return
+    with bootstrap.database_reachable(settings):
+        out.print(f"persons whose data were destroyed now: {bootstrap.erase_pending(settings)}")
+
+
+@app.command()
+def index() -> None:
+    """Make the blind index of phones and certificates, and where they stand, again from log and sealed values."""
+    settings = bootstrap.load_settings()
+    with bootstrap.database_reachable(settings):
+        out.print(f"entries of the index: {bootstrap.rebuild_index(settings):,}", highlight=False)
+
+
+app.add_typer(log_command.app, name="log")
+app.add_typer(witness_command.app, name="witness")
+app.add_typer(keys_command.app, name="keys")
+
+clock = typer.Typer(help="The ledger's time.", no_args_is_help=True)
+app.add_typer(clock, name="clock")
+
+
+@clock.command("accept")
+def accept() -> None:
+    """Accept the database's present time after a step of over a minute, so that writing goes on."""
+    settings = bootstrap.load_settings()
+    with bootstrap.database_reachable(settings):
+        out.print(bootstrap.accept_clock(settings), highlight=False)
+
+
+@clock.command("set")
+def set_clock(now: Annotated[str, typer.Argument(help="An instant, YYYY-MM-DDTHH:MM:SS.ffffffZ.")]) -> None:
+    """Move a scripted ledger's time forward."""
+    settings = bootstrap.load_settings()
+    with bootstrap.database_reachable(settings):
+        bootstrap.clock_setter(settings, bootstrap.read_ledger(bootstrap.place(settings)).origin)(now)
+
+
+importing = typer.Typer(help="Take over registers.", no_args_is_help=True)
+app.add_typer(importing, name="import")
+
+
+@importing.command("lifts")
+def import_lifts(
+    file: Annotated[Path, typer.Argument(help="A register, .csv or .csv.gz.")],
+    mapping: Annotated[str, typer.Option(help="How its columns are read: a name like standard, or a .toml file.")],
+    party: Annotated[Path, typer.Option("--as", help="The credentials file of the party that imports.")],
+    url: Annotated[str, typer.Option(help="Where the ledger answers.")] = "http://127.0.0.1:8585",
+    rejects: Annotated[Path | None, typer.Option(help="Where bad rows go; beside the file by default.")] = None,
+) -> None:
+    """Import lifts: a client like any other, posting signed lines."""
+    from api.import_command import run as import_file  # noqa: PLC0415 - loaded only when something is imported
+
+    if not import_file(file, mapping, party, url, rejects or file.with_name(f"{file.name}.rejects.csv"), out):
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    register: Annotated[Path | None, typer.Option(help="A real register to take over, .csv or .csv.gz.")] = None,
+    lifts: Annotated[
+        int | None,
+        typer.Option(help="How many lifts the invented district has; all of about 3,000 by default.", min=40),
+    ] = None,
+) -> None:
+    """Let a pilot district live through a year on a scripted clock, and show what came of it."""
+    from api.demo.command import demo as show  # noqa: PLC0415 - the demonstration is loaded only when it is shown
+
+    if register is not None and lifts is not None:
+        raise typer.BadParameter("a register has its own lifts")
+    if not show(bootstrap.load_settings(), register, lifts):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Connections as uvicorn serves them, with a limit on headers and problems as answers where no request was read."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api import errors
+
+HEADER_BYTES_MAX: Final = 16 * 1024
+"""A request's line and headers; the token in it has at most 4 KiB."""
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection: headers that pass `HEADER_BYTES_MAX` end it, whatever they wanted.
+
+    httptools gathers a header until it ends, so the bytes are counted as they come in. What came together with the
+    first byte of a request is not counted: it may be the end of the one before. So one reading more may be held.
+    """
+
+    _in_head = False
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        was_in_head = self._in_head
+        super().data_received(data)
+        if not (was_in_head and self._in_head) or self.transport.is_closing():
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > HEADER_BYTES_MAX:
+            self._end(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large."
+            )  # fmt: skip
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Go on to the body."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        self._end(HTTPStatus.BAD_REQUEST, "http_invalid", msg)
+
+    def _end(self, status: HTTPStatus, code: str, detail: str) -> None:
+        """Answer by a problem and close, unless an answer to this connection is under way."""
+        if getattr(self.cycle, "response_complete", True):  # None before the first request
+            problem = errors.answer(status, code, detail)
+            lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
+            lines += [name + b": " + value for name, value in problem.raw_headers]
+            self.transport.write(b"\r\n".join([*lines, b"connection: close", b"", bytes(problem.body)]))
+        self.transport.close()

@@ -1,0 +1,99 @@
+"""The one table from refusals to HTTP: RFC 9457 problems with stable codes, in English and Chinese.
+
+Domain and evidence know nothing of HTTP; this is where their codes meet it.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from starlette.responses import Response
+
+from application import errors as writing
+from audit import errors as evidence
+from domain import errors as domain
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_S: Final = 1
+
+_STATUS: Final[tuple[tuple[type[Exception], HTTPStatus], ...]] = (
+    (writing.Unauthenticated, HTTPStatus.UNAUTHORIZED),
+    (writing.TokenLate, HTTPStatus.UNAUTHORIZED),
+    (writing.TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (writing.OutcomeUnknown, HTTPStatus.SERVICE_UNAVAILABLE),
+    (writing.Unforeseen, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (domain.Busy, HTTPStatus.SERVICE_UNAVAILABLE),
+    (domain.NotFound, HTTPStatus.NOT_FOUND),
+    (domain.Forbidden, HTTPStatus.FORBIDDEN),
+    (domain.Conflict, HTTPStatus.CONFLICT),
+    (domain.RuleBroken, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (domain.Invalid, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (domain.DomainError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (evidence.CanonicalError, HTTPStatus.BAD_REQUEST),
+    (evidence.TokenRefused, HTTPStatus.UNAUTHORIZED),
+    (evidence.AuditError, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+
+_TITLES: Final[dict[HTTPStatus, tuple[str, str]]] = {
+    HTTPStatus.BAD_REQUEST: ("The request cannot be read", "请求无法解析"),
+    HTTPStatus.UNAUTHORIZED: ("The request is not proven to be yours", "请求未通过身份验证"),
+    HTTPStatus.FORBIDDEN: ("You have no right to this", "无权进行此操作"),
+    HTTPStatus.NOT_FOUND: ("There is no such thing here", "未找到"),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("This cannot be done here", "不支持此方法"),
+    HTTPStatus.REQUEST_TIMEOUT: ("The request did not come to its end", "请求未完整送达"),
+    HTTPStatus.CONFLICT: ("The ledger's state does not allow it", "与账本现状冲突"),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The request passes a limit", "请求超出限制"),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("The request is of a kind not taken here", "不支持的媒体类型"),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("The request passes a limit", "请求超出限制"),
+    HTTPStatus.UNPROCESSABLE_ENTITY: ("The request is refused", "请求被拒绝"),
+    HTTPStatus.INTERNAL_SERVER_ERROR: ("The ledger failed", "账本内部错误"),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("The ledger cannot take this now", "账本暂时无法受理"),
+}
+
+
+class MediaType(domain.Invalid):
+    """The content type or coding is not taken."""
+
+    code = "media_type"
+
+
+class BodyStalled(domain.Invalid):
+    """The client stopped sending its body; nothing was written."""
+
+    code = "body_stalled"
+
+
+def status_of(error: Exception) -> HTTPStatus:
+    """Give the HTTP status of a refusal."""
+    if isinstance(error, MediaType):
+        return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    if isinstance(error, BodyStalled):
+        return HTTPStatus.REQUEST_TIMEOUT
+    return next((s for kind, s in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def problem(error: domain.DomainError | evidence.AuditError) -> Response:
+    """Give the problem document of a refusal; `details` are machine-readable and never personal."""
+    return answer(status_of(error), error.code, error.message, error.details)
+
+
+def answer(status: HTTPStatus, code: str, detail: str, details: dict[str, Any] | None = None) -> Response:
+    """Give an RFC 9457 problem: type, title, title_zh, status, code, detail, details."""
+    title, title_zh = _TITLES.get(status, (status.phrase, status.phrase))
+    body = {
+        "type": f"/problems/{code}",
+        "title": title,
+        "title_zh": title_zh,
+        "status": int(status),
+        "code": code,
+        "detail": detail,
+        "details": details or {},
+    }
+    headers = {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{code}"'
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str((details or {}).get("retry_after_s", RETRY_AFTER_S))
+    return Response(orjson.dumps(body, default=str), int(status), headers, MEDIA_TYPE)

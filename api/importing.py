@@ -1,0 +1,269 @@
+"""Importing a register of lifts: a client like any other, that posts signed NDJSON and keeps account of every row.
+
+Rows of one building always go the same way ("lane"), one request at a time, so that requests in flight never meet on
+a stream. Bad rows go to the reject file with line, column and reason and stop nothing; the same file again writes
+nothing, since the ledger compares each row with what it had of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import secrets
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import orjson
+
+from api.importing_files import FileBroken, Row, open_text, read_rows
+from api.importing_rows import RowMapping, Rows
+from domain.errors import DomainError, Invalid
+
+LINES_PER_REQUEST: Final = 2_000
+BYTES_PER_REQUEST: Final = 12 * 1024 * 1024
+SALT_BYTES: Final = 16
+GROUP_FULL: Final = "group_full"
+AGAIN_MAX: Final = 20
+"""How often a line that found no room in its save is sent again."""
+
+Post = Callable[[str, Sequence[bytes]], Mapping[str, Any]]
+"""Posts NDJSON lines to a path and gives the ledger's answer (`application.answers.answer`); raises what it likes."""
+
+
+@dataclass(slots=True)
+class Failure:
+    """Why the import ended before the file did: a stable code, a sentence, the line (None: at the very start)."""
+
+    code: str
+    message: str
+    line: int | None = None
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What became of a file: rows read, rejected before sending, refused by the ledger, sent; what they wrote.
+
+    `held` counts rows with an identifier that another lift owns (their other lift stands in the reject file),
+    `omitted` what was unreadable and left out as the mapping says, by column. `events` are those written, `written`
+    counts them by type where the ledger's answer lists them.
+    """
+
+    rows: int = 0
+    sent: int = 0
+    rejected: int = 0
+    refused: int = 0
+    held: int = 0
+    events: int = 0
+    written: dict[str, int] = field(default_factory=dict)
+    omitted: dict[str, int] = field(default_factory=dict)
+    failure: Failure | None = None
+
+
+Progress = Callable[[ImportReport], None]
+
+
+class Rejects:
+    """The reject file: CSV of line, column, reason; never a value, which may be personal."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin the file anew, so that it never tells of an earlier import."""
+        self._file = path.open("w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(("line", "column", "reason"))
+
+    def add(self, line: int, column: str, reason: str) -> None:
+        """Write one reason."""
+        self._writer.writerow((line, column, reason))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Rows that wait, and the one request of theirs that is under way."""
+
+    post: Post
+    limit: int
+    lines: list[bytes] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    size: int = 0
+    sent: tuple[list[bytes], list[int]] = ((), ())  # type: ignore[assignment] # nothing is under way
+    answer: Future[Mapping[str, Any]] | None = None
+    tries: dict[int, int] = field(default_factory=dict)
+
+    def add(self, number: int, line: bytes) -> None:
+        """Let a row wait."""
+        self.lines.append(line)
+        self.numbers.append(number)
+        self.size += len(line) + 1
+
+
+class _Import:
+    """One import under way; everything but the posting happens in the caller's thread."""
+
+    def __init__(self, mapping: RowMapping, posts: Sequence[Post], rejects: Rejects, progress: Progress) -> None:
+        # The first requests differ in size, so that the lanes do not all wait for their answers at once.
+        steps = len(posts)
+        self.lanes = [_Lane(post, LINES_PER_REQUEST * (n + 1) // steps) for n, post in enumerate(posts)]
+        self.pool = ThreadPoolExecutor(steps, thread_name_prefix="import")
+        self.mapping = mapping
+        self.rejects = rejects
+        self.progress = progress
+        self.report = ImportReport()
+        self.seen: set[str] = set()
+        self.columns = {_pointer(path): "+".join(ways[0].columns) for path, ways in mapping.fields}
+
+    def row(self, row: Row, rows: Rows) -> None:
+        """Take one row: to its lane, or to the reject file."""
+        self.report.rows += 1
+        if row.wrong is not None:
+            self._reject(row.line, [("" if row.column is None else _at(rows.header, row.column), row.wrong)])
+            return
+        body = rows.body(row.values)
+        if isinstance(body, list):
+            self._reject(row.line, body)
+            return
+        source = f"{body['source']['system']}\n{body['source']['id']}"
+        if source in self.seen:
+            self._reject(row.line, [(self.columns.get("/source/id", ""), "source_repeated")])
+            return
+        self.seen.add(source)
+        lane = self.lanes[zlib.crc32(self._key(body).encode()) % len(self.lanes)]
+        body["salt"] = secrets.token_hex(SALT_BYTES)
+        lane.add(row.line, orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
+        if len(lane.lines) >= lane.limit or lane.size >= BYTES_PER_REQUEST:
+            self.send(lane)
+
+    def _key(self, body: Mapping[str, Any]) -> str:
+        """Give what rows that must not meet have in common."""
+        found: Any = body
+        for step in self.mapping.lane:
+            found = found.get(step) if isinstance(found, dict) else None
+        return found if isinstance(found, str) else str(body["source"]["id"])
+
+    def _reject(self, line: int, reasons: Sequence[tuple[str, str]]) -> None:
+        self.report.rejected += 1
+        for column, reason in reasons:
+            self.rejects.add(line, column, reason)
+
+    def send(self, lane: _Lane) -> None:
+        """Send what waits in a lane, once its request under way is answered."""
+        self.settle(lane)
+        if not lane.lines:
+            return
+        lane.sent, lane.lines, lane.numbers, lane.size = (lane.lines, lane.numbers), [], [], 0
+        lane.limit = LINES_PER_REQUEST
+        lane.answer = self.pool.submit(lane.post, self.mapping.path, lane.sent[0])
+
+    def settle(self, lane: _Lane) -> None:
+        """Wait for a lane's answer and account for it; raises what posting raised."""
+        if lane.answer is None:
+            return
+        answer, lane.answer = lane.answer.result(), None
+        self._account(lane, answer)
+        self.progress(self.report)
+
+    def _account(self, lane: _Lane, answer: Mapping[str, Any]) -> None:
+        report, (lines, numbers) = self.report, lane.sent
+        again = 0
+        for refusal in answer["refused"]:
+            index = refusal["line"] - 1
+            number = numbers[index]
+            if refusal["code"] == GROUP_FULL and lane.tries.get(number, 0) < AGAIN_MAX:
+                lane.tries[number] = lane.tries.get(number, 0) + 1
+                lane.add(number, lines[index])
+                again += 1
+                continue
+            report.refused += 1
+            self.rejects.add(number, self._column(refusal.get("details", {})), refusal["code"])
+        report.sent += len(lines) - again
+        for group in answer["groups"]:
+            report.events += group["count"]
+            for event in group.get("events", ()):
+                report.written[event["type"]] = report.written.get(event["type"], 0) + 1
+                self._hold(event, numbers)
+
+    def _hold(self, event: Mapping[str, Any], numbers: Sequence[int]) -> None:
+        """Tell of identifiers held for review, with the lift that owns them (C10)."""
+        findings = event["found"].get("findings", ()) if event["line"] is not None else ()
+        conflicts = [f for f in findings if f["code"] == "identifier_conflict"]
+        for conflict in conflicts:
+            self.rejects.add(numbers[event["line"] - 1], "", f"identifier_conflict {conflict['facts']['lift']}")
+        self.report.held += bool(conflicts)
+
+    def _column(self, details: Mapping[str, Any]) -> str:
+        at = details.get("at")
+        return self.columns.get(at, at) if isinstance(at, str) else ""
+
+    def finish(self) -> None:
+        """Send what still waits, and wait for every answer."""
+        while any(lane.lines or lane.answer is not None for lane in self.lanes):
+            for lane in self.lanes:
+                self.send(lane)
+
+    def abandon(self) -> None:
+        """Account for what is still under way and leave the rest: what was accepted is reported all the same."""
+        for lane in self.lanes:
+            if lane.answer is not None and lane.answer.exception() is None:
+                self.settle(lane)
+
+
+def import_lifts(
+    file: Path, mapping: RowMapping, posts: Sequence[Post], rejects: Path, progress: Progress = lambda _: None
+) -> ImportReport:
+    """Import a file of lifts; one post for each request in flight (best each with a connection of its own).
+
+    Never raises for what is in the file or what the ledger answers: `report.failure` says why it ended early, and
+    the rest of the report what was accepted before. Raises Invalid `rejects_path` if both files are one.
+    """
+    if rejects.resolve() == file.resolve():
+        raise Invalid("the reject file would overwrite the file", code="rejects_path")
+    with Rejects(rejects) as out:
+        work = _Import(mapping, posts, out, progress)
+        line: int | None = None
+        with work.pool:
+            try:
+                with open_text(file) as text:
+                    rows: Rows | None = None
+                    for row in read_rows(text, mapping.delimiter):
+                        line = row.line
+                        if rows is None:
+                            rows = Rows(mapping, row.values, work.report.omitted)
+                        else:
+                            work.row(row, rows)
+                work.finish()
+            except FileBroken as broken:
+                work.report.failure = Failure(broken.code, broken.message, broken.line)
+                _flush(work)
+            except DomainError as error:
+                work.report.failure = Failure(error.code, error.message, line)
+                work.abandon()
+            except Exception as error:  # noqa: BLE001 - whatever a client raises ends the import, told with its code
+                work.report.failure = Failure(str(getattr(error, "code", "post_failed")), str(error), line)
+                work.abandon()
+        progress(work.report)
+        return work.report
+
+
+def _flush(work: _Import) -> None:
+    """Send the rows before the break: they are as good as any."""
+    try:
+        work.finish()
+    except Exception:  # noqa: BLE001 - the file's own failure was first and is the one to tell
+        work.abandon()
+
+
+def _pointer(path: Sequence[str]) -> str:
+    return "".join(f"/{step}" for step in path)
+
+
+def _at(header: Sequence[str], index: int) -> str:
+    return header[index] if index < len(header) else str(index + 1)

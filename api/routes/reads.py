@@ -1,0 +1,146 @@
+"""The reading routes, one for each question: signed like writes, one hop to a thread, cited by position."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.bodies import JSON_TYPE, bearer, uri_of
+from api.parameters import path_parameters
+from application.identity import identify
+from application.reading.asking import Answer, Asking, Question, Reads
+from application.services import Services
+from application.work import AggregateCache
+from audit import tokens
+from audit.errors import AuditError
+from audit.names import check_name
+from domain.errors import Invalid, NotFound
+
+NO_BODY: Final = hashlib.sha256(b"").hexdigest()
+QUERY_CHARS_MAX: Final = 200
+"""Length of one parameter's value; a cursor may be longer and has its own limit."""
+READS_AT_ONCE_MAX: Final = 8
+NAMED: Final = frozenset({"lift", "policy", "fund", "house"})
+"""Path variables that are names of their kind."""
+
+# Reads may wait for seconds (`wait_for`); writes use the event loop's own threads, so that no read holds them up.
+THREADS: Final = ThreadPoolExecutor(READS_AT_ONCE_MAX, "liftledger-reads")
+
+
+def router(questions: Sequence[Question]) -> APIRouter:
+    """Give a router with every question's route and its description."""
+    routes = APIRouter()
+    for question in questions:
+        routes.add_api_route(
+            question.path, _endpoint(question), methods=["GET"], operation_id=question.id,
+            summary=f"{question.summary} · {question.summary_zh}", tags=[question.id.partition(".")[0]],
+            openapi_extra=_openapi(question), response_class=Response,
+        )  # fmt: skip
+    return routes
+
+
+def _endpoint(question: Question) -> Any:  # noqa: ANN401 - FastAPI takes any callable
+    async def read(request: Request) -> Response:
+        services: Services = request.app.state.services
+        token = bearer(request)
+        query = _query(question, request)
+        for kind in NAMED & set(request.path_params):
+            _check_path(kind, request.path_params[kind])
+        found = await asyncio.get_running_loop().run_in_executor(
+            THREADS, answer, services.reads, question, token, uri_of(request), dict(request.path_params), query
+        )
+        return _response(request, found)
+
+    return read
+
+
+def answer(
+    reads: Reads, question: Question, token: bytes, uri: str, path: dict[str, str], query: dict[str, str]
+) -> Answer:
+    """Authenticate a signed read and answer it; a read's command id is not remembered.
+
+    Raises Unauthenticated, AuditError of the token, and what the question refuses.
+    """
+    # Who reads is read from the log each time: a revoked key must not go on reading from a cache.
+    identity = identify(token, reads.clock.now(), AggregateCache(), reads.streams)
+    tokens.check_request(identity.token, origin=reads.origin, method="GET", uri=uri, body_hash=NO_BODY)
+    asking = Asking(reads, identity.author, path, query)
+    found = question.answer(asking)
+    asking.check_unmoved()
+    return found
+
+
+def _query(question: Question, request: Request) -> dict[str, str]:
+    known = {parameter.name: parameter for parameter in question.parameters}
+    query: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        parameter = known.get(name)
+        if parameter is None:
+            raise Invalid(f"there is no parameter {name[:40]}", code="query_unknown", known=sorted(known))
+        if name in query:
+            raise Invalid(f"{name} is said twice", code="query_twice", name=name)
+        if len(value) > QUERY_CHARS_MAX and name != "cursor":
+            raise Invalid(f"{name} is too long", code="query_too_long", name=name, maximum=QUERY_CHARS_MAX)
+        if parameter.pattern is not None and not re.fullmatch(parameter.pattern, value):
+            raise Invalid(f"{name} is not of its form", code=f"{name}_malformed", pattern=parameter.pattern)
+        query[name] = value
+    return query
+
+
+def _check_path(kind: str, name: str) -> None:
+    try:
+        check_name(name, kinds=(kind,))
+    except AuditError as error:
+        raise NotFound(f"this path names no {kind}", code=f"{kind}_unknown") from error
+
+
+def _response(request: Request, found: Answer) -> Response:
+    content = orjson.dumps(found)
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    known = found.get("known_at")
+    if isinstance(known, dict):
+        headers["Ledger-Position"] = str(known["position"])
+    if tag in {each.strip() for each in request.headers.get("if-none-match", "").split(",")}:
+        return Response(None, 304, headers)
+    return Response(content, 200, headers, JSON_TYPE)
+
+
+def _openapi(question: Question) -> dict[str, Any]:
+    variables = set(re.findall(r"{(\w+)}", question.path))
+    parameters = path_parameters(question.path, plain=variables - NAMED)
+    for parameter in question.parameters:
+        schema = {"type": "string"} | ({} if parameter.pattern is None else {"pattern": parameter.pattern})
+        parameters.append(
+            {
+                "name": parameter.name, "in": "query", "required": False, "schema": schema,
+                "description": parameter.description,
+            }
+        )  # fmt: skip
+    return {
+        "parameters": parameters,
+        "security": [{"signed": []}],
+        "responses": {
+            "200": {
+                "description": "The answer; `known_at` cites what it rests on · 查询结果",
+                "headers": {
+                    "Ledger-Position": {"schema": {"type": "integer"}, "description": "The position known."},
+                    "ETag": {"schema": {"type": "string"}},
+                },
+                "content": {JSON_TYPE: {"schema": {"type": "object"}}},
+            },
+            "304": {"description": "Not modified · 未变更"},
+            "default": {
+                "description": "Refused · 被拒绝",
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            },
+        },
+    }

@@ -1,0 +1,1 @@
+"""What can be done: use cases, ports, rights, projections as pure functions, replay."""

@@ -1,0 +1,231 @@
+"""Applications to pay a premium from the fund: filing, checks, the bureau's decision, giving up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from application.actions import Action, Writes
+from application.funds import relations
+from application.schemes import PackRef, pack_in_force
+from application.work import Work
+from audit import canonical, merkle
+from domain.aggregate import Statement
+from domain.applications import (
+    CHARGES_PER_GROUP,
+    Application,
+    ApplicationApproval,
+    ApplicationCheck,
+    ApplicationFiling,
+    ApplicationRefusal,
+    ApplicationVoiding,
+)
+from domain.covers import Cover
+from domain.errors import Conflict, RuleBroken
+from domain.findings import Finding, gravest, refuse_violations
+from domain.fund_checks import Facts, application_findings
+from domain.fund_shapes import POOLED
+from domain.funds import EXPIRY_RULE, Allotment, Fund, Reservation, insufficient
+from domain.houses import groups
+from domain.packs import Pack
+from domain.plans import Plan, Vote
+from domain.policies import Policy
+from domain.time import add_days, civil_midnight
+
+Path = Mapping[str, str]
+
+
+def shares_root(allotment: Allotment | Reservation) -> str:
+    """Give the RFC 6962 root (hex) over canonical `[house, fen, charged]`, houses in the order of their names."""
+    shares = {**allotment.charged, **allotment.owed}
+    leaves = [
+        merkle.leaf_hash(canonical.encode([house, shares[house], house in allotment.charged]))
+        for house in sorted(shares)
+    ]  # fmt: skip
+    return merkle.root(leaves).hex()
+
+
+def _facts(work: Work, fund: Fund, named: Mapping[str, Any]) -> Facts:
+    """Read what the checks rest on; `named` has the members of an ApplicationFiling."""
+    policy = work.read(Policy, named["policy"])
+    plan = work.read(Plan, f"{fund.id}/{named['plan']}")
+    vote = work.read(Vote, f"{fund.id}/{named['vote']}") if named.get("vote") else None
+    if vote is not None and vote.plan != named["plan"]:
+        raise Conflict("the vote was on another plan", code="vote_of_other_plan", plan=vote.plan)
+    if plan.policy is not None and plan.policy != named["policy"]:
+        raise Conflict("the plan is for another policy", code="plan_of_other_policy", policy=plan.policy)
+    streams = [f"{lift}/cover" for lift in plan.lifts]
+    work.prefetch(dict.fromkeys(streams, Cover))
+    covers = [cover for cover in (work.find(Cover, stream) for stream in streams) if cover is not None]
+    return Facts(
+        policy=policy, plan=plan, vote=vote,
+        allotment=fund.allot(named["pays_from"], named["amount_fen"], plan.buildings),
+        pays_from=named["pays_from"], amount_fen=named["amount_fen"], emergency=named.get("emergency") is not None,
+        covered=sum(bool(cover.of_policy(policy.id)) for cover in covers), on=work.today,
+    )  # fmt: skip
+
+
+def _named(application: Application) -> dict[str, Any]:
+    members = ("policy", "plan", "vote", "pays_from", "amount_fen", "emergency")
+    return {member: getattr(application, member) for member in members}
+
+
+def _checked(work: Work, fund: Fund, facts: Facts) -> tuple[Pack, PackRef, list[Finding]]:
+    pack, ref = pack_in_force(work, fund.area, facts.on)
+    return pack, ref, application_findings(pack, facts)
+
+
+def file(work: Work, statement: Statement, path: Path) -> None:
+    """File an application; what the checks find is recorded, since papers may follow."""
+    said = statement.said
+    fund = work.read(Fund, path["fund"])
+    work.allow("application.file", **relations(work, fund))
+    facts = _facts(work, fund, said)
+    facts.policy.require("proposed")
+    facts.policy.require_valid(work.today)
+    other = fund.bought(said["policy"])
+    if other is not None:
+        raise Conflict("money for this policy is held or paid already", code="policy_applied_already", by=other)
+    _, ref, findings = _checked(work, fund, facts)
+    application = work.new(Application, f"{fund.id}/{said['id']}")
+    work.source(said, "application", application.id)
+    application.record(
+        Application.Filed, statement,
+        {
+            "proposal": facts.policy.proposal, "insurer": facts.policy.insurer,
+            "premium_fen": facts.policy.premium_fen, **_amounts(facts.allotment),
+            "findings": findings, "on": facts.on, "pack": ref.as_json(),
+        },
+    )  # fmt: skip
+
+
+def _amounts(allotment: Allotment) -> dict[str, int]:
+    return {
+        "bearable_fen": allotment.amount_fen, "owed_fen": allotment.owed_fen, "owed_houses": len(allotment.owed),
+    }  # fmt: skip
+
+
+def check(work: Work, statement: Statement, path: Path) -> None:
+    """Run the checks as of now and record what they find."""
+    fund = work.read(Fund, path["fund"])
+    work.allow("application.check", **relations(work, fund))
+    application = work.change(Application, f"{fund.id}/{path['application']}")
+    application.require("filed")
+    facts = _facts(work, fund, _named(application))
+    _, ref, findings = _checked(work, fund, facts)
+    application.record(
+        Application.Checked, statement,
+        {
+            "findings": findings, "verdict": gravest(findings), **_amounts(facts.allotment), "on": facts.on,
+            "pack": ref.as_json(),
+        },
+    )  # fmt: skip
+
+
+def approve(work: Work, statement: Statement, path: Path) -> None:
+    """Approve a share and reserve it; refused without the owners' vote, over the balance, or against a rule."""
+    fund = work.change(Fund, path["fund"])
+    work.allow("application.approve", **relations(work, fund))
+    application = work.change(Application, f"{fund.id}/{path['application']}")
+    application.require("filed")
+    facts = _facts(work, fund, _named(application))
+    facts.policy.require("proposed")
+    facts.policy.require_valid(work.today)
+    pack, ref, findings = _checked(work, fund, facts)
+    if not facts.emergency and (facts.vote is None or facts.vote.passed is not True):
+        raise RuleBroken("the owners have not voted for this", code="not_voted", rule="vote.use_fund")
+    refuse_violations(findings)
+    held = _held(fund, application, path["application"], facts, _expires(pack, work.today))
+    share_fen = statement.said["fund_share_fen"]
+    if share_fen > held.amount_fen:
+        raise insufficient(share_fen, held.amount_fen)
+    if share_fen < held.amount_fen:
+        raise Conflict("the sub-accounts bear another share", code="fund_share_differs", bearable_fen=held.amount_fen)
+    amounts = {"owed_fen": facts.allotment.owed_fen, "owed_houses": len(held.owed)}
+    count = len(held.charged) + len(held.owed)
+    cause = application.record(
+        Application.Approved, statement,
+        {
+            "findings": findings, "on": facts.on, "groups": len(groups(range_of(held), CHARGES_PER_GROUP)),
+            "count": count, **amounts, "pack": ref.as_json(),
+        },
+    )  # fmt: skip
+    fund.reserve(
+        cause, held,
+        {
+            "apportioned_fen": application.amount_fen, "buildings": _list(facts.plan.buildings), "count": count,
+            "root": shares_root(held), **amounts, "rule": EXPIRY_RULE, "pack": ref.as_json(),
+        },
+    )  # fmt: skip
+
+
+def range_of(held: Reservation) -> list[str]:
+    """Give the houses that a reservation charges or leaves owing, by name."""
+    return sorted({*held.charged, *held.owed})
+
+
+def _held(fund: Fund, application: Application, name: str, facts: Facts, expires: str) -> Reservation:
+    allotment = facts.allotment
+    if application.pays_from in POOLED and allotment.amount_fen > fund.free_income_fen():
+        raise insufficient(allotment.amount_fen, fund.free_income_fen())
+    return Reservation(
+        name, application.policy, application.pays_from, allotment.amount_fen, expires, allotment.charged,
+        allotment.owed,
+    )  # fmt: skip
+
+
+def _expires(pack: Pack, today: str) -> str:
+    """Whole days, that of the approval not counted (Civil Code 201)."""
+    return civil_midnight(add_days(today, pack.rule("fund.reservation_days_max", today).integer() + 1))
+
+
+def _list(buildings: tuple[str, ...] | None) -> list[str] | None:
+    return None if buildings is None else list(buildings)
+
+
+def refuse(work: Work, statement: Statement, path: Path) -> None:
+    """Refuse an application, with reasons."""
+    fund = work.read(Fund, path["fund"])
+    work.allow("application.refuse", **relations(work, fund))
+    application = work.change(Application, f"{fund.id}/{path['application']}")
+    application.require("filed")
+    application.record(Application.Refused, statement)
+
+
+def void(work: Work, statement: Statement, path: Path) -> None:
+    """Give an application up; what it holds is released. Money already under way will be due back (C3)."""
+    fund = work.change(Fund, path["fund"])
+    application = work.change(Application, f"{fund.id}/{path['application']}")
+    work.allow("application.void", **relations(work, fund), filer=application.filer == work.author.party)
+    application.require("filed", "approved", "ordered")
+    cause = application.record(Application.Voided, statement)
+    if path["application"] in fund.reservations:
+        fund.void(cause, path["application"])
+
+
+_STREAM = "{fund}/{application}"
+
+ACTIONS = (
+    Action(
+        "application.file", "POST", "/funds/{fund}/applications", ApplicationFiling, file,
+        (Writes("application.Filed", "{fund}/{id}"),), "Apply to pay a premium from the fund", "申请使用维修资金",
+    ),
+    Action(
+        "application.check", "POST", "/funds/{fund}/applications/{application}/check", ApplicationCheck, check,
+        (Writes("application.Checked", _STREAM),), "Check an application as of now", "核查使用申请",
+    ),
+    Action(
+        "application.approve", "POST", "/funds/{fund}/applications/{application}/approve", ApplicationApproval, approve,
+        (Writes("application.Approved", _STREAM), Writes("fund.Reserved", "fund:", derived=True)),
+        "Approve an application and reserve the money", "审核同意并预留资金",
+    ),
+    Action(
+        "application.refuse", "POST", "/funds/{fund}/applications/{application}/refuse", ApplicationRefusal, refuse,
+        (Writes("application.Refused", _STREAM),), "Refuse an application", "不予同意",
+    ),
+    Action(
+        "application.void", "POST", "/funds/{fund}/applications/{application}/void", ApplicationVoiding, void,
+        (Writes("application.Voided", _STREAM), Writes("fund.ReservationVoided", "fund:", derived=True)),
+        "Give an application up", "撤销使用申请",
+    ),
+)  # fmt: skip

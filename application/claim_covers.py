@@ -1,0 +1,87 @@
+"""Which cover a claim is held against, and who may decide on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from application.covers import covers_in_force
+from application.limits import release
+from application.ruling import ruling
+from application.work import Work
+from domain.aggregate import Statement
+from domain.claims import Claim, claim_stream
+from domain.covers import CoverEntry
+from domain.errors import Conflict
+from domain.lifts import Lift
+from domain.packs import Pack
+from domain.policies import Policy
+
+Path = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """The certificate that insures a loss and its policy, as both stood on the day of loss."""
+
+    policy: Policy
+    entry: CoverEntry
+
+    def as_json(self) -> dict[str, str]:
+        """Give what stands in `found.cover`."""
+        return {"policy": self.policy.id, "certificate": self.entry.certificate, "insurer": self.policy.insurer}
+
+
+def covers_of(work: Work, claim: Claim) -> list[Covered]:
+    """Find the covers of a loss; once limits of a policy were taken it must be that one."""
+    found = covers_in_force(work, claim.lift, claim.part, claim.interest, claim.loss_on)
+    return [Covered(policy, entry) for entry, policy in found if claim.policy in {None, policy.id}]
+
+
+def claim_of(work: Work, path: Path) -> Claim:
+    """Load the claim that a path names, to record on; raises NotFound `claim_unknown`."""
+    return work.change(Claim, claim_stream(path["lift"], path["claim"]))
+
+
+def ruling_of(work: Work, claim: Claim, on: str) -> tuple[Pack | None, dict[str, Any]]:
+    """Give the pack in force at the lift on a day, and its name for `found`."""
+    return ruling(work, work.read(Lift, claim.lift).area, on)
+
+
+def insurers_of(work: Work, claim: Claim) -> frozenset[str]:
+    """Give who leads the insurers of the loss, or who was given notice; where nobody is known, the notifier."""
+    if claim.policy is not None:
+        return frozenset({work.read(Policy, claim.policy).insurer})
+    if claim.insurer is not None:
+        return frozenset({claim.insurer})
+    return frozenset(covered.policy.insurer for covered in covers_of(work, claim)) or frozenset({claim.notifier})
+
+
+def insures(work: Work, claim: Claim) -> bool:
+    """Say whether the author leads the insurers of the loss, or is the insurer that was given notice."""
+    return work.author.party in insurers_of(work, claim)
+
+
+def deciding_cover(work: Work, claim: Claim, action: str) -> Covered:
+    """Give the cover at the loss; refuses others than its insurer, and `no_cover_in_force`."""
+    covers = covers_of(work, claim)
+    own = [covered for covered in covers if covered.policy.insurer == work.author.party]
+    work.allow(action, insures=bool(own) or not covers)
+    if not own:
+        raise Conflict(
+            "no policy covered this part and interest at the time of loss", code="no_cover_in_force",
+            lift=claim.lift, part=claim.part, interest=claim.interest, loss_on=claim.loss_on,
+        )  # fmt: skip
+    return own[0]
+
+
+def end_claim(
+    work: Work, claim: Claim, event: type[Claim.Refused | Claim.Withdrawn | Claim.Closed], statement: Statement,
+    found: dict[str, Any],
+) -> None:  # fmt: skip
+    """Record an end of the claim and free what it still holds."""
+    policy, held_fen = claim.policy, claim.reserved_fen
+    because = claim.record(event, statement, found)
+    if policy is not None and held_fen:
+        release(work, because, policy=policy, lift=claim.lift, part=claim.part, loss_on=claim.loss_on, claim=claim.name)

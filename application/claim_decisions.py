@@ -1,0 +1,220 @@
+"""Use cases that decide on a claim's money: reserve, advance, approve, refuse, pay.
+
+A decision is held against the policy in force at the time of loss and what is left of its limits; claim and limit are
+saved together, all or nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from application.actions import Action, Writes
+from application.claim_covers import (
+    Covered,
+    Path,
+    claim_of,
+    deciding_cover,
+    end_claim,
+    insures,
+    ruling_of,
+)
+from application.limits import CONSUMING, RELEASING, RESERVING, consume, reserve
+from application.work import Work
+from domain.aggregate import Because, Statement
+from domain.claim_checks import (
+    COVERED,
+    NETTED,
+    check_benefit,
+    check_clock,
+    clock,
+    require_payee,
+    require_sum,
+)
+from domain.claim_shapes import AdvancePayment, Approval, ClaimPayment, Refusal, ReserveSetting
+from domain.claims import OPEN, Claim, Occurrence
+from domain.errors import Conflict
+from domain.findings import Finding, finding
+from domain.limits import Limit, limit_stream, policy_year
+from domain.packs import rule_or_own
+from domain.policies import Policy
+from domain.time import civil_date
+
+
+def hold(work: Work, statement: Statement, path: Path) -> None:
+    """Hold an amount of the limits for the claim, in place of what it held.
+
+    Refuses `no_cover_in_force`, `limit_exhausted`, `limit_exceeded`.
+    """
+    claim = claim_of(work, path)
+    covered = deciding_cover(work, claim, "claim.reserve")
+    claim.require(*OPEN)
+    amount_fen = statement.said["amount_fen"]
+    _require_levels(work, claim, covered, amount_fen)
+    because = claim.record(Claim.ReserveSet, statement, {"policy": covered.policy.id, "findings": []})
+    reserve(
+        work, because, policy=covered.policy.id, lift=claim.lift, part=claim.part, loss_on=claim.loss_on,
+        claim=claim.name, amount_fen=amount_fen,
+    )  # fmt: skip
+
+
+def _take(work: Work, claim: Claim, covered: Covered, because: Because, taken_fen: int) -> None:
+    if taken_fen:
+        consume(
+            work, because, policy=covered.policy.id, lift=claim.lift, part=claim.part, loss_on=claim.loss_on,
+            claim=claim.name, amount_fen=taken_fen,
+        )  # fmt: skip
+
+
+def _require_levels(work: Work, claim: Claim, covered: Covered, taken_fen: int) -> None:
+    """Refuse `limit_exceeded` above the part's limits for a person and for an accident; details say what is left."""
+    terms = next((part for part in covered.policy.parts if part["part"] == claim.part), {})
+    levels: list[tuple[str, int, int]] = []
+    if "per_person_fen" in terms:
+        persons = len(claim.persons) or claim.trapped_persons or 1
+        levels.append(("person", terms["per_person_fen"] * persons, claim.authorised_fen))
+    if "per_accident_fen" in terms:
+        levels.append(("accident", terms["per_accident_fen"], _taken_by_accident(work, claim, covered.policy)))
+    for level, limit_fen, used_fen in levels:
+        left_fen = max(0, limit_fen - used_fen)
+        if taken_fen > left_fen:
+            raise Conflict(
+                f"above the limit for one {level}", code="limit_exceeded",
+                level=level, part=claim.part, limit_fen=limit_fen, remaining_fen=left_fen, asked_fen=taken_fen,
+            )  # fmt: skip
+
+
+def _taken_by_accident(work: Work, claim: Claim, policy: Policy) -> int:
+    """Sum what all claims of the occurrence have taken of this lift's part; without one, what this claim has."""
+    occurrence = work.find(Occurrence, claim.occurrence) if claim.occurrence else None
+    if occurrence is None:
+        return claim.authorised_fen
+    limit = work.find(Limit, limit_stream(policy.id, claim.lift, policy_year(policy.period, claim.loss_on)))
+    used = {} if limit is None else limit.consumed
+    return sum(used.get((name, claim.part), 0) for name, row in occurrence.claims.items() if row[0] == claim.lift)
+
+
+def approve(work: Work, statement: Statement, path: Path) -> None:
+    """Approve an amount and take it out of the limits in the same save; advances already paid count against it.
+
+    Refuses `no_cover_in_force`, `claim_state`, `approved_already`, `heads_sum`, `limit_exceeded`, `limit_exhausted`.
+    """
+    claim = claim_of(work, path)
+    covered = deciding_cover(work, claim, "claim.approve")
+    claim.require(*OPEN)
+    said = statement.said
+    amount_fen = said["amount_fen"]
+    if "heads" in said:
+        require_sum(said["heads"], amount_fen)
+    taken_fen = claim.approval_fen(amount_fen, further=said.get("further", False))
+    _require_levels(work, claim, covered, taken_fen)
+    on = claim.loss_on
+    pack, ruled = ruling_of(work, claim, on)
+    total_fen = claim.approved_fen + amount_fen
+    findings = check_benefit(claim.part, claim.trapped_seconds, claim.trapped_persons, total_fen, pack, on)
+    findings += _late_decision(work, claim, civil_date(work.now))
+    if claim.assessed_fen is not None and total_fen > claim.assessed_fen:
+        rule = rule_or_own(pack, COVERED, on)
+        findings.append(finding(rule, "over_assessed", assessed_fen=claim.assessed_fen, approved_fen=total_fen))
+    if total_fen < claim.advanced_fen:
+        rule = rule_or_own(pack, NETTED, on)
+        findings.append(
+            finding(rule, "advanced_over_approved", advanced_fen=claim.advanced_fen, approved_fen=total_fen)
+        )
+    found = {
+        "policy": covered.policy.id, "certificate": covered.entry.certificate, "taken_fen": taken_fen,
+        "findings": findings, **ruled,
+    }  # fmt: skip
+    because = claim.record(Claim.Approved, statement, found)
+    _take(work, claim, covered, because, taken_fen)
+
+
+def _late_decision(work: Work, claim: Claim, on: str) -> list[Finding]:
+    if claim.papers_on is None:
+        return []
+    pack, _ = ruling_of(work, claim, claim.papers_on)
+    due = clock(pack, "K3", claim.papers_on, claim.papers_on, claim.paused_days)
+    return check_clock(due, on, pack, claim.papers_on)
+
+
+def refuse(work: Work, statement: Statement, path: Path) -> None:
+    """Refuse the claim with reasons; what it held of the limits is freed. The notice is due in three days (K5)."""
+    claim = claim_of(work, path)
+    work.allow("claim.refuse", insures=insures(work, claim))
+    claim.require("notified", "assessed")
+    said = statement.said
+    on = said["decided_on"]
+    pack, ruled = ruling_of(work, claim, on)
+    due = clock(pack, "K5", on, on)
+    findings = _late_decision(work, claim, on)
+    if "notice_on" in said:
+        findings += check_clock(due, said["notice_on"], pack, on)
+    if claim.advanced_fen:
+        rule = rule_or_own(pack, NETTED, on)
+        findings.append(finding(rule, "advanced_and_refused", advanced_fen=claim.advanced_fen))
+    end_claim(work, claim, Claim.Refused, statement, {"due": due, "findings": findings, **ruled})
+
+
+def advance(work: Work, statement: Statement, path: Path) -> None:
+    """Record money paid before the decision; it comes out of the limits now and counts against the final amount.
+
+    Refuses as `approve`, and `third_party_first`, `payee_wrong`.
+    """
+    claim = claim_of(work, path)
+    covered = deciding_cover(work, claim, "claim.advance")
+    claim.require(*OPEN)
+    said = statement.said
+    work.source(said, "claim-payment", claim.id)
+    require_payee(claim.part, said["payee"]["kind"], compensated="compensated" in said)
+    taken_fen = claim.advance_fen(said["amount_fen"])
+    _require_levels(work, claim, covered, taken_fen)
+    found = {"policy": covered.policy.id, "taken_fen": taken_fen, "findings": []}
+    because = claim.record(Claim.AdvancePaid, statement, found)
+    _take(work, claim, covered, because, taken_fen)
+
+
+def pay(work: Work, statement: Statement, path: Path) -> None:
+    """Record money paid on the approval: never more than was approved, never into the wrong hands.
+
+    Refuses `claim_state`, `over_approved`, `third_party_first` (保险法 65 款三), `payee_wrong`.
+    """
+    claim = claim_of(work, path)
+    work.allow("claim.pay", insures=insures(work, claim))
+    claim.require("approved")
+    said = statement.said
+    work.source(said, "claim-payment", claim.id)
+    claim.require_payable(said["amount_fen"])
+    require_payee(claim.part, said["payee"]["kind"], compensated="compensated" in said)
+    findings: list[Finding] = []
+    ruled: dict[str, Any] = {}
+    if claim.agreed_on is not None:
+        pack, ruled = ruling_of(work, claim, claim.agreed_on)
+        due = clock(pack, "K4", claim.agreed_on, claim.agreed_on)
+        findings = check_clock(due, civil_date(said["paid_at"]), pack, claim.agreed_on)
+    claim.record(Claim.Paid, statement, {"findings": findings, **ruled})
+
+
+_CLAIM = "{lift}/{claim}"
+_AT = "/lifts/{lift}/claims/{claim}"
+
+ACTIONS = (
+    Action(
+        "claim.reserve", "POST", f"{_AT}/reserve", ReserveSetting, hold,
+        (Writes("claim.ReserveSet", _CLAIM), *RESERVING), "Hold an amount of the limits", "提取未决赔款准备",
+    ),
+    Action(
+        "claim.advance", "POST", f"{_AT}/advances", AdvancePayment, advance,
+        (Writes("claim.AdvancePaid", _CLAIM, "", "/paid_at"), *CONSUMING), "Pay in advance", "先予支付、垫付",
+    ),
+    Action(
+        "claim.approve", "POST", f"{_AT}/approve", Approval, approve,
+        (Writes("claim.Approved", _CLAIM, "", "/effective_on"), *CONSUMING), "Approve a claim", "核赔通过",
+    ),
+    Action(
+        "claim.refuse", "POST", f"{_AT}/refuse", Refusal, refuse,
+        (Writes("claim.Refused", _CLAIM, "", "/decided_on"), *RELEASING), "Refuse a claim with reasons", "拒赔",
+    ),
+    Action(
+        "claim.pay", "POST", f"{_AT}/pay", ClaimPayment, pay, (Writes("claim.Paid", _CLAIM, "", "/paid_at"),),
+        "Pay an approved claim", "赔付",
+    ),
+)  # fmt: skip

@@ -1,0 +1,77 @@
+"""After a maintenance visit: the use unit's countersignature, and disputes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from application.actions import Action, Writes
+from application.maintenance import LINES_PER_SAVE, prefetch
+from application.ruling import ruling
+from application.work import Work
+from domain.aggregate import Statement
+from domain.errors import Conflict, Forbidden
+from domain.lifts import Lift
+from domain.maintenance import MaintenanceYear, Visit, maintenance_stream
+from domain.visit_checks import check_signature, check_time
+from domain.visits import Countersigning, VisitDispute
+
+Path = Mapping[str, str]
+
+
+def _concerned(work: Work, said: Mapping[str, Any]) -> tuple[MaintenanceYear, Visit, Lift]:
+    year = work.change(MaintenanceYear, maintenance_stream(said["lift"], said["year"]))
+    return year, year.visit(said["visit"]), work.read(Lift, said["lift"])
+
+
+def countersign(work: Work, statement: Statement, _path: Path) -> None:
+    """Record the countersignature of the use unit's safety administrator (电梯安全管理员签字, T5002 art. 7).
+
+    Refuses `role_missing`, `signer_is_worker`, `countersigned_already`, `visit_unfinished`, `visit_corrected`,
+    `digest_differs`; a company's key is recorded with the finding `on_behalf`, and a natural person may still sign.
+    """
+    said = statement.said
+    author = work.author
+    year, visit, lift = _concerned(work, said)
+    work.allow("visit.countersign", uses=lift.use_unit_on(visit.on) == author.party)
+    if author.agent is not None and "safety_administrator" not in author.roles:
+        raise Forbidden("the safety administrator countersigns", code="role_missing", role="safety_administrator")
+    if author.agent in visit.workers:
+        raise Conflict("who worked does not countersign", code="signer_is_worker", visit=said["visit"])
+    year.require_unsigned(said["visit"], personal=author.personal)
+    if visit.finished_at is None:
+        raise Conflict("the visit is not finished", code="visit_unfinished", visit=said["visit"])
+    if visit.corrected_by is not None:
+        raise Conflict(
+            "a new record stands in its place", code="visit_corrected", visit=said["visit"], new=visit.corrected_by
+        )
+    if said["digest"] != visit.digest:
+        raise Conflict("this is not what was recorded", code="digest_differs", visit=said["visit"], digest=visit.digest)
+    pack, ruled = ruling(work, lift.area, visit.on)
+    findings = check_signature(visit, said["signed_at"], personal=author.personal, pack=pack)
+    findings += check_time(said["signed_at"], work.now, pack)
+    year.record(MaintenanceYear.Countersigned, statement, {"findings": findings, **ruled})
+
+
+def dispute(work: Work, statement: Statement, _path: Path) -> None:
+    """Record that somebody concerned says the record is not true; the record stays."""
+    year, visit, lift = _concerned(work, statement.said)
+    party = work.author.party
+    work.allow("visit.dispute", uses=lift.use_unit_on(visit.on) == party, self=visit.maintainer == party)
+    year.record(MaintenanceYear.Disputed, statement, {"findings": []})
+
+
+_YEAR = "{lift}/maintenance:{year}"
+
+ACTIONS = (
+    Action(
+        "visit.countersign", "POST", "/visits/countersign", Countersigning, countersign,
+        (Writes("visit.Countersigned", _YEAR, "", "/signed_at"),),
+        "Countersign a visit for the use unit", "使用单位安全管理员签字确认",
+        group_lines=LINES_PER_SAVE, prefetch=prefetch, appends=True,
+    ),
+    Action(
+        "visit.dispute", "POST", "/visits/dispute", VisitDispute, dispute,
+        (Writes("visit.Disputed", _YEAR),), "Dispute a visit's record", "对维保记录提出异议",
+    ),
+)  # fmt: skip

@@ -1,0 +1,108 @@
+"""Opening and settling disputes; setting and lifting the legal hold that keeps their evidence from erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from application.actions import Action, Writes
+from application.work import Work
+from audit.errors import NameInvalid
+from audit.names import check_stream
+from domain.aggregate import Statement
+from domain.disputes import (
+    HOLD_PERSONS_MAX,
+    HOLDS_MAX,
+    Dispute,
+    DisputeOpening,
+    DisputeSettlement,
+    HoldLifting,
+    HoldSetting,
+)
+from domain.errors import Conflict, Invalid
+from domain.persons import Person
+
+Path = Mapping[str, str]
+
+
+def opening(work: Work, statement: Statement, _path: Path) -> None:
+    """Open a dispute about some matters; by one of its parties or by an authority. Refuses `matter_unknown`."""
+    said = statement.said
+    work.allow("dispute.open", party=work.author.party in said["parties"])
+    for matter in said["matters"]:
+        try:
+            check_stream(matter)
+        except NameInvalid as wrong:
+            raise Invalid("a matter is a subject or a stream", code="matter_unknown", matter=matter) from wrong
+    dispute = work.new(Dispute, said["id"])
+    work.source(said, "dispute", dispute.id)
+    dispute.record(Dispute.Opened, statement)
+
+
+def set_hold(work: Work, statement: Statement, path: Path) -> None:
+    """Set the hold of a dispute, or set it again over whoever was named in its matters since.
+
+    Refused: `dispute_settled`, `held_already` when it covers everybody, `hold_too_wide`, `holds_too_many`.
+    """
+    work.allow("dispute.set_hold")
+    dispute = work.change(Dispute, path["dispute"])
+    dispute.require_open()
+    named = {matter for matter in dispute.matters if matter.startswith("person:")}
+    found = {*work.streams.persons_in(dispute.matters, HOLD_PERSONS_MAX + 1), *named}
+    persons = [work.open(Person, name) for name in sorted(found.difference(dispute.persons))]
+    persons = [person for person in persons if not person.erased]
+    if dispute.held and not persons:
+        raise Conflict("the hold covers everybody named there", code="held_already", dispute=dispute.id)
+    if len(dispute.persons) + len(persons) > HOLD_PERSONS_MAX:
+        raise Conflict(
+            "the matters name too many persons for one hold; open disputes on parts of them",
+            code="hold_too_wide", maximum=HOLD_PERSONS_MAX,
+        )  # fmt: skip
+    if not dispute.held and len(work.streams.holding()) >= HOLDS_MAX:
+        raise Conflict("too many holds are on", code="holds_too_many", maximum=HOLDS_MAX)
+    because = dispute.record(Dispute.HoldSet, statement, {"persons": [person.id for person in persons]})
+    for person in persons:
+        person.record(Person.HoldSet, because, {"dispute": dispute.id})
+
+
+def lift_hold(work: Work, statement: Statement, path: Path) -> None:
+    """Lift the hold of a dispute; what time had made due meanwhile is erased then. Refuses `hold_not_set`."""
+    work.allow("dispute.lift_hold")
+    dispute = work.change(Dispute, path["dispute"])
+    if not dispute.held:
+        raise Conflict("no hold is on", code="hold_not_set", dispute=dispute.id)
+    persons = dispute.persons
+    because = dispute.record(Dispute.HoldLifted, statement, {"persons": list(persons)})
+    for name in persons:
+        work.change(Person, name).record(Person.HoldLifted, because, {"dispute": dispute.id})
+
+
+def settle(work: Work, statement: Statement, path: Path) -> None:
+    """Settle a dispute once its hold is lifted, by its opener or an authority: `dispute_settled`, `hold_on`."""
+    dispute = work.change(Dispute, path["dispute"])
+    work.allow("dispute.settle", {"opener": dispute.opener})
+    dispute.require_open()
+    if dispute.held:
+        raise Conflict("the hold is still on", code="hold_on", dispute=dispute.id)
+    dispute.record(Dispute.Settled, statement)
+
+
+ACTIONS = (
+    Action(
+        "dispute.open", "POST", "/disputes", DisputeOpening, opening,
+        (Writes("dispute.Opened", "{id}"),), "Open a dispute, an accident or an inquiry", "登记争议、事故或调查",
+    ),
+    Action(
+        "dispute.set_hold", "POST", "/disputes/{dispute}/hold", HoldSetting, set_hold,
+        (Writes("dispute.HoldSet", "{dispute}"), Writes("person.HoldSet", "person:", derived=True)),
+        "Keep what is disputed from erasure", "设定证据保全",
+    ),
+    Action(
+        "dispute.lift_hold", "POST", "/disputes/{dispute}/lift-hold", HoldLifting, lift_hold,
+        (Writes("dispute.HoldLifted", "{dispute}"), Writes("person.HoldLifted", "person:", derived=True)),
+        "Lift the hold of a dispute", "解除证据保全",
+    ),
+    Action(
+        "dispute.settle", "POST", "/disputes/{dispute}/settle", DisputeSettlement, settle,
+        (Writes("dispute.Settled", "{dispute}"),), "Settle a dispute", "争议结案",
+    ),
+)  # fmt: skip

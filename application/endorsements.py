@@ -1,0 +1,173 @@
+"""Endorsing a policy (批改): lifts added, changed and removed, limits changed, from a day that may have passed.
+
+A late endorsement is booked on top of what was recorded, and holds from its own day: later days are what all
+endorsements come to in the order of their days, so those of later days are applied again above it (`found.reapplied`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from application import limits
+from application.actions import Action, Writes
+from application.covers import attach, cover_stream, filed_rate
+from application.schemes import pack_in_force
+from application.work import Work
+from domain.aggregate import Because, Statement
+from domain.covers import Cover, changed, ended, require_changeable
+from domain.errors import Conflict, Invalid
+from domain.filed_terms import check_filed_aggregate
+from domain.findings import refuse_violations
+from domain.limits import LimitTerms, policy_year
+from domain.policies import Policy
+from domain.policy_checks import check_entry, classes_of
+from domain.policy_shapes import ENDORSED_LIFTS_MAX, Endorsement
+from domain.products import Product
+from domain.time import civil_midnight
+
+Path = Mapping[str, str]
+
+
+def endorse(work: Work, statement: Statement, path: Path) -> None:
+    """Endorse an issued policy in one act: its members' premiums sum to the delta, each is held against its ceiling."""
+    said = statement.said
+    policy = work.change(Policy, path["policy"])
+    work.allow("policy.endorse", insures=policy.insurer == work.author.party)
+    policy.require("issued")
+    effective_on = said["effective_on"]
+    if not policy.period.contains(effective_on):
+        raise Conflict("the day lies outside the policy's term", code="outside_policy", effective_on=effective_on)
+    _check_members(said, policy)
+    number = len(policy.stack) + 1
+    work.source(said, "endorsement", policy.id)
+    outside = _outside_filed(work, policy, said["limits"], effective_on) if "limits" in said else {}
+    because = policy.record(
+        Policy.Endorsed, statement,
+        {
+            "transaction": number,
+            "lifts": len(said.get("adds", ())) - len(said.get("removes", ())),
+            "premium_fen": policy.premium_fen + said["delta_fen"],
+            "late": effective_on < work.today,
+            "reapplied": [c.number for c in policy.stack if c.effective_on > effective_on],
+            **outside,
+        },
+    )  # fmt: skip
+    found = {"transaction": number}
+    for part in _parts(statement, "adds"):
+        attach(work, policy, part, found, pending=False)
+    for part in _parts(statement, "changes"):
+        _change(work, policy, part, found)
+    for part in _parts(statement, "removes"):
+        _remove(work, policy, part, found)
+    if "limits" in said:
+        _reset_whole(work, because, policy, effective_on)
+
+
+def _outside_filed(work: Work, policy: Policy, terms: Mapping[str, int], on: str) -> dict[str, Any]:
+    """Hold new limits against the filed ones: an endorsement does not lead round the clauses (报行合一)."""
+    pack, ref = pack_in_force(work, policy.area, on)
+    product = work.read(Product, policy.product)
+    found = check_filed_aggregate(pack, product, policy.part_codes, terms["per_lift_year_fen"], on)
+    return {"findings": found, "pack": ref.as_json()} if found else {}
+
+
+def _check_members(said: Mapping[str, Any], policy: Policy) -> None:
+    members = [*said.get("adds", ()), *said.get("changes", ()), *said.get("removes", ())]
+    if len(members) > ENDORSED_LIFTS_MAX or not (members or "limits" in said):
+        raise Invalid("an endorsement changes 1 to 100 lifts, or limits", code="too_many", maximum=ENDORSED_LIFTS_MAX)
+    days = [line["from_date"] for line in said.get("adds", ())]
+    days += [item["effective_on"] for key in ("changes", "removes") for item in said.get(key, ())]
+    if any(day != said["effective_on"] for day in days):
+        raise Invalid("all members hold from the endorsement's day", code="effective_on_differs")
+    if any(line["policy"] != policy.id for line in said.get("adds", ())):
+        raise Invalid("a line names another policy", code="policy_differs")
+    sum_fen = sum(part["premium_fen"] for line in said.get("adds", ()) for part in line["parts"])
+    sum_fen += sum(part["delta_fen"] for change in said.get("changes", ()) for part in change.get("parts", ()))
+    sum_fen -= sum(part["premium_fen"] for removal in said.get("removes", ()) for part in removal["refunds"])
+    if sum_fen != said["delta_fen"]:
+        raise Invalid("the members do not sum to the delta", code="endorsement_delta", sum_fen=sum_fen)
+
+
+def _parts(statement: Statement, key: str) -> Iterator[Statement]:
+    for index, item in enumerate(statement.said.get(key, ())):
+        day = item["from_date"] if key == "adds" else item["effective_on"]
+        yield statement.part(f"/{key}/{index}", item, civil_midnight(day))
+
+
+def _change(work: Work, policy: Policy, part: Statement, found: Mapping[str, Any]) -> None:
+    """Amend a certificate; its premium is held against the ceilings of its classes, day by day."""
+    change = part.said
+    cover = work.change(Cover, cover_stream(change["lift"]))
+    entry = cover.entry(change["certificate"])
+    require_changeable(entry, policy.id, change["effective_on"])
+    if strange := {p["part"] for p in change.get("parts", ())} - set(entry.parts):
+        raise Invalid("the certificate has no such part", code="part_not_in_certificate", parts=sorted(strange))
+    after = changed(entry, change, cover.version + 1)
+    pack, ref = pack_in_force(work, policy.area, entry.from_date)
+    checked = check_entry(pack, policy, after)
+    refuse_violations(checked.findings)
+    days = [] if after.period is None else classes_of(after, after.period)
+    parts = [{"part": name, "premium_fen": fen} for name, fen in after.parts_fen().items()]
+    findings = [*checked.findings, *filed_rate(work, pack, policy, days, parts)]
+    if "per_lift_year_fen" in change:
+        product, on = work.read(Product, policy.product), change["effective_on"]
+        findings += check_filed_aggregate(pack, product, after.parts, change["per_lift_year_fen"], on)
+    because = cover.record(
+        Cover.Amended, part,
+        {
+            **found, "policy": policy.id, "premium_fen": after.premium_fen, "working": checked.working,
+            "findings": findings, "pack": ref.as_json(),
+        },
+    )  # fmt: skip
+    if "per_lift_year_fen" in change:
+        for day in _days(policy, change["effective_on"]):
+            limits.reset(work, because, policy, change["lift"], limits.lift_terms(policy, after, day), day)
+
+
+def _remove(work: Work, policy: Policy, part: Statement, found: Mapping[str, Any]) -> None:
+    """End a certificate and book what is given back."""
+    removal = part.said
+    cover = work.change(Cover, cover_stream(removal["lift"]))
+    entry = cover.entry(removal["certificate"])
+    require_changeable(entry, policy.id, removal["effective_on"])
+    after = ended(entry, removal, cover.version + 1)
+    pack, ref = pack_in_force(work, policy.area, entry.from_date)
+    checked = check_entry(pack, policy, after)
+    cover.record(
+        Cover.Ended, part,
+        {
+            **found, "policy": policy.id, "premium_fen": after.premium_fen, "working": checked.working,
+            "findings": checked.findings, "pack": ref.as_json(),
+        },
+    )  # fmt: skip
+
+
+def _days(policy: Policy, effective_on: str) -> Iterator[str]:
+    """Yield, for each policy year from a day on, the first day in it that a change holds."""
+    day = effective_on
+    while day < policy.to_date:
+        yield day
+        day = policy_year(policy.period, day).to_date
+
+
+def _reset_whole(work: Work, because: Because, policy: Policy, effective_on: str) -> None:
+    """Set the policy's own limit anew; the lifts' limits follow when a claim next needs one."""
+    for day in _days(policy, effective_on):
+        whole = policy.limits_on(day).get("policy_year_fen")
+        limits.reset(work, because, policy, None, LimitTerms(whole, {}), day)
+
+
+ACTIONS = (
+    Action(
+        "policy.endorse", "POST", "/policies/{policy}/endorse", Endorsement, endorse,
+        (
+            Writes("policy.Endorsed", "{policy}", "", "/effective_on"),
+            Writes("cover.Attached", "{lift}/cover", "/adds/*", "/from_date"),
+            Writes("cover.Amended", "{lift}/cover", "/changes/*", "/effective_on"),
+            Writes("cover.Ended", "{lift}/cover", "/removes/*", "/effective_on"),
+            Writes("limit.Set", "policy:/limit:", derived=True),
+        ),
+        "Endorse the policy", "批改保单",
+    ),
+)  # fmt: skip

@@ -1,0 +1,253 @@
+"""Paying an approved application from the fund: shares staged on the houses, the order, refunds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from application.actions import Action, Writes
+from application.applications import range_of, shares_root
+from application.funds import relations
+from application.payments import (
+    SETTLEMENT,
+    USED,
+    require_inflow,
+    require_outflow,
+    require_payee,
+    require_taking,
+    settle,
+    usable_line,
+)
+from application.ruling import ruling
+from application.schemes import pack_in_force
+from application.work import Work
+from domain.aggregate import Statement
+from domain.applications import (
+    CHARGES_PER_GROUP,
+    Application,
+    ChargesStaging,
+    PaymentOrder,
+    RefundClaim,
+    RefundReceipt,
+    RefundsStaging,
+)
+from domain.errors import Conflict
+from domain.findings import Finding, finding, refuse_violations
+from domain.fund_checks import result_publicity
+from domain.funds import Fund, Reservation
+from domain.houses import House, groups
+from domain.packs import rule_or_own
+from domain.payments import Payment, SeenLine
+from domain.plans import Vote
+from domain.policies import Policy
+
+Path = Mapping[str, str]
+
+
+def stage_charges(work: Work, statement: Statement, path: Path) -> None:
+    """Note the shares of the next houses on their streams; they count once the fund posts the payment (C12)."""
+    fund = work.read(Fund, path["fund"])
+    work.allow("application.stage_charges", **relations(work, fund))
+    application = work.change(Application, f"{fund.id}/{path['application']}")
+    application.require("approved")
+    held = fund.reservation(path["application"])
+    houses = _group(groups(range_of(held), CHARGES_PER_GROUP), statement.said["group"], application.staged_groups)
+    shares = {**held.charged, **held.owed}
+    amount_fen = sum(held.charged.get(house, 0) for house in houses)
+    part = Reservation(
+        held.application, held.policy, held.source, amount_fen, held.expires,
+        {h: held.charged[h] for h in houses if h in held.charged}, {h: held.owed[h] for h in houses if h in held.owed},
+    )  # fmt: skip
+    cause = application.record(
+        Application.ChargesStaged, statement,
+        {
+            "count": len(houses), "first": houses[0], "last": houses[-1], "amount_fen": amount_fen,
+            "total_fen": application.staged_fen + amount_fen, "root": shares_root(part),
+        },
+    )  # fmt: skip
+    whole_fen = sum(shares.values())
+    areas = sum(fund.houses[house].area_m2_hundredths for house in shares)
+    work.prefetch(dict.fromkeys(houses, House))
+    for name in houses:
+        working = {
+            "area_m2_hundredths": fund.houses[name].area_m2_hundredths, "areas_m2_hundredths": areas,
+            "whole_fen": whole_fen, "method": "largest_remainder",
+        }  # fmt: skip
+        kind = House.Charged if name in held.charged else House.ShareOwed
+        work.change(House, name).record(
+            kind, cause,
+            {"fund": fund.id, "application": held.application, "amount_fen": shares[name], "working": working},
+        )  # fmt: skip
+
+
+def _group(cut: list[list[str]], wanted: int, done: int) -> list[str]:
+    """Give the group that is next; raises Conflict `group_out_of_order`."""
+    if wanted != done + 1 or wanted > len(cut):
+        raise Conflict("groups are staged in order", code="group_out_of_order", next=done + 1, groups=len(cut))
+    return cut[wanted - 1]
+
+
+def pay(work: Work, statement: Statement, path: Path) -> None:
+    """Order the approved share to be paid to the insurer; with the bank's line it is posted at once.
+
+    Refused: `not_approved`, `paid_twice`, `not_reserved`, `reservation_expired`, `charges_not_staged`,
+    `payee_not_insurer`, `share_not_approved`, `share_not_declared`, `sources_not_premium`, and what the pack forbids.
+    """
+    said = statement.said
+    fund = work.read(Fund, path["fund"])
+    work.allow("application.pay", **relations(work, fund))
+    application = work.change(Application, f"{fund.id}/{path['application']}")
+    application.require("approved")
+    held = fund.reservation(path["application"])
+    _require_ready(work, application, held)
+    policy = work.read(Policy, application.policy)
+    require_taking(work, policy)
+    require_payee(policy, said["payee"])
+    _require_amounts(policy, held, said["amount_fen"])
+    pack, ref = pack_in_force(work, fund.area, work.today)
+    findings: list[Finding] = []
+    if application.vote is not None and application.emergency is None:
+        vote = work.read(Vote, f"{fund.id}/{application.vote}")
+        findings.append(result_publicity(pack, vote, work.today))
+        refuse_violations(findings)
+    payment = work.new(Payment, said["payment"])
+    order = application.record(
+        Application.PaymentOrdered, statement, {"findings": findings, "pack": ref.as_json()}
+    )  # fmt: skip
+    payment.record(
+        Payment.Requested, order,
+        {
+            "policy": policy.id, "payer": fund.id, "payee": said["payee"], "amount_fen": said["amount_fen"],
+            "source_kind": held.source, "application": application.id,
+        },
+    )  # fmt: skip
+    payment.record(Payment.Instructed, order)
+    if "line" in said:
+        line = usable_line(work, said["line"], said["amount_fen"])
+        require_outflow(line, fund, said["payee"])
+        settle(work, payment, payment.record(Payment.Confirmed, order, {"line": line.id}), line)
+
+
+def _require_ready(work: Work, application: Application, held: Reservation) -> None:
+    if held.expires <= work.now:
+        raise Conflict("the reservation has expired", code="reservation_expired", expires=held.expires)
+    if application.staged_groups < application.groups:
+        raise Conflict(
+            "not all shares of houses are staged", code="charges_not_staged", next=application.staged_groups + 1,
+            groups=application.groups,
+        )  # fmt: skip
+
+
+def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None:
+    if amount_fen != held.amount_fen:
+        raise Conflict("another share was approved", code="share_not_approved", approved_fen=held.amount_fen)
+    declared_fen = policy.sources.get(held.source, 0)
+    if amount_fen != declared_fen:
+        raise Conflict("the quotation declares another share", code="share_not_declared", declared_fen=declared_fen)
+    sources_fen = sum(policy.sources.values())
+    if sources_fen != policy.premium_fen:
+        raise Conflict(
+            "the sources do not sum to the premium", code="sources_not_premium",
+            sources_fen=sources_fen, premium_fen=policy.premium_fen,
+        )  # fmt: skip
+
+
+def claim_refund(work: Work, statement: Statement, path: Path) -> None:
+    """Note that premium is due back to the fund, since the policy was cancelled or endorsed."""
+    fund = work.read(Fund, path["fund"])
+    application = work.change(Application, f"{fund.id}/{path['application']}")
+    insures = work.read(Policy, application.policy).insurer == work.author.party
+    work.allow("application.claim_refund", **relations(work, fund), insures=insures)
+    application.require("paid")
+    application.record(Application.RefundDue, statement)
+
+
+def refund(work: Work, statement: Statement, path: Path) -> None:
+    """Post premium that came back; houses have it at once in the ratio they were charged in (MF12)."""
+    said = statement.said
+    fund = work.change(Fund, path["fund"])
+    work.allow("application.refund", **relations(work, fund))
+    application = work.change(Application, f"{fund.id}/{path['application']}")
+    application.require("paid")
+    line: SeenLine = usable_line(work, said["line"], said["amount_fen"])
+    require_inflow(line, fund)
+    if said["payment"] in (application.refund_groups or {}):
+        raise Conflict("this refund is posted already", code="paid_twice", payment=said["payment"])
+    open_fen = application.refund_due_fen - application.refunded_fen - said["amount_fen"]
+    found = {"open_fen": open_fen} | (_not_due(work, fund, -open_fen) if open_fen < 0 else {})
+    cause = application.record(Application.RefundReceived, statement, found)
+    line.record(SeenLine.Used, cause, {"payment": said["payment"]})
+    fund.refund(cause, path["application"], said["payment"], said["amount_fen"], line.id)
+
+
+def _not_due(work: Work, fund: Fund, over_fen: int) -> dict[str, Any]:
+    """Tell that more came back than was ever declared due: a person looks at it, the money stays the fund's."""
+    pack, ruled = ruling(work, fund.area, work.today)
+    rule = rule_or_own(pack, "fund.checks", work.today)
+    found = finding(rule, "refund_not_due", "manual_review", check="MF12", over_fen=over_fen)
+    return {"findings": [found], **ruled}
+
+
+def stage_refunds(work: Work, statement: Statement, path: Path) -> None:
+    """Note the refunds of the next houses on their streams; the fund has posted them already."""
+    said = statement.said
+    fund = work.read(Fund, path["fund"])
+    work.allow("application.stage_refunds", **relations(work, fund))
+    application = work.change(Application, f"{fund.id}/{path['application']}")
+    done = (application.refund_groups or {}).get(said["payment"])
+    if done is None:
+        raise Conflict("no such refund was posted", code="refund_unknown", payment=said["payment"])
+    shares = fund.refunds.get(said["payment"], {})
+    houses = _group(groups(shares, CHARGES_PER_GROUP), said["group"], done)
+    amount_fen = sum(shares[house] for house in houses)
+    cause = application.record(
+        Application.RefundsStaged, statement,
+        {"count": len(houses), "first": houses[0], "last": houses[-1], "amount_fen": amount_fen},
+    )  # fmt: skip
+    work.prefetch(dict.fromkeys(houses, House))
+    for name in houses:
+        facts = {
+            "fund": fund.id, "application": path["application"], "payment": said["payment"], "amount_fen": shares[name],
+        }  # fmt: skip
+        work.change(House, name).record(House.Refunded, cause, facts)
+
+
+_STREAM = "{fund}/{application}"
+_ROUTE = "/funds/{fund}/applications/{application}"
+
+ACTIONS = (
+    Action(
+        "application.stage_charges", "POST", f"{_ROUTE}/charges", ChargesStaging, stage_charges,
+        (
+            Writes("application.ChargesStaged", _STREAM),
+            Writes("house.Charged", "house:", derived=True),
+            Writes("house.ShareOwed", "house:", derived=True),
+        ),
+        "Stage houses' shares", "分摊到户(待入账)", group_lines=1,
+    ),
+    Action(
+        "application.pay", "POST", f"{_ROUTE}/pay", PaymentOrder, pay,
+        (
+            Writes("application.PaymentOrdered", _STREAM),
+            Writes("payment.Requested", "payment:", derived=True),
+            Writes("payment.Instructed", "payment:", derived=True),
+            Writes("payment.Confirmed", "payment:", derived=True),
+            *SETTLEMENT,
+        ),
+        "Pay an approved application to the insurer", "向承保公司拨付",
+    ),
+    Action(
+        "application.claim_refund", "POST", f"{_ROUTE}/refund-due", RefundClaim, claim_refund,
+        (Writes("application.RefundDue", _STREAM),), "Note that premium is due back to the fund", "登记应退保费",
+    ),
+    Action(
+        "application.refund", "POST", f"{_ROUTE}/refunds", RefundReceipt, refund,
+        (Writes("application.RefundReceived", _STREAM), USED, Writes("fund.Posted", "fund:", derived=True)),
+        "Post premium that came back", "退费入账",
+    ),
+    Action(
+        "application.stage_refunds", "POST", f"{_ROUTE}/refunds/houses", RefundsStaging, stage_refunds,
+        (Writes("application.RefundsStaged", _STREAM), Writes("house.Refunded", "house:", derived=True)),
+        "Stage houses' refunds", "退费分摊到户", group_lines=1,
+    ),
+)  # fmt: skip

@@ -1,0 +1,217 @@
+"""Changing lifts: identifiers, class, place, status, use unit, safety officer, and merging two records of one lift.
+
+Each change is dated by `effective_on` and may be back-dated: histories keep what was so on which day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from application.actions import Action, Writes
+from application.buildings import PLACING, check_venue, leave
+from application.identifiers import claim, opened, release, require_room, weigh
+from application.lifts import CLAIMING, RELEASING, SCRAPPED, keys_of, move
+from application.relations import day_of, to_lift
+from application.work import Work
+from domain.aggregate import Statement
+from domain.buildings import Building, Estate
+from domain.catalogue import annex_of
+from domain.errors import Conflict, Invalid
+from domain.identifiers import Identifier
+from domain.lift_shapes import (
+    LiftIdentification,
+    LiftMerger,
+    LiftMove,
+    LiftReclassification,
+    LiftStatusChange,
+    SafetyOfficerNaming,
+    UseUnitNaming,
+)
+from domain.lifts import Lift
+from domain.parties import Agent, Party
+
+Path = Mapping[str, str]
+
+
+def _open(work: Work, statement: Statement, path: Path, action: str, members: Iterable[str] = ()) -> Lift:
+    """Give the lift to be changed, once the author may change these members from that day and its record is open."""
+    lift, on = work.change(Lift, path["lift"]), day_of(work, statement)
+    work.allow(action, **to_lift(work, lift, on, lift.last_day(members, on, work.today)))
+    lift.require_open()
+    return lift
+
+
+def _dated(work: Work, statement: Statement) -> dict[str, Any]:
+    return {"on": work.today} if statement.effective_at is None else {}
+
+
+def identify(work: Work, statement: Statement, path: Path) -> None:
+    """Add identifiers to a lift and withdraw wrong ones; a held claim is claimed again here once its way is free."""
+    said = statement.said
+    lift = _open(work, statement, path, "lift.identify")
+    added, withdrawn = keys_of(said.get("identifiers", ())), keys_of(said.get("withdrawn", ()))
+    if not added and not withdrawn:
+        raise Invalid("nothing is added and nothing withdrawn", code="nothing_said")
+    foreign = [index for index, key in enumerate(withdrawn) if key not in lift.identifiers]
+    if foreign:
+        raise Conflict("the lift has no such identifier", code="identifier_not_its_own", at=f"/withdrawn/{foreign[0]}")
+    require_room(lift, added)
+    live = lift.status != SCRAPPED
+    weighed = weigh(work, lift.id, added, live=live)
+    found = _dated(work, statement)
+    if weighed.held:
+        found["findings"] = weighed.findings
+    gone = [identifier.id for identifier in opened(work, withdrawn)]
+    settled = [stream for stream in lift.contested if stream in {*weighed.settled, *gone}]
+    if settled:
+        found["settled"] = settled
+    because = lift.record(Lift.Identified, statement, found)
+    release(work, lift.id, withdrawn, because, "withdrawn")
+    claim(weighed, lift.id, because, live=live)
+
+
+def reclassify(work: Work, statement: Statement, path: Path) -> None:
+    """Change variety, premises class or venue from a day on."""
+    said = statement.said
+    members = {"variety", "premises_class", "venue"} & said.keys()
+    lift = _open(work, statement, path, "lift.reclassify", members)
+    if not members:
+        raise Invalid("nothing is reclassified", code="nothing_said")
+    if "variety" in said:
+        annex_of(said["variety"])
+    check_venue(said)
+    lift.record(Lift.Reclassified, statement, _dated(work, statement))
+
+
+def relocate(work: Work, statement: Statement, path: Path) -> None:
+    """Change where a lift stands, or the area and authority it belongs to (C9)."""
+    said = statement.said
+    members = {"building", "estate", "area", "authority", "unit_label"} & said.keys()
+    lift = _open(work, statement, path, "lift.move", members)
+    if not members:
+        raise Invalid("nothing is moved", code="nothing_said")
+    if "authority" in said:
+        work.read(Party, said["authority"])
+    found = _dated(work, statement)
+    if "building" in said:
+        building = work.read(Building, said["building"])
+        if "estate" not in said and building.estate is not None:
+            found["estate"] = building.estate
+    if "estate" in said:
+        work.read(Estate, said["estate"])
+    before = (lift.building, lift.estate)
+    because = lift.record(Lift.Moved, statement, found)
+    if before != (lift.building, lift.estate):
+        move(work, lift, before, because)
+
+
+def change_status(work: Work, statement: Statement, path: Path) -> None:
+    """Change the status from a day on; scrapping is final and frees the identifiers, save correction."""
+    said = statement.said
+    lift = work.read(Lift, path["lift"])
+    # To scrap a lift, or to take that back, is a matter of its identifiers too, whatever is known of later days.
+    members = ["identifiers"] if SCRAPPED in {said["status"], lift.status} else ["status"]
+    lift = _open(work, statement, path, "lift.change_status", members)
+    was_live, live = lift.status != SCRAPPED, said["status"] != SCRAPPED
+    if live and not was_live and not said.get("correction", False):
+        raise Conflict("a scrapped lift stays so unless that was wrong", code="scrapped_final", lift=lift.id)
+    weighed = weigh(work, lift.id, lift.identifiers if live and not was_live else ())
+    found = _dated(work, statement)
+    if weighed.held:
+        found["findings"] = weighed.findings
+    if lift.contested and not live:
+        found["settled"] = list(lift.contested)
+    because = lift.record(Lift.StatusChanged, statement, found)
+    claim(weighed, lift.id, because)
+    if was_live and not live:
+        release(work, lift.id, lift.identifiers, because, SCRAPPED)
+
+
+def name_use_unit(work: Work, statement: Statement, path: Path) -> None:
+    """Name the use unit from a day on, or say that there is none; where none is from then on, a unit names itself."""
+    named, on = statement.said["use_unit"], day_of(work, statement)
+    lift = work.change(Lift, path["lift"])
+    itself = named == work.author.party and lift.vacant_from(on)
+    until = lift.last_day(["use_unit"], on, work.today)
+    work.allow("lift.name_use_unit", self=itself, **to_lift(work, lift, on, until))
+    lift.require_open()
+    if named is not None:
+        work.read(Party, named)
+    lift.record(Lift.UseUnitNamed, statement, _dated(work, statement))
+
+
+def name_safety_officer(work: Work, statement: Statement, path: Path) -> None:
+    """Name the agent of the use unit who answers for the lift's safety."""
+    lift = _open(work, statement, path, "lift.name_safety_officer")
+    officer = work.read(Agent, statement.said["officer"])
+    if officer.party != lift.use_unit_on(day_of(work, statement)):
+        raise Conflict("the safety officer acts for the lift's use unit", code="officer_of_other_unit")
+    lift.record(Lift.SafetyOfficerNamed, statement, _dated(work, statement))
+
+
+def merge(work: Work, statement: Statement, path: Path) -> None:
+    """Let a lift's record go up in another's, which it duplicates: identifiers pass to it, held claims are settled."""
+    said = statement.said
+    lift, other = work.change(Lift, path["lift"]), work.change(Lift, said["into"])
+    if lift.id == other.id:
+        raise Conflict("a lift cannot go up in itself", code="merged_with_itself")
+    own, others = (to_lift(work, each, work.today, work.today) for each in (lift, other))
+    work.allow("lift.merge", **{relation: holds and others[relation] for relation, holds in own.items()})
+    lift.require_open()
+    other.require_open()
+    identifiers = opened(work, lift.identifiers)
+    live = other.status != SCRAPPED
+    passing = [i for i in identifiers if i.owner == lift.id and live]
+    because = lift.record(Lift.MergedInto, statement)
+    settled = [i.id for i in passing if i.id in other.contested]
+    absorbed = {"lift": lift.id, "identifiers": [list(key) for key in lift.identifiers], "settled": settled}
+    other.record(Lift.Absorbed, because, absorbed)
+    for identifier in identifiers:
+        if identifier in passing:
+            identifier.record(Identifier.Passed, because, {"lift": lift.id, "to": other.id})
+        elif identifier.owner == lift.id or lift.id in identifier.contenders:
+            identifier.record(Identifier.Released, because, {"lift": lift.id, "why": "merged"})
+    leave(work, lift.id, lift.building, lift.estate, because)
+
+
+_ON = "/effective_on"
+
+ACTIONS = (
+    Action(
+        "lift.identify", "POST", "/lifts/{lift}/identifiers", LiftIdentification, identify,
+        (Writes("lift.Identified", "{lift}", "", _ON), *CLAIMING, RELEASING),
+        "Add or withdraw identifiers of a lift", "增补或撤回电梯标识",
+    ),
+    Action(
+        "lift.reclassify", "POST", "/lifts/{lift}/class", LiftReclassification, reclassify,
+        (Writes("lift.Reclassified", "{lift}", "", _ON),), "Change variety, premises class or venue", "变更电梯类别",
+    ),
+    Action(
+        "lift.move", "POST", "/lifts/{lift}/place", LiftMove, relocate,
+        (Writes("lift.Moved", "{lift}", "", _ON), *PLACING), "Change where a lift stands", "变更电梯所在",
+    ),
+    Action(
+        "lift.change_status", "POST", "/lifts/{lift}/status", LiftStatusChange, change_status,
+        (Writes("lift.StatusChanged", "{lift}", "", _ON), *CLAIMING, RELEASING),
+        "Change a lift's status", "变更电梯状态",
+    ),
+    Action(
+        "lift.name_use_unit", "POST", "/lifts/{lift}/use-unit", UseUnitNaming, name_use_unit,
+        (Writes("lift.UseUnitNamed", "{lift}", "", _ON),), "Name the use unit of a lift", "变更使用单位",
+    ),
+    Action(
+        "lift.name_safety_officer", "POST", "/lifts/{lift}/safety-officer", SafetyOfficerNaming, name_safety_officer,
+        (Writes("lift.SafetyOfficerNamed", "{lift}", "", _ON),), "Name the safety officer of a lift", "指定电梯安全员",
+    ),
+    Action(
+        "lift.merge", "POST", "/lifts/{lift}/merge", LiftMerger, merge,
+        (
+            Writes("lift.MergedInto", "{lift}"),
+            Writes("lift.Absorbed", "lift:", derived=True),
+            Writes("identifier.Passed", "identifier:", derived=True),
+            RELEASING, PLACING[1], PLACING[3],
+        ),
+        "Merge two records of one lift", "合并重复电梯",
+    ),
+)  # fmt: skip

@@ -1,0 +1,347 @@
+"""Use cases of maintenance visits: whole or node by node, corrected by new records; signing: `countersigning`.
+
+Facts are recorded with findings and never refused for what they show (one worker, too short, late, by somebody who
+is not the lift's maintainer); commands that would change a record are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from application.actions import Action, Writes
+from application.ruling import ruling
+from application.work import Work
+from audit import canonical
+from domain.aggregate import Aggregate, Event, Statement
+from domain.errors import Conflict
+from domain.findings import Finding, finding
+from domain.lifts import Lift
+from domain.maintenance import MaintenanceYear, Visit, maintenance_stream
+from domain.packs import Pack, rule_or_own
+from domain.parties import Agent
+from domain.time import civil_date
+from domain.visit_checks import (
+    BY_MAINTAINER,
+    Worker,
+    check_duration,
+    check_interval,
+    check_items,
+    check_maintainer,
+    check_nodes,
+    check_time,
+    check_workers,
+)
+from domain.visits import (
+    VisitCorrection,
+    VisitFinish,
+    VisitItems,
+    VisitNodes,
+    VisitOpening,
+    VisitSubmission,
+)
+
+Path = Mapping[str, str]
+
+CATALOGUE = "TSG T5002-2017"
+SUBMISSIONS_PER_SAVE = 30
+"""A whole visit is eight events at the most, a save 250."""
+FINISHES_PER_SAVE = 50
+LINES_PER_SAVE = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a visit is written: its stream, its lift, the pack of the lift's area on that day.
+
+    `ruled` names the pack and `where` the visit, both for `found`.
+    """
+
+    year: MaintenanceYear
+    lift: Lift
+    pack: Pack | None
+    ruled: dict[str, Any]
+    where: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The record that a new one corrects, and who was a worker of it."""
+
+    visit: str
+    workers: tuple[str, ...]
+
+
+def _agents(work: Work, workers: Sequence[str], *, to_record: bool) -> dict[str, Agent | None]:
+    """Load the workers once each; a name that nobody enrolled gives None."""
+    found: dict[str, Agent | None] = {}
+    for worker in workers:
+        agent = work.open(Agent, worker) if to_record else work.find(Agent, worker)
+        found[worker] = agent if agent is not None and agent.version else None
+    return found
+
+
+def _last_on(work: Work, year: MaintenanceYear, lift: str, on: str) -> str | None:
+    known = year.last_before(on)
+    if known is not None:
+        return known
+    before = work.find(MaintenanceYear, maintenance_stream(lift, int(on[:4]) - 1))
+    return None if before is None else before.last_before(on)
+
+
+def _begin(
+    work: Work, opening: Statement, agents: Mapping[str, Agent | None], corrects: Corrected | None = None
+) -> tuple[Place, Visit]:
+    """Record `visit.Opened` with what is found of who and when."""
+    said = opening.said
+    on = civil_date(said["opened_at"])
+    lift = work.read(Lift, said["lift"])
+    year = work.open(MaintenanceYear, maintenance_stream(lift.id, on))
+    year.require_new(said["id"])
+    work.source(said, "visit", year.id)
+    pack, ruled = ruling(work, lift.area, on)
+    maintainer = work.author.party
+    known = {
+        name: None if agent is None or agent.left else Worker(agent.party, agent.role, agent.certified)
+        for name, agent in agents.items()
+    }  # fmt: skip
+    findings = [
+        *check_maintainer(maintainer, lift.maintainers_on(on), lift.status_on(on), pack, on),
+        *check_workers(said["workers"], known, maintainer, pack, on),
+        *check_interval(_last_on(work, year, lift.id, on), on, said["level"], pack),
+        *check_time(said["opened_at"], work.now, pack),
+    ]
+    found: dict[str, Any] = {"year": int(on[:4]), "findings": findings, **ruled}
+    if corrects is not None:
+        found["corrects"] = corrects.visit
+    year.record(MaintenanceYear.Opened, opening, found)
+    where = {"lift": lift.id, "visit": said["id"], "year": found["year"]}
+    return Place(year, lift, pack, ruled, where), year.visit(said["id"])
+
+
+def _record_items(place: Place, visit: Visit, statement: Statement) -> None:
+    findings = check_items(place.lift.variety, visit.level, statement.said["results"], place.pack, visit.on)
+    found = {**place.where, "catalogue": CATALOGUE, "findings": findings, **(place.ruled if findings else {})}
+    place.year.record(MaintenanceYear.ItemsRecorded, statement, found)
+
+
+def _end(
+    place: Place, name: str, statement: Statement, agents: Mapping[str, Agent | None], events: Sequence[Event],
+    corrects: Corrected | None = None,
+) -> None:  # fmt: skip
+    """Record `visit.Finished` with the digest that is countersigned, and the visit on each worker's own stream.
+
+    Whoever was a worker of the record that this one corrects is told so, and counts the visit once.
+    """
+    visit = place.year.visit(name)
+    said = statement.said
+    findings = check_duration(visit, said["finished_at"], place.pack)
+    if visit.counted is None:
+        findings += check_items(place.lift.variety, visit.level, None, place.pack, visit.on)
+    digest = visit_digest(name, events, said)
+    found = {**place.where, "digest": digest, "findings": findings, **place.ruled}
+    because = place.year.record(MaintenanceYear.Finished, statement, found)
+    worked = {"lift": place.lift.id, "visit": name}
+    for agent in agents.values():
+        if agent is not None:
+            again = corrects is not None and agent.id in corrects.workers
+            agent.record(Agent.WorkedOn, because, {**worked, "corrects": visit.corrects} if again else worked)
+
+
+def visit_digest(name: str, events: Sequence[Event], finish: Mapping[str, Any]) -> str:
+    """Digest what is countersigned: SHA-256 over canonical `[[type, said], …]` of the visit's events up to its end.
+
+    `events` are those of the stream before the end, in order; `finish` is the end's `said`.
+    """
+    parts: list[list[Any]] = [[e.TOPIC, e.said] for e in events if _visit_named(e) == name]
+    parts.append([MaintenanceYear.Finished.TOPIC, finish])
+    return hashlib.sha256(canonical.encode(parts)).hexdigest()
+
+
+def _visit_named(event: Event) -> str | None:
+    said = event.said or {}
+    if isinstance(event, MaintenanceYear.Opened):
+        return str(said["id"])
+    named: str | None = said.get("visit") or event.found.get("visit")
+    return named
+
+
+# ---------------------------------------------------------------------------------------------- a visit in one body
+
+
+def _whole(work: Work, statement: Statement, corrects: Corrected | None = None) -> None:
+    said = statement.said
+    opened = said["opened"]
+    before = len(work.journal.events)
+    agents = _agents(work, opened["workers"], to_record=True)
+    opening = statement.part("/opened", opened, opened["opened_at"])
+    place, visit = _begin(work, opening, agents, corrects)
+    if "record" in said:
+        nodes = said["record"]["nodes"]
+        duplicates = place.year.duplicates(opened["id"], [node["id"] for node in nodes])
+        findings = check_nodes(nodes, duplicates, place.pack)
+        found = {**place.where, "findings": findings, **(place.ruled if findings else {})}
+        if duplicates:
+            found["duplicates"] = duplicates
+        place.year.record(MaintenanceYear.NodesReceived, statement.part("/record", said["record"]), found)
+    if "items" in said:
+        _record_items(place, visit, statement.part("/items", said["items"]))
+    finish = statement.part("/finished", said["finished"], said["finished"]["finished_at"])
+    # Nodes that came in earlier under the name of a visit not yet known are not part of what is signed.
+    events = [e for e in work.journal.events[before:] if e.originator_id == place.year.id]
+    _end(place, opened["id"], finish, agents, events, corrects)
+
+
+def submit(work: Work, statement: Statement, _path: Path) -> None:
+    """Record a whole visit; nothing in it is refused but a name in use."""
+    work.allow("visit.submit")
+    _whole(work, statement)
+
+
+def correct(work: Work, statement: Statement, _path: Path) -> None:
+    """Record a new whole visit that names an old one; both stay. Refuses `corrected_already`, `visit_unfinished`."""
+    said = statement.said["corrects"]
+    year = work.change(MaintenanceYear, maintenance_stream(said["lift"], said["year"]))
+    old = year.visit(said["visit"])
+    work.allow("visit.correct", self=old.maintainer == work.author.party)
+    if old.finished_at is None:
+        raise Conflict("the record is not finished", code="visit_unfinished", visit=said["visit"])
+    if old.corrected_by is not None:
+        raise Conflict(
+            "the record was corrected already; correct the new one",
+            code="corrected_already", visit=said["visit"], corrected_by=old.corrected_by,
+        )  # fmt: skip
+    new = statement.said["opened"]["id"]
+    findings: list[Finding] = []
+    ruled: dict[str, Any] = {}
+    if old.signed_at is not None or old.behalf_at is not None:
+        pack, ruled = ruling(work, work.read(Lift, said["lift"]).area, old.on)
+        findings = [finding(rule_or_own(pack, BY_MAINTAINER, old.on), "corrected_after_signature")]
+    found = {"corrected_by": new, "findings": findings, **ruled}
+    year.record(MaintenanceYear.Corrected, statement.part("/corrects", said), found)
+    _whole(work, statement, Corrected(said["visit"], old.workers))
+
+
+def prefetch(work: Work, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Load the lifts, years and workers of a group's lines at once; lines are not validated yet."""
+    kinds: dict[str, type[Aggregate]] = {}
+    for line in lines:
+        said = line.get("opened", line)
+        if not isinstance(said, dict) or not isinstance(said.get("lift"), str):
+            continue
+        kinds[said["lift"]] = Lift
+        year = said.get("year") or str(said.get("opened_at"))[:4]
+        kinds[maintenance_stream(said["lift"], year)] = MaintenanceYear
+        workers = said.get("workers")
+        kinds.update({w: Agent for w in workers if isinstance(w, str)} if isinstance(workers, list) else {})
+    work.prefetch(kinds)
+
+
+# ------------------------------------------------------------------------------------------------ a visit by parts
+
+
+def opening(work: Work, statement: Statement, _path: Path) -> None:
+    """Record that a visit began."""
+    work.allow("visit.open")
+    _begin(work, statement, _agents(work, statement.said["workers"], to_record=False))
+
+
+def nodes(work: Work, statement: Statement, _path: Path) -> None:
+    """Record nodes of a visit, known or not yet, finished or not: exactly one event, whatever their order."""
+    work.allow("visit.nodes")
+    said = statement.said
+    year = work.open(MaintenanceYear, maintenance_stream(said["lift"], said["year"]))
+    came = said["nodes"]
+    far = any("distance_m" in node for node in came)
+    lift = work.read(Lift, said["lift"]) if far or year.version == 0 else None
+    area = lift.area if far and lift is not None else None
+    pack, ruled = ruling(work, area, civil_date(came[0]["device_time"]))
+    duplicates = year.duplicates(said["visit"], [node["id"] for node in came])
+    findings: list[Finding] = check_nodes(came, duplicates, pack) if duplicates or far else []
+    findings += check_time(min([node["device_time"] for node in came]), work.now)
+    visit = year.visits.get(said["visit"])
+    if visit is not None and visit.maintainer != work.author.party:
+        findings.append(finding(rule_or_own(pack, BY_MAINTAINER, visit.on), "not_the_visits_maintainer"))
+    if visit is not None and visit.finished_at is not None:
+        findings.append(finding(rule_or_own(pack, BY_MAINTAINER, visit.on), "after_the_end", "information"))
+    found: dict[str, Any] = {"findings": findings, **ruled}
+    if duplicates:
+        found["duplicates"] = duplicates
+    year.record(MaintenanceYear.NodesReceived, statement, found)
+
+
+def _own_visit(work: Work, said: Mapping[str, Any], action: str) -> tuple[Place, Visit]:
+    year = work.change(MaintenanceYear, maintenance_stream(said["lift"], said["year"]))
+    visit = year.visit(said["visit"])
+    work.allow(action, self=visit.maintainer == work.author.party)
+    year.unfinished(said["visit"])
+    lift = work.read(Lift, said["lift"])
+    return Place(year, lift, *ruling(work, lift.area, visit.on), {}), visit
+
+
+def items(work: Work, statement: Statement, _path: Path) -> None:
+    """Record the item results of an open visit, once; refuses `items_recorded` and `visit_finished`."""
+    place, visit = _own_visit(work, statement.said, "visit.items")
+    if visit.counted is not None:
+        raise Conflict("results were recorded; correct the visit", code="items_recorded", visit=statement.said["visit"])
+    _record_items(place, visit, statement)
+
+
+def finish(work: Work, statement: Statement, _path: Path) -> None:
+    """Record the end of an open visit; what was recorded until now is what the use unit will sign."""
+    said = statement.said
+    place, visit = _own_visit(work, said, "visit.finish")
+    agents = _agents(work, visit.workers, to_record=True)
+    # The aggregate keeps no contents, so the events are read again; the version it had is asserted with the save.
+    stored = [e for e in work.streams.events(place.year.id) if e.originator_version <= place.year.version]
+    seen = {e.originator_version for e in stored}
+    pending = [e for e in work.journal.events if e.originator_id == place.year.id and e.originator_version not in seen]
+    if len(stored) + len(pending) != place.year.version:
+        raise Conflict("the visit moved while it was read; try again", code="visit_moved", visit=said["visit"])
+    _end(place, said["visit"], statement, agents, [*stored, *pending])
+
+
+_YEAR = "{lift}/maintenance:{year}"
+_OPENED = Writes("visit.Opened", _YEAR, "/opened", "/opened_at")
+_PARTS = (
+    _OPENED,
+    Writes("visit.NodesReceived", _YEAR, "/record"),
+    Writes("visit.ItemsRecorded", _YEAR, "/items"),
+    Writes("visit.Finished", _YEAR, "/finished", "/finished_at"),
+)
+_WORKED = Writes("agent.WorkedOn", "agent:", derived=True)
+
+ACTIONS = (
+    Action(
+        "visit.submit", "POST", "/visits", VisitSubmission, submit, (*_PARTS, _WORKED),
+        "Record a whole maintenance visit", "登记完整维保记录",
+        group_lines=SUBMISSIONS_PER_SAVE, prefetch=prefetch, appends=True,
+    ),
+    Action(
+        "visit.open", "POST", "/visits/open", VisitOpening, opening,
+        (Writes("visit.Opened", _YEAR, "", "/opened_at"),), "Begin a maintenance visit", "维保签到开始",
+        group_lines=LINES_PER_SAVE, prefetch=prefetch, appends=True,
+    ),
+    Action(
+        "visit.nodes", "POST", "/visits/nodes", VisitNodes, nodes,
+        (Writes("visit.NodesReceived", _YEAR),), "Upload nodes of a visit in any order", "上传维保节点(不计顺序)",
+        group_lines=LINES_PER_SAVE, prefetch=prefetch, appends=True,
+    ),
+    Action(
+        "visit.items", "POST", "/visits/items", VisitItems, items,
+        (Writes("visit.ItemsRecorded", _YEAR),), "Record the item results of a visit", "登记维保项目结果",
+        group_lines=LINES_PER_SAVE, prefetch=prefetch, appends=True,
+    ),
+    Action(
+        "visit.finish", "POST", "/visits/finish", VisitFinish, finish,
+        (Writes("visit.Finished", _YEAR, "", "/finished_at"), _WORKED), "End a visit", "结束维保",
+        group_lines=FINISHES_PER_SAVE, prefetch=prefetch, appends=True,
+    ),
+    Action(
+        "visit.correct", "POST", "/visits/correct", VisitCorrection, correct,
+        (Writes("visit.Corrected", _YEAR, "/corrects"), *_PARTS, _WORKED),
+        "Correct a visit by a new record; the old one stays", "以新记录更正维保记录(原记录保留)",
+    ),
+)  # fmt: skip

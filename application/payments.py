@@ -1,0 +1,252 @@
+"""Payments of premium: request, instruction, the bank's confirmation, failure, return; and the bank's lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from application.actions import Action, Writes
+from application.policies import PREMIUM_WRITES, receive_premium
+from application.work import Work
+from domain.aggregate import Because, Statement
+from domain.applications import Application
+from domain.errors import Conflict
+from domain.funds import Fund
+from domain.payments import (
+    BankLine,
+    Payment,
+    PaymentConfirmation,
+    PaymentFailure,
+    PaymentInstruction,
+    PaymentRequest,
+    SeenLine,
+)
+from domain.policies import Policy
+from domain.policy_shapes import FUND_SOURCES
+from domain.subsidies import Subsidy
+
+Path = Mapping[str, str]
+
+LINES_PER_SAVE = 240
+
+
+def see_line(work: Work, statement: Statement, _path: Path) -> None:
+    """Note a line of a bank account as a fact."""
+    work.allow("bankline.see")
+    line = work.new(SeenLine, statement.said["id"])
+    work.source(statement.said, "bankline", line.id)
+    line.record(SeenLine.Seen, statement)
+
+
+def request(work: Work, statement: Statement, _path: Path) -> None:
+    """Ask for a payment to the policy's leading insurer; refused over what the source still owes."""
+    said, party = statement.said, work.author.party
+    policy = work.read(Policy, said["policy"])
+    work.allow(
+        "payment.request", payer=said.get("payer", party) == party, holder=policy.holder == party,
+        insures=policy.insurer == party,
+    )  # fmt: skip
+    require_taking(work, policy)
+    require_payee(policy, said["payee"])
+    due_fen = policy.due_fen(said["source_kind"])
+    if said["source_kind"] in FUND_SOURCES:
+        raise Conflict("the fund pays by an approved application", code="application_needed")
+    if said["amount_fen"] > due_fen:
+        raise Conflict("this source owes less", code="above_due", due_fen=due_fen, source=said["source_kind"])
+    if "subsidy" in said:
+        work.read(Subsidy, said["subsidy"]).require_payable(policy.id, said["amount_fen"])
+    payment = work.new(Payment, said["id"])
+    work.source(said, "payment", payment.id)
+    payment.record(Payment.Requested, statement)
+
+
+def takes_premium(work: Work, policy: Policy) -> bool:
+    """Say whether a policy takes premium: issued, or proposed and its quotation valid."""
+    return policy.state == "issued" or (policy.state == "proposed" and policy.valid(work.today))
+
+
+def require_taking(work: Work, policy: Policy) -> None:
+    """Raise Conflict `policy_state` or `quote_expired` when a policy takes no premium."""
+    policy.require("proposed", "issued")
+    if not takes_premium(work, policy):
+        policy.require_valid(work.today)
+
+
+def require_payee(policy: Policy, payee: str) -> None:
+    """Raise Conflict `payee_not_insurer` unless the payee leads the policy (MF06; co-insurers settle among them)."""
+    if payee != policy.insurer:
+        raise Conflict("the payee is not the policy's insurer", code="payee_not_insurer", insurer=policy.insurer)
+
+
+def instruct(work: Work, statement: Statement, path: Path) -> None:
+    """Note that the bank was told to pay."""
+    payment = work.change(Payment, path["payment"])
+    work.allow("payment.instruct", **_sides(work, payment))
+    payment.require("requested")
+    payment.record(Payment.Instructed, statement)
+
+
+def confirm(work: Work, statement: Statement, path: Path) -> None:
+    """Confirm a payment by a bank line; the policy receives the premium in the same save.
+
+    A confirmation is a fact: when what it was for has gone, the money is due back instead (domain-model C3).
+    """
+    payment = work.change(Payment, path["payment"])
+    work.allow("payment.confirm", **_sides(work, payment))
+    payment.require("requested", "instructed")
+    line = usable_line(work, statement.said["line"], payment.amount_fen)
+    if payment.application is None:
+        line.require_flow({payment.payee: "in"}, others=True)
+    else:
+        require_outflow(line, _fund_of(work, payment.application), payment.payee)
+    settle(work, payment, payment.record(Payment.Confirmed, statement), line)
+
+
+def usable_line(work: Work, name: str, amount_fen: int) -> SeenLine:
+    """Give a bank line that is of this amount and unused; raises Conflict `line_used`, `line_amount_differs`."""
+    line = work.change(SeenLine, name)
+    line.require_unused()
+    line.require_amount(amount_fen)
+    return line
+
+
+def require_outflow(line: SeenLine, fund: Fund, payee: str) -> None:
+    """Raise Conflict unless the line shows money of the fund leave: as its bank saw it, or the payee its arrival."""
+    line.require_flow({fund.bank: "out", payee: "in"}, others=False)
+
+
+def require_inflow(line: SeenLine, fund: Fund) -> None:
+    """Raise Conflict unless the fund's own bank saw the money come in."""
+    line.require_flow({fund.bank: "in"}, others=False)
+
+
+def _fund_of(work: Work, application: str) -> Fund:
+    return work.read(Fund, application.partition("/")[0])
+
+
+def _sides(work: Work, payment: Payment) -> dict[str, bool]:
+    party = work.author.party
+    sides = {"payer": payment.payer == party, "payee": payment.payee == party}
+    if payment.application is not None:
+        fund = _fund_of(work, payment.application)
+        sides |= {"bank": fund.bank == party, "bureau": fund.bureau == party}
+    return sides | {"no_fund": payment.application is None}
+
+
+def settle(work: Work, payment: Payment, cause: Because, line: SeenLine) -> None:
+    """Follow a confirmed payment to its end: posted, received by the policy, or due back."""
+    line.record(SeenLine.Used, cause, {"payment": payment.id})
+    policy = work.read(Policy, payment.policy)
+    accepts = takes_premium(work, policy)
+    if payment.application is None:
+        paid = accepts
+    else:
+        fits = policy.received_fen + payment.amount_fen <= policy.premium_fen
+        paid = _post(work, payment, cause, line, accepts=accepts and fits)
+    if not paid:
+        why = "policy_takes_no_premium" if payment.application is None else "nothing_reserved"
+        payment.record(Payment.ReturnDue, cause, {"amount_fen": payment.amount_fen, "why": why})
+        return
+    matched = {"policy": policy.id, "source": payment.source_kind, "amount_fen": payment.amount_fen}
+    match = payment.record(Payment.Matched, cause, matched)
+    receipt = receive_premium(
+        work, policy.id, match, source_kind=payment.source_kind, amount_fen=payment.amount_fen, payment=payment.id
+    )
+    if payment.subsidy is not None:
+        paid_fen = {"payment": payment.id, "amount_fen": payment.amount_fen}
+        work.change(Subsidy, payment.subsidy).record(Subsidy.Paid, cause, paid_fen)
+    if receipt.over_fen:
+        payment.record(Payment.ReturnDue, cause, {"amount_fen": receipt.over_fen, "why": "overpaid"})
+
+
+def _post(work: Work, payment: Payment, cause: Because, line: SeenLine, *, accepts: bool) -> bool:
+    """Post a payment of the fund; False when nothing stands behind it any more and it is due back."""
+    stream = payment.application or ""
+    name, _, application_name = stream.partition("/")
+    fund, application = work.change(Fund, name), work.change(Application, stream)
+    amounts = {"payment": payment.id, "line": line.id, "amount_fen": payment.amount_fen}
+    held = application_name in fund.reservations
+    if held and accepts:
+        fund.pay(cause, application_name, payment.id, line.id)
+        application.record(Application.Paid, cause, amounts)
+        return True
+    fund.suspend(cause, payment.id, payment.amount_fen, line.id)
+    if held:
+        fund.void(cause, application_name)
+    application.record(Application.ReturnDue, cause, amounts)
+    return False
+
+
+def fail(work: Work, statement: Statement, path: Path) -> None:
+    """Note that the bank could not pay; an application may be ordered again."""
+    payment = work.change(Payment, path["payment"])
+    work.allow("payment.fail", **_sides(work, payment))
+    payment.require("requested", "instructed")
+    cause = payment.record(Payment.Failed, statement)
+    if payment.application is not None:
+        work.change(Application, payment.application).record(Application.PaymentFailed, cause, {"payment": payment.id})
+
+
+def give_back(work: Work, statement: Statement, path: Path) -> None:
+    """Note that money due back came back by a bank line."""
+    payment = work.change(Payment, path["payment"])
+    work.allow("payment.return", **_sides(work, payment))
+    payment.require("return_due")
+    line = usable_line(work, statement.said["line"], payment.return_due_fen)
+    if payment.application is None:
+        line.require_flow({payment.payee: "out"}, others=True)
+    else:
+        require_inflow(line, _fund_of(work, payment.application))
+    cause = payment.record(Payment.Returned, statement)
+    line.record(SeenLine.Used, cause, {"payment": payment.id})
+    if payment.application is not None:
+        work.change(Fund, payment.application.partition("/")[0]).take_back(cause, payment.id, line.id)
+
+
+USED = Writes("bankline.Used", "bankline:", derived=True)
+SETTLEMENT = (
+    USED,
+    Writes("payment.Matched", "payment:", derived=True),
+    Writes("payment.ReturnDue", "payment:", derived=True),
+    *PREMIUM_WRITES,
+    Writes("fund.Posted", "fund:", derived=True),
+    Writes("fund.ReservationVoided", "fund:", derived=True),
+    Writes("application.Paid", "fund:/application:", derived=True),
+    Writes("application.ReturnDue", "fund:/application:", derived=True),
+)
+"""What a confirmed payment may lead to."""
+
+ACTIONS = (
+    Action(
+        "bankline.see", "POST", "/banklines", BankLine, see_line, (Writes("bankline.Seen", "{id}"),),
+        "Note lines of a bank account", "登记银行流水", group_lines=LINES_PER_SAVE, appends=True,
+    ),
+    Action(
+        "payment.request", "POST", "/payments", PaymentRequest, request, (Writes("payment.Requested", "{id}"),),
+        "Ask for a payment of premium", "发起保费支付",
+    ),
+    Action(
+        "payment.instruct", "POST", "/payments/{payment}/instruct", PaymentInstruction, instruct,
+        (Writes("payment.Instructed", "{payment}"),), "Note that the bank was told to pay", "登记付款指令",
+    ),
+    Action(
+        "payment.confirm", "POST", "/payments/{payment}/confirm", PaymentConfirmation, confirm,
+        (
+            Writes("payment.Confirmed", "{payment}"), *SETTLEMENT,
+            Writes("subsidy.Paid", "subsidy:", derived=True),
+        ),
+        "Confirm a payment by a bank line", "银行到账确认",
+    ),
+    Action(
+        "payment.fail", "POST", "/payments/{payment}/fail", PaymentFailure, fail,
+        (
+            Writes("payment.Failed", "{payment}"),
+            Writes("application.PaymentFailed", "fund:/application:", derived=True),
+        ),
+        "Note that a payment failed", "付款失败",
+    ),
+    Action(
+        "payment.return", "POST", "/payments/{payment}/return", PaymentConfirmation, give_back,
+        (Writes("payment.Returned", "{payment}"), USED, Writes("fund.Posted", "fund:", derived=True)),
+        "Note that money came back", "退回到账",
+    ),
+)  # fmt: skip

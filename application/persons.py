@@ -1,0 +1,182 @@
+"""Erasing persons in two steps: an act restricts, time destroys (PIPL 47); and what either of them touches.
+
+The records behind the decision are read as committed. Whoever names a person relies on his not being restricted, so
+from the first step on nothing is added, and the second step, which decides again, counts everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from application.actions import Action, Writes
+from application.parties import require_manager
+from application.ports import PersonRecord, PersonRecords
+from application.work import Work
+from audit.merkle import leaf_hash, root
+from domain.aggregate import Due, Statement, fold
+from domain.claims import Claim
+from domain.disputes import Dispute
+from domain.errors import Conflict
+from domain.parties import Agent
+from domain.persons import RETENTION_RULE, Person, PersonErasure
+from domain.policies import Policy
+from domain.retention import PACK, Kept, Retention, class_of, retentions
+from domain.time import add_years, civil_date, civil_midnight
+
+Path = Mapping[str, str]
+
+
+def erase(work: Work, statement: Statement, path: Path) -> None:
+    """Restrict a person until the last retention has run out; at once over where none runs, so that time erases next.
+
+    Refused: `erased_already`, `restricted_already`, `person_held`, and `retention_runs` where the basis says otherwise.
+    """
+    work.allow("person.erase")
+    require_manager(work)
+    person = work.open(Person, path["person"])
+    if person.erased:
+        raise Conflict(f"{person.id} is erased already", code="erased_already")
+    if person.restricted_until is not None:
+        until = person.restricted_until
+        raise Conflict(f"{person.id} is restricted already", code="restricted_already", until=until)
+    person.require_unheld()
+    held = work.streams.records_of(person.id)
+    _require_unheld(work, person, held)
+    periods = retained(work, held.records)
+    until = ends(periods) or work.now
+    if statement.said["basis"] == "retention_over" and until > work.now:
+        raise Conflict("a duty to keep these data still runs", code="retention_runs", until=until)
+    person.record(
+        Person.Restricted, statement,
+        {
+            "until": until, "periods": [period.as_json() for period in periods], "pack": PACK, "scope": scope(held),
+            "findings": [],
+        },
+    )  # fmt: skip
+
+
+def destroy(work: Work, stream: str, due: str) -> bool:
+    """Write a restricted person's erasure when it is due; False while a hold or a duty to keep stands against it."""
+    person = work.change(Person, stream)
+    if person.erased or person.restricted_until != due or person.holds:
+        return False
+    held = work.streams.records_of(stream)
+    if _disputed(work, person, held):
+        return False
+    if (ends(retained(work, held.records)) or due) > work.now:
+        return False
+    person.record(Person.Erased, Due(due, RETENTION_RULE), {"basis": person.basis, "scope": scope(held)})
+    return True
+
+
+def _require_unheld(work: Work, person: Person, held: PersonRecords) -> None:
+    """Raise Conflict `person_held` when a hold is on, or a dispute is open, about a matter that names the person."""
+    streams = _quoting(person, held)
+    disputes = [work.read(Dispute, name) for name in work.streams.holding()]
+    covering = {dispute.id for dispute in disputes if any(map(dispute.covers, streams))}
+    covering |= _disputed(work, person, held)
+    if covering:
+        raise Conflict(
+            f"a legal hold covers {person.id}", code="person_held", person=person.id, disputes=sorted(covering)
+        )
+
+
+def _disputed(work: Work, person: Person, held: PersonRecords) -> set[str]:
+    """Give the open disputes about matters that name the person; read as committed: any opened later keeps the rest."""
+    streams = _quoting(person, held)
+    found = work.streams.many(work.streams.disputing())
+    disputes = [dispute for name, events in found.items() if (dispute := fold(Dispute, name, events)) is not None]
+    return {dispute.id for dispute in disputes if any(map(dispute.covers, streams))}
+
+
+def _quoting(person: Person, held: PersonRecords) -> set[str]:
+    return {record.stream for record in held.records} | {person.id}
+
+
+# ---------------------------------------------------------------------------------------------------- retention
+
+
+def retained(work: Work, records: Sequence[PersonRecord]) -> list[Retention]:
+    """Give the periods for which the records of a person must be kept."""
+    return retentions(_kept(work, records))
+
+
+def ends(periods: Sequence[Retention]) -> str | None:
+    """Give the instant from which nothing need be kept any longer; None when nothing must be kept at all."""
+    return max((civil_midnight(period.until) for period in periods), default=None)
+
+
+def _kept(work: Work, records: Sequence[PersonRecord]) -> Iterator[Kept]:
+    """Give what must be kept, one for each event that quotes the person."""
+    ended: dict[str, tuple[str, bool] | None] = {}
+    seen: set[tuple[str, int]] = set()
+    for record in records:
+        if (record.stream, record.version) in seen:
+            continue
+        seen.add((record.stream, record.version))
+        kind, since = class_of(record.type), civil_date(record.effective_at)
+        if kind is None:
+            continue
+        if record.type.startswith("agent."):
+            worked = _last_worked(work, record.stream)
+            if worked is not None:
+                yield Kept(kind, worked)
+        elif "/claim:" in record.stream:
+            if record.stream not in ended:
+                ended[record.stream] = _contract_end(work, record.stream)
+            contract = ended[record.stream]
+            yield Kept(kind, since) if contract is None else Kept(kind, max(since, contract[0]), contract[1])
+        else:
+            yield Kept(kind, since)
+
+
+def _last_worked(work: Work, stream: str) -> str | None:
+    """Give the civil date of the last visit that an agent took part in."""
+    work.read(Agent, stream)
+    visits = [
+        event.effective_at or work.now
+        for event in work.streams.events(stream)
+        if event.TOPIC == Agent.WorkedOn.TOPIC
+    ]  # fmt: skip
+    return civil_date(max(visits)) if visits else None
+
+
+def _contract_end(work: Work, stream: str) -> tuple[str, bool] | None:
+    """Give when the insurance contract of a claim ends, and whether its term is over a year; None without one."""
+    name = work.read(Claim, stream).policy
+    if name is None:
+        cover = work.streams.events(stream)[0].found["cover"]
+        name = None if cover is None else cover["policy"]
+    if name is None:
+        return None
+    policy = work.read(Policy, name)
+    return policy.cancelled_on or policy.to_date, policy.to_date > add_years(policy.from_date, 1)
+
+
+# ---------------------------------------------------------------------------------------------------- scope
+
+
+def scope(held: PersonRecords) -> dict[str, Any]:
+    """Give how much is held of a person: counts, and RFC 6962 roots over the digests in order; no value, no place."""
+    values = sorted({record.digest for record in held.records})
+    requests = sorted(held.requests)
+    return {
+        "events": len({(record.stream, record.version) for record in held.records}),
+        "streams": len({record.stream for record in held.records}),
+        "values": len(values), "values_root": _root(values),
+        "requests": len(requests), "requests_root": _root(requests),
+    }  # fmt: skip
+
+
+def _root(digests: Sequence[str]) -> str:
+    return root([leaf_hash(bytes.fromhex(digest)) for digest in digests]).hex()
+
+
+ACTIONS = (
+    Action(
+        "person.erase", "POST", "/persons/{person}/erase", PersonErasure, erase,
+        (Writes("person.Restricted", "{person}"),), "Erase a person's data, once no duty to keep them runs",
+        "删除个人信息(法定保存期内先行封存)",
+    ),
+)  # fmt: skip

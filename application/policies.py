@@ -1,0 +1,216 @@
+"""Policies: quotation, proposal, premium, issue, and the ends (cancellation, lapse, voiding).
+
+The lines of a schedule are in `application.covers`, endorsements in `application.endorsements`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from application.actions import Action, Writes
+from application.covers import cover_in_force, covers_in_force, schedule_root
+from application.schemes import pack_in_force
+from application.work import Work
+from domain.aggregate import Because, Statement
+from domain.errors import Conflict, Invalid
+from domain.parties import Party
+from domain.policies import PENDING, Policy
+from domain.policy_checks import (
+    SUBSIDY_KINDS,
+    check_draft,
+    check_premium_first,
+    check_refund,
+    check_shares,
+    enough_received,
+)
+from domain.policy_shapes import Cancellation, PolicyDraft, PolicyEnding, PolicyIssue, Proposal, ScheduleClosing
+from domain.products import Product
+
+Path = Mapping[str, str]
+
+PREMIUM_WRITES = (Writes("policy.PremiumReceived", "policy:", derived=True),)
+"""Rows for every action that calls `receive_premium`."""
+
+
+def draft(work: Work, statement: Statement, _path: Path) -> None:
+    """Begin a quotation: its head, before the lines."""
+    said = statement.said
+    product = work.read(Product, said["product"])
+    work.allow("policy.draft", self=product.insurer == work.author.party)
+    product.require_on_sale(work.today)
+    insurers = said.get("insurers", [{"party": product.insurer, "share_bp": 10_000}])
+    check_shares(insurers, product.insurer)
+    for insurer in insurers:
+        if work.read(Party, insurer["party"]).kind != "insurer":
+            raise Invalid("a co-insurer is an insurer", code="not_insurer", party=insurer["party"])
+    work.read(Party, said["holder"])
+    pack, ref = pack_in_force(work, said["area"], said["from_date"])
+    findings = check_draft(pack, product, said, work.today)
+    policy = work.new(Policy, said["id"])
+    work.source(said, "policy", policy.id)
+    facts = {"insurers": insurers, "findings": findings, "pack": ref.as_json()}
+    policy.record(Policy.Drafted, statement, facts)
+
+
+def quote(work: Work, statement: Statement, path: Path) -> None:
+    """Close the schedule: its lines must sum to the head, in all and by part; the quotation stands."""
+    policy = _own(work, path, "policy.quote")
+    policy.require("drafted")
+    policy.require_valid(work.today)
+    said, staged = statement.said, policy.staged
+    drafted = {part["part"]: part["premium_fen"] for part in policy.parts}
+    differing = [part for part, fen in drafted.items() if dict(staged.parts).get(part, 0) != fen]
+    same = said["count"] == staged.count and said["premium_fen"] == staged.premium_fen == policy.drafted_fen
+    if not same or differing or not staged.count:
+        raise Conflict(
+            "the staged lines do not come to what is quoted", code="schedule_mismatch", count=staged.count,
+            premium_fen=staged.premium_fen, drafted_fen=policy.drafted_fen, parts=sorted(differing),
+        )  # fmt: skip
+    _, ref = pack_in_force(work, policy.area, policy.from_date)
+    facts = {"root": schedule_root(policy), "parts": dict(staged.parts), "pack": ref.as_json()}
+    policy.record(Policy.Quoted, statement, facts)
+
+
+def propose(work: Work, statement: Statement, path: Path) -> None:
+    """Propose the quoted policy, by its holder or whom he mandated."""
+    policy = work.change(Policy, path["policy"])
+    work.allow("policy.propose", {"holder": policy.holder})
+    policy.require("quoted")
+    policy.require_valid(work.today)
+    work.source(statement.said, "proposal", policy.id)
+    policy.record(Policy.Proposed, statement, {"on": work.today})
+
+
+@dataclass(frozen=True, slots=True)
+class PremiumReceipt:
+    """What a receipt of premium came to: `over_fen` is to be returned; when `complete`, the policy may be issued."""
+
+    because: Because
+    over_fen: int
+    complete: bool
+
+
+def receive_premium(
+    work: Work, policy_name: str, cause: Because, *, source_kind: str, amount_fen: int, payment: str
+) -> PremiumReceipt:
+    """Book premium that a payment was matched to, in the same save as its event (`cause`).
+
+    Raises Conflict `policy_state` before the proposal and after the end, `quote_expired` past the validity of a
+    quotation not yet paid: such money is to be returned. More than is due is booked, and told as `over_fen` (C4).
+    """
+    policy = work.change(Policy, policy_name)
+    policy.require("proposed", "issued")
+    if policy.state == "proposed":
+        policy.require_valid(work.today)
+    if amount_fen <= 0:
+        raise Invalid("an amount received is positive", code="amount_not_positive")
+    pack, _ = pack_in_force(work, policy.area, work.today)
+    received = {**policy.received, source_kind: policy.received.get(source_kind, 0) + amount_fen}
+    total_fen = sum(received.values())
+    over_fen = min(amount_fen, max(0, total_fen - policy.premium_fen))
+    complete = enough_received(pack, policy, received, work.today)
+    because = policy.record(
+        Policy.PremiumReceived, cause,
+        {
+            "payment": payment, "source": source_kind, "amount_fen": amount_fen, "received_fen": total_fen,
+            "over_fen": over_fen, "complete": complete,
+        },
+    )  # fmt: skip
+    return PremiumReceipt(because, over_fen, complete)
+
+
+def issue(work: Work, statement: Statement, path: Path) -> None:
+    """Issue the policy: one event puts all its staged covers in force. Premium first (见费出单, rule PB01)."""
+    policy = _own(work, path, "policy.issue")
+    policy.require("proposed")
+    policy.require_valid(work.today)
+    pack, ref = pack_in_force(work, policy.area, work.today)
+    findings = check_premium_first(pack, policy, work.today)
+    work.source(statement.said, "policy_number", policy.id)
+    on_ground = any(found["code"] == "issued_on_budget_ground" for found in findings)
+    facts = {
+        "count": policy.staged.count, "root": policy.schedule_root, "premium_fen": policy.staged.premium_fen,
+        "received_fen": policy.received_fen, "ground": policy.ground if on_ground else None, "findings": findings,
+        "pack": ref.as_json(),
+    }  # fmt: skip
+    policy.record(Policy.Issued, statement, facts)
+
+
+def cancel(work: Work, statement: Statement, path: Path) -> None:
+    """Cancel the policy from a day on, which may have passed; the refund goes back to its sources."""
+    policy = _own(work, path, "policy.cancel")
+    policy.require("issued")
+    effective_on = statement.said["effective_on"]
+    if not policy.period.contains(effective_on):
+        raise Conflict("the day lies outside the policy's term", code="outside_policy", effective_on=effective_on)
+    checked = check_refund(work.read(Product, policy.product), policy, statement.said)
+    facts = {
+        **checked.working, "transaction": len(policy.stack) + 1, "late": effective_on < work.today,
+        "findings": checked.findings,
+    }  # fmt: skip
+    policy.record(Policy.Cancelled, statement, facts)
+
+
+def lapse(work: Work, statement: Statement, path: Path) -> None:
+    """Let a quotation past its validity, or an issued policy with an overdue instalment, lapse."""
+    policy = _own(work, path, "policy.lapse")
+    policy.require("quoted", "proposed", "issued")
+    if policy.state == "issued":
+        due_fen = sum(fen for due_on, fen in policy.instalments if due_on < work.today)
+        if not policy.instalments and policy.ground is None:
+            due_fen = policy.needed_to_issue_fen(SUBSIDY_KINDS)
+        if policy.received_fen >= due_fen:
+            raise Conflict("nothing is overdue", code="premium_not_overdue", received_fen=policy.received_fen)
+    elif policy.valid(work.today):
+        raise Conflict("the quotation is still valid", code="quote_valid", until=policy.valid_until)
+    policy.record(Policy.Lapsed, statement, {"on": work.today})
+
+
+def void(work: Work, statement: Statement, path: Path) -> None:
+    """Void a quotation before issue; money received for it is to be returned."""
+    policy = _own(work, path, "policy.void")
+    policy.require(*sorted(PENDING))
+    policy.record(Policy.Voided, statement, {"on": work.today, "return_due_fen": policy.received_fen})
+
+
+def _own(work: Work, path: Path, action: str) -> Policy:
+    policy = work.change(Policy, path["policy"])
+    work.allow(action, insures=policy.insurer == work.author.party)
+    return policy
+
+
+ACTIONS = (
+    Action(
+        "policy.draft", "POST", "/policies", PolicyDraft, draft, (Writes("policy.Drafted", "{id}"),),
+        "Begin a quotation", "拟定报价",
+    ),
+    Action(
+        "policy.quote", "POST", "/policies/{policy}/quote", ScheduleClosing, quote,
+        (Writes("policy.Quoted", "{policy}"),), "Close the schedule and quote", "清单封存并报价",
+    ),
+    Action(
+        "policy.propose", "POST", "/policies/{policy}/propose", Proposal, propose,
+        (Writes("policy.Proposed", "{policy}"),), "Propose the quoted policy", "投保",
+    ),
+    Action(
+        "policy.issue", "POST", "/policies/{policy}/issue", PolicyIssue, issue,
+        (Writes("policy.Issued", "{policy}"),), "Issue the policy and activate its covers", "签发保单",
+    ),
+    Action(
+        "policy.cancel", "POST", "/policies/{policy}/cancel", Cancellation, cancel,
+        (Writes("policy.Cancelled", "{policy}", "", "/effective_on"),), "Cancel the policy", "退保或解除合同",
+    ),
+    Action(
+        "policy.lapse", "POST", "/policies/{policy}/lapse", PolicyEnding, lapse,
+        (Writes("policy.Lapsed", "{policy}"),), "Let the policy lapse", "保单失效",
+    ),
+    Action(
+        "policy.void", "POST", "/policies/{policy}/void", PolicyEnding, void,
+        (Writes("policy.Voided", "{policy}"),), "Void the quotation", "报价作废",
+    ),
+)  # fmt: skip
+
+__all__ = [
+    "ACTIONS", "PREMIUM_WRITES", "PremiumReceipt", "cover_in_force", "covers_in_force", "receive_premium",
+]  # fmt: skip

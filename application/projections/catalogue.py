@@ -1,0 +1,18 @@
+"""All projections of this version, in one place."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from application.projections.base import Projection
+from application.projections.claims import CLAIMS
+from application.projections.covers import COVERS
+from application.projections.funds import ENTRIES, FUNDS, HOUSES, RESERVATIONS
+from application.projections.lifts import LIFTS
+from application.projections.persons import PERSONS
+from application.projections.policies import POLICIES
+from application.projections.timeline import TIMELINE
+
+PROJECTIONS: Final[tuple[Projection, ...]] = (
+    LIFTS, COVERS, POLICIES, CLAIMS, FUNDS, HOUSES, RESERVATIONS, ENTRIES, TIMELINE, PERSONS,
+)  # fmt: skip

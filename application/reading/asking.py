@@ -1,0 +1,275 @@
+"""One question: who asks, as known when, effective when, and which page of the answer.
+
+`known_at` is a position or an instant up to the ledger's now. An instant is resolved to the last position recorded by
+then, after one pass of the ledger's lock where something could still be on its way (event-format §8): the position is
+what an answer cites, and with it the same question has the same answer for ever.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from application.errors import ProjectionBehind
+from application.ports import Clock, Recorder, Streams
+from application.reading.ports import Tracked, Views
+from application.rights import allowed
+from application.watching import UNWATCHED, Watch
+from application.work import Author
+from audit import canonical
+from audit.errors import AuditError
+from domain.errors import Forbidden, Invalid
+from domain.time import civil_date, civil_midnight, parse_instant
+
+WAIT_S_MAX: Final = 10.0
+WAIT_POLL_S: Final = 0.02
+PAGE_DEFAULT: Final = 100
+PAGE_MAX: Final = 1_000
+CURSOR_CHARS_MAX: Final = 600
+POSITION_DIGITS_MAX: Final = 15
+
+_NUMBER = re.compile(r"[0-9]{1,15}")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Up to which position the answer knows, and the instant that stands for."""
+
+    position: int
+    instant: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what an answer cites."""
+        return {"position": self.position, "instant": self.instant}
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What questions are answered from; `log` is the recorder, of which only the reading half is used."""
+
+    origin: str
+    log: Recorder
+    views: Views
+    streams: Streams
+    clock: Clock
+    watch: Watch = UNWATCHED
+
+
+Answer = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Asking:
+    """A question under way. Everything read of the read models is read at `known.position`."""
+
+    reads: Reads
+    author: Author
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    tracked: Tracked | None = None
+    _known: Known | None = field(default=None, repr=False)
+
+    # ------------------------------------------------------------------------------------------------ both times
+
+    @property
+    def known(self) -> Known:
+        """What the read models are read at: `known_at`, else how far they are once `wait_for` is reached.
+
+        Raises Invalid `known_at_future`, `known_at_malformed`; ProjectionBehind.
+        """
+        if self._known is None:
+            wanted = self._resolved()
+            least = max(0 if wanted is None else wanted.position, self._number("wait_for") or 0)
+            self.tracked = self._waited(least)
+            self._known = wanted or self._at(self.tracked.position)
+        return self._known
+
+    @property
+    def present(self) -> int:
+        """How far the read models are: rights are judged by what is known now, whatever the question asks to know."""
+        position = self.known.position
+        return position if self.tracked is None else self.tracked.position
+
+    @property
+    def known_log(self) -> Known:
+        """What the log itself is read at: `known_at`, else its head once `wait_for` is reached."""
+        if self._known is None:
+            wanted = self._resolved()
+            if wanted is None:
+                least, deadline = self._number("wait_for") or 0, time.monotonic() + WAIT_S_MAX
+                while (head := self.reads.log.head()).size < least:
+                    if time.monotonic() > deadline:
+                        raise ProjectionBehind("the log is not there yet", position=head.size, wanted=least)
+                    time.sleep(WAIT_POLL_S)
+                wanted = Known(head.size, head.recorded_at)
+            self._known = wanted
+        return self._known
+
+    @property
+    def effective(self) -> str:
+        """The instant `effective_at` means: itself, or when a civil date begins in Shanghai; else the ledger's now.
+
+        Raises Invalid `instant_malformed`, `date_malformed`, `date_out_of_range`.
+        """
+        asked = self.query.get("effective_at")
+        if asked is None:
+            return self.reads.clock.now()
+        if "T" in asked:
+            parse_instant(asked)
+            return asked
+        return civil_midnight(asked)
+
+    @property
+    def effective_given(self) -> str | None:
+        """The instant `effective_at` means, None when it was not asked."""
+        return self.effective if "effective_at" in self.query else None
+
+    @property
+    def judged_at(self) -> str:
+        """The instant at which is judged what time alone changes: `effective_at`, else what `known_at` stands for.
+
+        Whoever asks for an earlier knowledge is not told what is missing since. Else the ledger's now.
+        """
+        if "effective_at" not in self.query and (known := self._known or self._resolved()) and "known_at" in self.query:
+            return known.instant
+        return self.effective
+
+    @property
+    def on(self) -> str:
+        """The civil date of `effective`."""
+        return civil_date(self.effective)
+
+    def _resolved(self) -> Known | None:
+        asked = self.query.get("known_at")
+        if asked is None:
+            return None
+        head = self.reads.log.head()
+        if _NUMBER.fullmatch(asked):
+            position = int(asked)
+            if position > head.size:
+                raise Invalid("the log is not that long", code="known_at_future", head=head.size)
+            return self._at(position)
+        parse_instant(asked)
+        now = self.reads.clock.now()
+        if asked > now:
+            raise Invalid("the ledger cannot know the future", code="known_at_future", ledger_time=now)
+        if head.recorded_at <= asked:
+            self.reads.views.pass_lock()
+        return Known(self.reads.log.position_at(asked), asked)
+
+    def _at(self, position: int) -> Known:
+        stored = self.reads.log.select_log(position, 1) if position else ()
+        header: Any = canonical.decode(stored[0].header) if stored else {}
+        return Known(position, header.get("recorded_at", "1970-01-01T00:00:00.000000Z"))
+
+    def _waited(self, position: int) -> Tracked:
+        deadline = time.monotonic() + WAIT_S_MAX
+        while (tracked := self.reads.views.tracked()).position < position:
+            if time.monotonic() > deadline:
+                raise ProjectionBehind(
+                    "the read models are not there yet", position=tracked.position, wanted=position, retry_after_s=1
+                )
+            time.sleep(WAIT_POLL_S)
+        return tracked
+
+    def check_unmoved(self) -> None:
+        """Raise ProjectionBehind when the read models were begun anew while they were read."""
+        if self.tracked is not None and self.reads.views.tracked().generation != self.tracked.generation:
+            raise ProjectionBehind("the read models are being made again", retry_after_s=5)
+
+    # ------------------------------------------------------------------------------------------------ rights
+
+    def may(self, action: str, relations: frozenset[str] | set[str] = frozenset()) -> bool:
+        """Say whether the table of rights lets the author read this in these relations."""
+        return allowed(action, self.author.kind, frozenset(relations))
+
+    def refused(self, action: str) -> Forbidden:
+        """Make the refusal of a read."""
+        return Forbidden(
+            f"a party of kind {self.author.kind} may not read this",
+            code="right_missing", action=action, kind=self.author.kind,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------------ pages
+
+    @property
+    def limit(self) -> int:
+        """How many rows a page has. Raises Invalid `limit_malformed`."""
+        asked = self._number("limit")
+        if asked is None:
+            return PAGE_DEFAULT
+        if not 1 <= asked <= PAGE_MAX:
+            raise Invalid("a page has 1 to 1,000 rows", code="limit_malformed", maximum=PAGE_MAX)
+        return asked
+
+    def cursor(self, *kinds: type) -> list[Any] | None:
+        """Give what `cursor` stands for, as `paged` made it. Raises Invalid `cursor_malformed`."""
+        asked = self.query.get("cursor")
+        if asked is None:
+            return None
+        try:
+            if len(asked) > CURSOR_CHARS_MAX:
+                raise ValueError
+            value = canonical.decode(base64.urlsafe_b64decode(asked.encode() + b"=" * (-len(asked) % 4)))
+        except (ValueError, AuditError) as error:
+            raise Invalid("this is no cursor of this list", code="cursor_malformed") from error
+        if not isinstance(value, list) or [type(part) for part in value] != list(kinds):
+            raise Invalid("this is no cursor of this list", code="cursor_malformed")
+        return value
+
+    def paged(self, rows: list[Any], name: Callable[[Any], list[Any]]) -> tuple[list[Any], str | None]:
+        """Give the page of rows that were asked for with one more than `limit`, and the cursor of the next."""
+        if len(rows) <= self.limit:
+            return rows, None
+        page = rows[: self.limit]
+        return page, base64.urlsafe_b64encode(canonical.encode(name(page[-1]))).decode().rstrip("=")
+
+    def _number(self, name: str) -> int | None:
+        asked = self.query.get(name)
+        if asked is None:
+            return None
+        if not _NUMBER.fullmatch(asked):
+            raise Invalid(f"{name} is a whole number", code=f"{name}_malformed")
+        return int(asked)
+
+    def cited(self, **members: object) -> Answer:
+        """Give an answer with what it cites: `known_at`, and how many streams are parked if there are any."""
+        cites: Answer = {"known_at": self.known.as_json()}
+        if self.tracked is not None and self.tracked.parked:
+            cites["parked_streams"] = self.tracked.parked
+        return {**cites, **members}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a query, for the OpenAPI document."""
+
+    name: str
+    description: str
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One kind of read: `id` is its row in the OpenAPI document, `path` a template, `answer` the use case."""
+
+    id: str
+    path: str
+    answer: Callable[[Asking], Answer]
+    parameters: tuple[Parameter, ...]
+    summary: str
+    summary_zh: str
+
+
+KNOWN_AT: Final = Parameter("known_at", "What the ledger knew then: an instant up to its now, or a position.")
+EFFECTIVE_AT: Final = Parameter("effective_at", "When it is so: an instant, or a civil date of Asia/Shanghai.")
+WAIT_FOR: Final = Parameter("wait_for", "A position (`Ledger-Position` of a write) to wait for.", "^[0-9]{1,15}$")
+CURSOR: Final = Parameter("cursor", "`next` of the page before.")
+LIMIT: Final = Parameter("limit", "Rows of a page, 1 to 1,000; 100 if not said.", "^[0-9]{1,4}$")
+AREA: Final = Parameter("area", "Only in this area and its parts.", "^[0-9]{6}([0-9]{3}){0,2}$")
+TIMES: Final = (KNOWN_AT, EFFECTIVE_AT, WAIT_FOR)
+PAGES: Final = (CURSOR, LIMIT)

@@ -1,0 +1,13 @@
+"""All questions of this version, in one place."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from application.reading import claims, coverage, funds, lifts, policies, subjects
+from application.reading.asking import Question
+
+QUESTIONS: Final[tuple[Question, ...]] = (
+    *coverage.QUESTIONS, *lifts.QUESTIONS, *policies.QUESTIONS, *claims.QUESTIONS, *funds.QUESTIONS,
+    *subjects.QUESTIONS,
+)  # fmt: skip

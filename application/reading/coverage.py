@@ -1,0 +1,217 @@
+"""Coverage (覆盖率): of the lifts in use, how many are insured, by area, class, venue or target group, against targets.
+
+A lift counts once, however many certificates it has; one that went up in another counts as that other. Liability is a
+certificate with third-party injury under a policy in force; "insurance + service" (保险+服务) is such a certificate
+whose policy promises services, as rule `targets.insurance_service` has it. Where the pack has it otherwise it is not
+counted and says so; it is never taken for zero.
+
+A scheme is a district's: of a wider area each district is counted as its own pack means it, and held against its pack's
+targets and its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from application.reading.asking import EFFECTIVE_AT, KNOWN_AT, WAIT_FOR, Answer, Asking, Parameter, Question
+from application.reading.ports import Found
+from application.reading.schemes import Rules
+from application.reading.scope import area_stems, merged_lifts
+from domain.errors import DomainError, Invalid
+from domain.packs import Pack, load_pack
+from domain.schemes import DISTRICT_DIGITS, Target
+from domain.targets import Coverage, Kind, group_of, hold_against_targets
+from domain.time import civil_date
+
+CORE_PART: Final = "third_party_injury"
+"""What makes a certificate liability insurance: the scheme's first purpose (第三者人身伤亡)."""
+SERVED: Final = frozenset({"liability_cover_in_force", "service_plan_in_force"})
+"""The conditions of "insurance + service" that can be counted: on the day, the cover and the plan promised with it."""
+DEFAULT_PACK: Final = "shandong@1"
+DIMENSIONS: Final = ("area", "class", "venue", "group")
+KINDS: Final[tuple[Kind, ...]] = ("liability", "insurance_service")
+Counted = dict[Kind, Coverage]
+SECTORAL: Final = frozenset({"transport_bureau", "culture_tourism_bureau", "organs_affairs"})
+"""Kinds whose sectors are venues, and who see those alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class District:
+    """A district counted: its pack in force and whether it adopted it, its own targets, and its rows of lifts.
+
+    `area` is None where there is no lift in any, and so no district to speak of.
+    """
+
+    area: str | None
+    pack: Pack
+    adopted: bool
+    targets: tuple[Target, ...]
+    rows: list[Found] = field(default_factory=list)
+
+    def group(self, row: Found, on: str) -> tuple[str | None, bool]:
+        """Give the target group of a row and whether a person has to decide."""
+        return _group(self.pack, row["venue"], on)
+
+    def statuses(self, on: str) -> tuple[str, ...]:
+        """Give the statuses that its pack means by "in use"."""
+        return tuple(self.pack.rule("targets.in_use", on).texts())
+
+
+def _district(asking: Asking, area: str | None, on: str) -> District:
+    """Give a district as known then; where it adopted no pack, the program's own is taken and said to be."""
+    if area is None:
+        return District(None, load_pack(DEFAULT_PACK), adopted=False, targets=())
+    rules = Rules.of(asking.reads, area, asking.known.position)
+    pack = rules.pack(on)
+    targets = tuple(rules.scheme.targets.values())
+    return District(area, pack or load_pack(DEFAULT_PACK), pack is not None, targets)
+
+
+def _codes(asking: Asking, areas: list[str] | None, effective: str) -> list[str]:
+    """Give the districts that areas lie in; of wider ones those that have lifts."""
+    if areas is not None and all(len(area) >= DISTRICT_DIGITS for area in areas):
+        return sorted({area[:DISTRICT_DIGITS] for area in areas})
+    return asking.reads.views.districts(asking.known.position, effective, areas)
+
+
+def _within(areas: list[str] | None, codes: list[str]) -> list[str]:
+    """Cut areas to districts: a district whole, unless only parts of it were asked for."""
+    found: list[str] = []
+    for code in codes:
+        parts = [area for area in areas or () if area.startswith(code)]
+        whole = areas is None or any(code.startswith(area) for area in areas)
+        found += [code] if whole or not parts else parts
+    return found
+
+
+def _counted(asking: Asking, areas: list[str] | None, effective: str) -> list[District]:
+    """Count the lifts in use of each district as its own pack means it; districts that mean the same together."""
+    on, known = civil_date(effective), asking.known.position
+    venues = list(asking.author.sectors) if asking.author.kind in SECTORAL and asking.author.sectors else None
+    districts = [_district(asking, code, on) for code in _codes(asking, areas, effective)]
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for district in districts:
+        alike.setdefault(district.statuses(on), []).append(district.area or "")
+    by_area = {district.area: district for district in districts}
+    merged = merged_lifts(asking, known, effective)
+    for statuses, codes in alike.items():
+        rows = asking.reads.views.coverage(
+            known, effective, statuses=statuses, part=CORE_PART, areas=_within(areas, codes), venues=venues,
+            merged=merged,
+        )  # fmt: skip
+        for row in rows:
+            by_area[row["area"][:DISTRICT_DIGITS]].rows.append(row)
+    return districts or [_district(asking, None, on)]
+
+
+def coverage(asking: Asking) -> Answer:
+    """Answer GET /coverage."""
+    asked = asking.query.get("area")
+    by = tuple(asking.query.get("by", "group").split(","))
+    if not set(by) <= set(DIMENSIONS) or len(set(by)) != len(by):
+        raise Invalid("lifts are counted by area, class, venue, group", code="by_malformed", known=list(DIMENSIONS))
+    areas = area_stems(asking, "coverage.read", asked)
+    effective = asking.effective
+    on = civil_date(effective)
+    districts = _counted(asking, areas, effective)
+    packs = [{"name": district.pack.name, "adopted": district.adopted} for district in districts]
+    rows = [row for district in districts for row in district.rows]
+    groups = {(district.area, row["venue"]): district.group(row, on) for district in districts for row in district.rows}
+
+    def group(row: Found) -> tuple[str | None, bool]:
+        return groups[row["area"][:DISTRICT_DIGITS], row["venue"]]
+
+    kinds = tuple(kind for kind in KINDS if all(kind in _countable(district.pack, on) for district in districts))
+    return asking.cited(
+        effective_at={"instant": effective, "date": on},
+        area=asked, by=list(by), pack=packs[0] if all(pack == packs[0] for pack in packs) else None,
+        total=_shown(_total(rows), kinds),
+        rows=[
+            {**dict(zip(by, key, strict=True)), **_shown(sums, kinds)}
+            for key, sums in sorted(_by(rows, by, group).items(), key=lambda item: [str(k) for k in item[0]])
+        ],
+        districts=[
+            {"area": district.area, "pack": pack, **_shown(_total(district.rows), _countable(district.pack, on))}
+            for district, pack in zip(districts, packs, strict=True)
+        ],
+        undecided_lifts=sum(row["in_use"] for row in rows if group(row)[1]),
+        targets=[row for district in districts for row in _targets(district, on)],
+    )  # fmt: skip
+
+
+def _group(pack: Pack, venue: str | None, on: str) -> tuple[str | None, bool]:
+    """Give the target group of a venue and whether a person has to decide; an unknown venue is undecided."""
+    if venue is None:
+        return None, True
+    try:
+        return group_of(pack, venue, on)
+    except DomainError:
+        return None, True
+
+
+def _by(
+    rows: list[Found], by: tuple[str, ...], group: Callable[[Found], tuple[str | None, bool]]
+) -> dict[tuple[Any, ...], Counted]:
+    def key(row: Found) -> tuple[Any, ...]:
+        told = {"area": row["area"], "class": row["premises_class"], "venue": row["venue"], "group": group(row)[0]}
+        return tuple(told[name] for name in by)
+
+    return _summed(rows, key)
+
+
+def _summed(rows: list[Found], key: Any) -> dict[Any, Counted]:  # noqa: ANN401 - any key of a row
+    parts: dict[Any, list[Found]] = {}
+    for row in rows:
+        parts.setdefault(key(row), []).append(row)
+    return {name: _total(part) for name, part in parts.items()}
+
+
+def _total(rows: list[Found]) -> Counted:
+    in_use = sum(row["in_use"] for row in rows)
+    return {kind: Coverage(in_use, sum(row[kind] for row in rows)) for kind in KINDS}
+
+
+def _countable(pack: Pack, on: str) -> tuple[Kind, ...]:
+    """Give the kinds of target that can be counted as the pack means them."""
+    if not pack.has("targets.insurance_service", on):
+        return ("liability",)
+    rule = pack.rule("targets.insurance_service", on)
+    return KINDS if rule.fixed and frozenset(rule.texts()) == SERVED else ("liability",)
+
+
+def _shown(sums: Counted, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    told: dict[str, Any] = {"in_use": sums["liability"].in_use} | dict.fromkeys(KINDS)
+    return told | {kind: {"covered": sums[kind].covered, "share_bp": sums[kind].share_bp} for kind in kinds}
+
+
+def _targets(district: District, on: str) -> list[dict[str, Any]]:
+    """Hold a district's counts against its pack's targets, then its own."""
+    held = _summed(district.rows, lambda row: district.group(row, on)[0])
+    named = {group: sums for group, sums in held.items() if group is not None} | {"all": _total(district.rows)}
+    counted: dict[tuple[str, str], Coverage] = {
+        (group, kind): sums[kind] for group, sums in named.items() for kind in _countable(district.pack, on)
+    }
+    return [
+        {
+            "area": district.area, "group": result.group, "kind": result.kind, "by": result.by,
+            "source": result.source, "target_bp": result.share_bp, "in_use": result.coverage.in_use,
+            "covered": result.coverage.covered, "share_bp": result.coverage.share_bp, "missing": result.missing,
+            "finding": result.finding,
+        }
+        for result in hold_against_targets(district.pack, on, counted, district.targets)
+    ]  # fmt: skip
+
+
+QUESTIONS = (
+    Question(
+        "coverage.read", "/coverage", coverage,
+        (
+            Parameter("area", "An area code; its parts are counted in.", "^[0-9]{6}([0-9]{3}){0,2}$"),
+            Parameter("by", "How lifts are grouped: area, class, venue, group; several with commas."),
+            KNOWN_AT, EFFECTIVE_AT, WAIT_FOR,
+        ),
+        "Share of lifts insured, held against the targets", "电梯保险覆盖率与目标",
+    ),
+)  # fmt: skip

@@ -1,0 +1,84 @@
+"""The maintenance fund: a fund with what is reserved of it, and the statements of fund and house accounts."""
+
+from __future__ import annotations
+
+from application.reading.asking import PAGES, TIMES, Answer, Asking, Question
+from application.reading.lifts import shown
+from application.reading.ports import Cut
+from application.reading.scope import covered_by, lies_in, to_fund, to_house
+
+FUND = ("estate", "area", "kind", "bank", "bureau", "committee", "manager")
+HOUSE = ("fund", "building", "area_m2_hundredths")
+ENTRY = (
+    "position", "kind", "amount_fen", "counted", "balance_fen", "application", "payment", "line", "effective_at",
+    "recorded_at", "party", "type",
+)  # fmt: skip
+
+
+def one(asking: Asking) -> Answer:
+    """Answer GET /funds/{fund}: what it is, what is reserved, and its balance; to a past reader as in his time."""
+    fund = asking.path["fund"]
+    cut = to_fund(asking, fund).cut(asking, "fund.read")
+    position, effective, views = asking.known.position, asking.effective, asking.reads.views
+    if cut is not None and not lies_in(effective, cut.periods):
+        raise asking.refused("fund.read")
+    held = [
+        row for row in views.find("reservations", position, effective=effective, where={"fund": fund})
+        if row["state"] == "open"
+    ]  # fmt: skip
+    balance = views.balance_fen(fund, position, effective)
+    reserved = sum(row["amount_fen"] for row in held)
+    return asking.cited(
+        effective_at=effective, fund=fund, **_head(asking, "funds", fund, FUND, effective), balance_fen=balance,
+        reserved_fen=reserved,
+        reservations=[
+            {"application": row["item"], **shown(row, ("policy", "source", "amount_fen", "expires"))} for row in held
+        ],
+    )  # fmt: skip
+
+
+def fund_statement(asking: Asking) -> Answer:
+    """Answer GET /funds/{fund}/statement; to whoever was its bank, manager or committee once, that time of it."""
+    fund = asking.path["fund"]
+    return _statement(asking, "funds", fund, FUND, to_fund(asking, fund).cut(asking, "fund.read"))
+
+
+def house_statement(asking: Asking) -> Answer:
+    """Answer GET /houses/{house}/statement: what its owners paid in, were charged and got back, each in his time."""
+    house = asking.path["house"]
+    return _statement(asking, "houses", house, HOUSE, to_house(asking, house).cut(asking, "house.read"))
+
+
+def _head(asking: Asking, view: str, key: str, names: tuple[str, ...], effective: str | None) -> Answer:
+    """Give what an account is: as effective then, else the last that is known of it."""
+    rows = asking.reads.views.find(view, asking.known.position, where={"key": key})
+    then = [row for row in rows if effective is not None and covered_by(row, effective)]
+    return shown((then or rows)[-1], names) if rows else dict.fromkeys(names)
+
+
+def _statement(asking: Asking, view: str, account: str, names: tuple[str, ...], cut: Cut | None) -> Answer:
+    after, effective = asking.cursor(int, int), asking.effective_given
+    rows = asking.reads.views.statement(
+        account, asking.known.position, effective=effective, after=None if after is None else (after[0], after[1]),
+        limit=asking.limit + 1, cut=cut,
+    )  # fmt: skip
+    page, following = asking.paged(rows, lambda row: [row["position"], row["number"]])
+    # Whoever has to do with it no longer is not told who has.
+    of = effective if cut is None else cut.periods[-1][0]
+    return asking.cited(
+        account=account, **_head(asking, view, account, names, of), limited=cut is not None,
+        entries=[shown(row, ENTRY) for row in page], next=following,
+    )  # fmt: skip
+
+
+QUESTIONS = (
+    Question("fund.read", "/funds/{fund}", one, TIMES, "A fund and what is reserved of it", "维修资金账户"),
+    Question(
+        "fund.statement", "/funds/{fund}/statement", fund_statement, (*TIMES, *PAGES), "A fund's statement",
+        "维修资金对账单",
+    ),
+    Question(
+        "house.statement", "/houses/{house}/statement", house_statement, (*TIMES, *PAGES), "A house's statement",
+        "分户账对账单",
+    ),
+)  # fmt: skip

@@ -1,0 +1,172 @@
+"""Lifts: the list of those one may see, one lift at both times with its certificates, and its timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from application.identifiers import named
+from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
+from application.reading.overdue import unsigned
+from application.reading.ports import Found
+from application.reading.scope import filtered, lies_in, reach, to_lift
+from application.reading.sight import Seen, Sight, readable, sight
+from domain.errors import Invalid
+from domain.findings import Finding
+from domain.lifts import Key, Lift
+from domain.maintenance import MaintenanceYear
+
+LIST_FILTERS = ("use_unit", "maintainer", "status", "premises_class", "venue", "estate", "building")
+SHOWN = (
+    "area", "authority", "venue", "building", "estate", "merged_into", "premises_class", "status", "use_unit",
+    "maintainer", "holder", "variety", "held",
+)  # fmt: skip
+DETAILS = (
+    "unit_label", "warranty_until", "made_on", "installed_on", "accepted_on", "parameters", "safety_officer",
+)  # fmt: skip
+"""What a lift's own events say beside what the read models hold."""
+COVER = (
+    "item", "policy", "number", "interest", "parts", "premises_class", "per_lift_year_fen", "premium_fen", "from_date",
+    "ends_on",
+)  # fmt: skip
+POLICY = ("state", "in_force", "number", "insurer", "from_date", "to_date")
+
+
+def shown(row: Found, names: tuple[str, ...]) -> dict[str, Any]:
+    """Give the named columns of a row, the item of a cover under the name of what it is."""
+    return {("certificate" if name == "item" else name): row[name] for name in names}
+
+
+def listed(asking: Asking) -> Answer:
+    """Answer GET /lifts: the lifts that the reader may read of that time, with those he had to do with then."""
+    query = asking.query
+    where: dict[str, object] = {name: query[name] for name in LIST_FILTERS if name in query}
+    if "held" in query:
+        where["held"] = True
+    rows = asking.reads.views.find(
+        "lifts", asking.known.position, effective=asking.effective,
+        where=where, areas=filtered(asking),
+        reach=reach(asking, "lift.read"), after=asking.cursor(str, str, str), limit=asking.limit + 1,
+    )  # fmt: skip
+    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    return asking.cited(
+        effective_at=asking.effective, lifts=[{"lift": row["key"], **shown(row, SHOWN)} for row in page], next=following
+    )
+
+
+def one(asking: Asking) -> Answer:
+    """Answer GET /lifts/{lift}: what it is at both times, and the certificates on it with their policies."""
+    lift = asking.path["lift"]
+    standing = to_lift(asking, lift)
+    cut = standing.cut(asking, "lift.read")
+    effective, position, views = asking.effective, asking.known.position, asking.reads.views
+    if cut is not None and not lies_in(effective, cut.periods):
+        raise asking.refused("lift.read")
+    states = views.find("lifts", position, effective=effective, where={"key": lift})
+    covers = views.find("covers", position, effective=effective, where={"lift": lift})
+    names = sorted({row["policy"] for row in covers})
+    policies = {row["key"]: row for row in views.find("policies", position, effective=effective, where={"key": names})}
+    dealings = standing.of_dealings()
+    user = asking.may("cover.read", dealings.relations) or lies_in(effective, dealings.periods(asking, "cover.read"))
+    own = frozenset(names) if user else readable(asking, "cover.read", names)
+    return asking.cited(
+        effective_at=effective, lift=lift,
+        state={**shown(states[0], SHOWN), **_details(asking, lift)} if states else None,
+        covers=[
+            {
+                # Whoever loses a lift to another insurer learns the other's period, not its premium (domain-model C1).
+                **shown(row, COVER), "premium_fen": row["premium_fen"] if row["policy"] in own else None,
+                "in_force": bool(policies.get(row["policy"], {}).get("in_force")),
+                "under": None if row["policy"] not in policies else shown(policies[row["policy"]], POLICY),
+            }
+            for row in covers
+        ],
+    )  # fmt: skip
+
+
+def _details(asking: Asking, lift: str) -> Answer:
+    """Give what the lift's events say at both times; what was first said of it is taken to have been so before."""
+    position, effective = asking.known.position, asking.effective
+    events = [e for e in asking.reads.streams.events(lift) if e.position is not None and e.position <= position]
+    later = sorted((e for e in events[1:] if (e.effective_at or "") <= effective), key=lambda e: e.effective_at or "")
+    then, known = Lift(lift), Lift(lift)
+    for event in (*events[:1], *later):
+        event.apply(then)
+    for event in events:
+        event.apply(known)
+    told = [{"scheme": scheme, "issuer": issuer or None, "value": value, "stream": _stream((scheme, issuer, value))}
+            for scheme, issuer, value in then.identifiers]  # fmt: skip
+    return {
+        "identifiers": [{**each, "held": each["stream"] in known.contested} for each in told],
+        **{name: getattr(then, name) for name in DETAILS},
+    }
+
+
+def _stream(key: Key) -> str | None:
+    """Give the stream of an identifier; none of one that the rules of today would refuse."""
+    try:
+        return named(key)[0]
+    except Invalid:
+        return None
+
+
+def timeline(asking: Asking) -> Answer:
+    """Answer GET /lifts/{lift}/timeline; of someone whose relation is over, his own acts, dealings and time.
+
+    With `effective_at`, what was effective by then. Findings that time alone brings stand at the visit they are of.
+    """
+    lift = asking.path["lift"]
+    lifts = [lift, *absorbed(asking, lift)]
+    seen = sight(asking, lifts)
+    seen.standing.cut(asking, "lift.read")
+    after = asking.cursor(int, int)
+    rows = asking.reads.views.timeline(
+        lifts, asking.known.position, effective=asking.effective_given,
+        after=None if after is None else (after[0], after[1]), limit=asking.limit + 1, cut=seen.entries(),
+    )  # fmt: skip
+    page, following = asking.paged(rows, lambda row: [row["position"], row["number"]])
+    judged_at = asking.judged_at
+    ends = {row["stream"] for row in page if row["type"] == MaintenanceYear.Finished.TOPIC}
+    missing = {stream: unsigned(asking.reads, stream, asking.known.position, judged_at) for stream in sorted(ends)}
+    return asking.cited(
+        effective_at=asking.effective_given, judged_at=judged_at, lift=lift, also=lifts[1:],
+        limited=seen.cut is not None, entries=[_entry(row, seen, missing) for row in page], next=following,
+    )  # fmt: skip
+
+
+def _entry(row: Found, seen: Sight, missing: Mapping[str, Mapping[str, list[Finding]]]) -> Answer:
+    """Give an entry with what is missing of a visit that ended, its facts if the reader may see them."""
+    entry = dict(row)
+    if row["type"] == MaintenanceYear.Finished.TOPIC:
+        found = missing[row["stream"]].get(row["facts"].get("visit"), [])
+        entry["findings"] = [*row["findings"], *(finding["code"] for finding in found)]
+    if not seen.sees(Seen(row["stream"], row["position"], row["party"], row["effective_at"])):
+        entry["facts"] = None
+    return entry
+
+
+def absorbed(asking: Asking, lift: str) -> list[str]:
+    """Give the lifts that were found to be this one."""
+    found: list[str] = []
+    wanted = [lift]
+    while wanted:
+        rows = asking.reads.views.find("lifts", asking.known.position, where={"merged_into": wanted})
+        wanted = sorted({row["key"] for row in rows} - {lift, *found})
+        found += wanted
+    return found
+
+
+QUESTIONS = (
+    Question(
+        "lift.list", "/lifts", listed,
+        (*(Parameter(name, f"Only those of this {name}.") for name in LIST_FILTERS),
+         AREA,
+         Parameter("held", "`true`: only those with an identifier that is another's, held for review.", "^true$"),
+         *TIMES, *PAGES),
+        "Lifts one has to do with", "电梯清单",
+    ),
+    Question("lift.read", "/lifts/{lift}", one, TIMES, "A lift and its certificates", "电梯及其承保情况"),
+    Question(
+        "lift.timeline", "/lifts/{lift}/timeline", timeline, (*TIMES, *PAGES), "A lift's timeline", "电梯档案时间线"
+    ),
+)  # fmt: skip

@@ -1,0 +1,86 @@
+"""Policies: the list, one at both times, and its certificates."""
+
+from __future__ import annotations
+
+from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
+from application.reading.lifts import COVER, shown
+from application.reading.ports import Found
+from application.reading.scope import covered_by, filtered, reach
+from application.reading.sight import readable
+from domain.errors import NotFound
+
+SHOWN = (
+    "state", "in_force", "number", "product", "area", "holder", "insurer", "insurers", "interest", "premium_fen",
+    "received_fen", "lifts", "fund_paid", "services", "from_date", "to_date", "valid_until",
+)  # fmt: skip
+
+
+def require_readable(asking: Asking, policy: str) -> None:
+    """Raise NotFound `policy_unknown`, or Forbidden `right_missing` unless the reader may see the policy."""
+    if policy in readable(asking, "policy.read", [policy]):
+        return
+    if not asking.reads.views.find("policies", asking.present, where={"key": policy}, limit=1):
+        raise NotFound("the ledger knows no such policy", code="policy_unknown", policy=policy)
+    raise asking.refused("policy.read")
+
+
+def listed(asking: Asking) -> Answer:
+    """Answer GET /policies: those that the reader insures, holds, supervises, or was let read by their holder."""
+    rows = asking.reads.views.find(
+        "policies", asking.known.position, effective=asking.effective_given,
+        where={n: asking.query[n] for n in ("state", "holder", "product") if n in asking.query},
+        areas=filtered(asking), reach=reach(asking, "policy.read"), after=asking.cursor(str, str, str),
+        limit=asking.limit + 1,
+    )  # fmt: skip
+    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    return asking.cited(policies=[_told(row) for row in page], next=following)
+
+
+def one(asking: Asking) -> Answer:
+    """Answer GET /policies/{policy}: every stretch of its term, and the one effective then if that was asked."""
+    policy = asking.path["policy"]
+    require_readable(asking, policy)
+    rows = asking.reads.views.find("policies", asking.known.position, where={"key": policy})
+    effective = asking.effective_given
+    if effective is not None:
+        rows = [row for row in rows if covered_by(row, effective)]
+    return asking.cited(policy=policy, effective_at=effective, terms=[_told(row) for row in rows])
+
+
+def covers(asking: Asking) -> Answer:
+    """Answer GET /policies/{policy}/covers: its certificates, effective then or over all its term."""
+    policy = asking.path["policy"]
+    require_readable(asking, policy)
+    rows = asking.reads.views.find(
+        "covers", asking.known.position, effective=asking.effective_given, where={"policy": policy},
+        after=asking.cursor(str, str, str), limit=asking.limit + 1,
+    )  # fmt: skip
+    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    told = [
+        {"lift": row["lift"], "effective_from": row["effective_from"], "effective_to": row["effective_to"],
+         **shown(row, COVER)}
+        for row in page
+    ]  # fmt: skip
+    return asking.cited(policy=policy, covers=told, next=following)
+
+
+def _told(row: Found) -> Answer:
+    return {
+        "policy": row["key"], "effective_from": row["effective_from"], "effective_to": row["effective_to"],
+        **shown(row, SHOWN),
+    }  # fmt: skip
+
+
+QUESTIONS = (
+    Question(
+        "policy.list", "/policies", listed,
+        (Parameter("state", "Only in this state."), Parameter("holder", "Only of this holder."),
+         Parameter("product", "Only of this product."), AREA, *TIMES, *PAGES),
+        "Policies one has to do with", "保单清单",
+    ),
+    Question("policy.read", "/policies/{policy}", one, TIMES, "A policy over its term", "保单"),
+    Question(
+        "policy.covers", "/policies/{policy}/covers", covers, (*TIMES, *PAGES), "The certificates of a policy",
+        "保单承保明细",
+    ),
+)  # fmt: skip

@@ -1,0 +1,169 @@
+"""What reading needs from the outside; `infrastructure/views.py` implements it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Found = Mapping[str, Any]
+"""A row of a read model by its columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """How far the read models are: last position applied, how often they were made, and how many streams are parked."""
+
+    position: int
+    generation: int
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whom a list is for: only what he has one of these relations to is in it (`reading.scope`).
+
+    `acting` holds for each relation the parties that stand in it for the reader: himself, or whoever mandated him;
+    `had_…` wants it at the time that the row is of, the others want it at `now`. `areas` are beginnings of the codes of
+    his areas. Relations are those known at position `known`, whatever the question asks to know.
+    """
+
+    acting: Mapping[str, tuple[str, ...]]
+    areas: tuple[str, ...]
+    known: int
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What may be seen of lifts by someone who may not see all of them.
+
+    His own acts, what was so in his time (from, to instants), the streams that are his own whole, single positions.
+    """
+
+    party: str
+    periods: tuple[tuple[str, str | None], ...]
+    streams: tuple[str, ...] = ()
+    positions: tuple[int, ...] = ()
+
+
+class Views(Protocol):
+    """Reads the read models; every method but `tracked` gives what was known at a position, for ever the same."""
+
+    def tracked(self) -> Tracked:
+        """Give how far the read models are."""
+
+    def pass_lock(self) -> None:
+        """Wait until whatever is being written is decided (one pass of the ledger's lock)."""
+
+    def find(
+        self, view: str, known: int, *, effective: str | None = None, where: Mapping[str, object] | None = None,
+        contains: Mapping[str, str] | None = None, areas: Sequence[str] | None = None,
+        reach: Reach | None = None, after: Sequence[str] | None = None, limit: int | None = None,
+    ) -> list[Found]:  # fmt: skip
+        """Give rows of a view in the order of (key, item, effective_from), of an instant if `effective` is given.
+
+        `where` holds columns to a value, to one of a list, or texts by True to being there; `contains` holds lists to a
+        member, `areas` the column `area` to beginnings of area codes, `reach` (of lifts, policies and claims) to what
+        somebody may read; `after` is (key, item, effective_from) of the last row seen.
+        """
+
+    def spans(self, lift: str, reach: Reach) -> list[Found]:
+        """Give the times {relation, effective_from, effective_to} in which a reader stands in relations to a lift."""
+
+    def coverage(
+        self, known: int, effective: str, *, statuses: Sequence[str], part: str, areas: Sequence[str] | None,
+        venues: Sequence[str] | None, merged: Mapping[str, str],
+    ) -> list[Found]:  # fmt: skip
+        """Count lifts: rows {area, premises_class, venue, in_use, liability, insurance_service}.
+
+        `merged` says which lift a lift is.
+        """
+
+    def districts(self, known: int, effective: str, areas: Sequence[str] | None) -> list[str]:
+        """Give the districts (six digits) that lifts lie in, in order; `areas` are beginnings of area codes."""
+
+    def claims(
+        self, known: int, effective: str, *, where: Mapping[str, object], areas: Sequence[str] | None,
+        reach: Reach | None, after: str | None, limit: int,
+    ) -> list[Found]:  # fmt: skip
+        """Give rows of the claims register in the order of their streams; `areas` hold their lifts to area codes."""
+
+    def timeline(
+        self, lifts: Sequence[str], known: int, *, effective: str | None, after: tuple[int, int] | None, limit: int,
+        cut: Cut | None,
+    ) -> list[Found]:  # fmt: skip
+        """Give entries of lifts' timelines in the order of recording, those effective by an instant if one is given."""
+
+    def statement(
+        self, account: str, known: int, *, effective: str | None, after: tuple[int, int] | None, limit: int,
+        cut: Cut | None = None,
+    ) -> list[Found]:  # fmt: skip
+        """Give entries of an account in the order of recording, each with `counted` and the running `balance_fen`.
+
+        A staged charge counts once the fund has posted what it awaits. Of a `cut` the periods count, and nothing that
+        is effective after the last of them is summed up.
+        """
+
+    def evidence(self, digest: str) -> bytes | None:
+        """Give the bytes of a piece of evidence by its SHA-256 (hex); None when it is not kept."""
+
+    def balance_fen(self, account: str, known: int, effective: str | None) -> int:
+        """Give the balance of an account: the sum of what counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalRead:
+    """A read of personal data as it is recorded: when, by whom, what and why, of whom, and the token that signed it."""
+
+    read_at: str
+    party: str
+    agent: str | None
+    key: str
+    action: str
+    purpose: str
+    persons: tuple[str, ...]
+    token: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedField:
+    """A personal field, opened: the event that quotes it, its pointer and value, and whether its request is kept."""
+
+    position: int
+    stream: str
+    version: int
+    type: str
+    digest: str
+    pointer: str
+    value: Any
+    command: str | None
+    line: int | None
+    kept: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what an answer says of it."""
+        request = {"command": self.command, "line": self.line, "bytes": "kept" if self.kept else "erased"}
+        return {
+            "position": self.position, "stream": self.stream, "version": self.version, "type": self.type,
+            "digest": self.digest, "pointer": self.pointer, "value": self.value, "request": request,
+        }  # fmt: skip
+
+
+class People(Protocol):
+    """Reads what is held of persons, and records that it was read; `infrastructure/people.py` implements it."""
+
+    def found(self, kind: str, token: bytes, limit: int) -> Sequence[str]:
+        """Give the persons with a value under a token of the blind index."""
+
+    def streams(self, person: str, limit: int) -> Sequence[str]:
+        """Give the streams that quote a person."""
+
+    def opened(self, person: str, after: int, limit: int) -> Sequence[OpenedField]:
+        """Give a person's fields opened, in the order of the log after a position; none of one who was destroyed."""
+
+    def reads(self, person: str, limit: int) -> Sequence[Found]:
+        """Give the last reads recorded of a person, the newest first: {read_at, party, agent, action, purpose}."""
+
+    def record(self, read: PersonalRead) -> None:
+        """Record a read, durably. Raises DatabaseAway: then nothing may be answered."""

@@ -1,0 +1,193 @@
+"""The log itself: everything about a subject, and single events.
+
+The chain of headers is shown whole to every party, so that anyone can see that nothing is missing; a body is shown to
+whoever has a right to it, and is `withheld` from the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from application.reading import policies
+from application.reading.asking import (
+    KNOWN_AT,
+    PAGES,
+    TIMES,
+    WAIT_FOR,
+    Answer,
+    Asking,
+    Parameter,
+    Question,
+)
+from application.reading.ports import Cut
+from application.reading.scope import lies_in, named_in, to_fund, to_house
+from application.reading.sight import Seen, sight
+from application.replay import replay
+from application.saves import StoredHeader
+from audit import canonical
+from audit.errors import AuditError
+from audit.names import check_subject, kind_of
+from domain.aggregate import fold
+from domain.errors import Forbidden, NotFound
+from domain.ledgers import STREAM, Ledger
+
+ACCESS = "/access"
+"""The streams of what parties were given, which is nobody else's to know."""
+
+Sees = Callable[[Seen], bool]
+"""Whether the reader may see an event's body; his own he always may."""
+
+
+def sees(asking: Asking, subject: str) -> Sees:
+    """Give what the reader may see of a subject's bodies; relations are those the read models know now."""
+    party = asking.author.party
+    kind = kind_of(subject)
+    if asking.may(f"{kind}.read"):
+        if kind != "party" or subject == party or asking.may("access.read"):
+            return lambda _event: True
+        return lambda event: event.party == party or not event.stream.endswith(ACCESS)
+    views = Asking(asking.reads, asking.author, asking.path, {})
+    try:
+        may = _READERS.get(kind, _named)(views, subject)
+    except (NotFound, Forbidden):
+        return lambda event: event.party == party
+    return lambda event: event.party == party or may(event)
+
+
+def _lift(asking: Asking, lift: str) -> Sees:
+    return sight(asking, [lift]).sees
+
+
+def _policy(asking: Asking, policy: str) -> Sees:
+    policies.require_readable(asking, policy)
+    return lambda _event: True
+
+
+def _fund(asking: Asking, fund: str) -> Sees:
+    return _within(to_fund(asking, fund).cut(asking, "fund.read"))
+
+
+def _house(asking: Asking, house: str) -> Sees:
+    return _within(to_house(asking, house).cut(asking, "house.read"))
+
+
+def _within(cut: Cut | None) -> Sees:
+    return lambda event: cut is None or lies_in(event.effective_at, cut.periods)
+
+
+def _named(asking: Asking, subject: str) -> Sees:
+    """Find whether the reader began a subject or is named in its first event (contracts, payments, agents, …)."""
+    first = asking.reads.log.select_subject(subject, lte=1)
+    held: set[str] = set()
+    for stored in first:
+        header: Any = canonical.decode(stored.header)
+        body: Any = canonical.decode(stored.body)
+        if header["author"]["party"] == asking.author.party:
+            held.add("wrote")
+        if named_in(asking.author.party, [body["said"], body["found"]]):
+            held.add("named")
+    may = asking.may(f"{kind_of(subject)}.read", held)
+    return lambda _event: may
+
+
+_READERS: dict[str, Callable[[Asking, str], Sees]] = {
+    "lift": _lift, "policy": _policy, "fund": _fund, "house": _house,
+}  # fmt: skip
+
+
+def shown(stored: StoredHeader, see: Sees) -> Answer:
+    """Give an event: its header and leaf, and its body or that it is withheld."""
+    header: Any = canonical.decode(stored.header)
+    open_to = see(Seen(header["stream"], stored.position, header["author"]["party"], header["effective_at"]))
+    return {
+        "position": stored.position, "leaf": stored.leaf.hex(), "header": header,
+        "body": canonical.decode(stored.body) if open_to else None, "withheld": not open_to,
+    }  # fmt: skip
+
+
+def everything(asking: Asking) -> Answer:
+    """Answer GET /subjects/{subject}/events: the complete chain, in the order it was recorded."""
+    subject = asking.path["subject"]
+    try:
+        check_subject(subject)
+    except AuditError as error:
+        raise NotFound("this names no subject", code="subject_unknown") from error
+    known = asking.known_log
+    cursor = asking.cursor(int)
+    after = 0 if cursor is None else cursor[0]
+    stored = asking.reads.log.select_subject(subject, gt=after, lte=after + asking.limit + 1)
+    kept = [event for event in stored if event.position <= known.position]
+    if not kept and not after:
+        raise NotFound("nothing is known of this subject", code="subject_unknown", subject=subject)
+    see = sees(asking, subject)
+    page, following = asking.paged(
+        [shown(event, see) for event in kept], lambda event: [event["header"]["seq"]]
+    )  # fmt: skip
+    return {"known_at": known.as_json(), "subject": subject, "events": page, "next": following}
+
+
+def one(asking: Asking) -> Answer:
+    """Answer GET /events/{position}."""
+    known, asked = asking.known_log, asking.path["position"]
+    position = int(asked) if asked.isdecimal() and len(asked) <= len(str(known.position)) else 0
+    stored = asking.reads.log.select_log(position, 1) if 0 < position <= known.position else ()
+    if not stored:
+        raise NotFound("the log has no such position", code="event_unknown", head=known.position)
+    header: Any = canonical.decode(stored[0].header)
+    return {"known_at": known.as_json(), **shown(stored[0], sees(asking, header["stream"].partition("/")[0]))}
+
+
+def replayed(asking: Asking) -> Answer:
+    """Answer GET /subjects/{subject}/replay, whole or of one stream; states of streams that he sees whole are told."""
+    subject, stream = asking.path["subject"], asking.query.get("stream")
+    if stream is not None and stream.partition("/")[0] != subject:
+        raise NotFound("the subject has no such stream", code="stream_unknown", subject=subject)
+    found = replay(asking.reads, stream or subject, asking.known_log, asking.effective_given, asking.judged_at)
+    see = sees(asking, subject)
+    hidden = {e.stream for e in found.events if not see(Seen(e.stream, e.position, e.author["party"], e.effective_at))}
+    if hidden >= found.states.keys():
+        raise asking.refused(f"{kind_of(subject)}.read")
+    return found.without(hidden).as_json()
+
+
+def head(asking: Asking) -> Answer:
+    """Answer GET /ledger: head of the log, how far read models and witnesses are, whether and why nothing is signed.
+
+    And what the ledger goes on from.
+    """
+    log = asking.reads.log.head()
+    tracked = asking.reads.views.tracked()
+    ledger = fold(Ledger, STREAM, asking.reads.streams.events(STREAM))
+    continues = None if ledger is None else ledger.continues
+    now, halt, witnessed = asking.reads.clock.now(), asking.reads.watch.halt(), asking.reads.watch.witnessed()
+    return {
+        "origin": asking.reads.origin, "ledger_time": now,
+        "known_at": {"position": log.size, "instant": log.recorded_at}, "root": log.root.hex(),
+        "views": {
+            "position": tracked.position, "behind": log.size - tracked.position, "parked_streams": tracked.parked,
+        },
+        "halted": None if halt is None else halt.as_json(),
+        "witnessed": None if witnessed is None else witnessed.as_json(now),
+        "continues": continues,
+    }  # fmt: skip
+
+
+__all__ = ["QUESTIONS", "everything", "head", "one", "sees", "shown"]
+
+QUESTIONS = (
+    Question(
+        "subject.events", "/subjects/{subject}/events", everything, (KNOWN_AT, WAIT_FOR, *PAGES),
+        "Everything about a subject", "主体全部记录",
+    ),
+    Question(
+        "subject.replay", "/subjects/{subject}/replay", replayed,
+        (Parameter("stream", "Only this stream of the subject, `<subject>/<further head>`."), *TIMES),
+        "A subject as it was effective then, by what was known then", "主体回放",
+    ),
+    Question("event.read", "/events/{position}", one, (WAIT_FOR,), "One event of the log", "单条记录"),
+    Question(
+        "ledger.read", "/ledger", head, (), "Head of the log, state of read models and witnesses, halt",
+        "账本状态（视图、见证、停写）",
+    ),
+)  # fmt: skip

@@ -1,0 +1,43 @@
+"""In which relations the author stands to a lift on a civil date, from what the lift's events say of that day.
+
+A right is judged on the day from which the act is effective, and on the last day that what it says reaches to: whoever
+had the lift then may state late what was so then, but not into the time of whoever has it now; who has it now may not
+rewrite the time before him. Reading has the same relations from the read models, in `reading.scope`.
+"""
+
+from __future__ import annotations
+
+from application.work import Work
+from domain.aggregate import Statement
+from domain.lifts import Lift
+from domain.schemes import within
+from domain.time import civil_date
+
+
+def day_of(work: Work, statement: Statement) -> str:
+    """Give the civil date from which a statement is effective: the one it says, else today."""
+    return work.today if statement.effective_at is None else civil_date(statement.effective_at)
+
+
+def supervises(work: Work, area: str | None) -> bool:
+    """Say whether the author's areas take in this one."""
+    return area is not None and any(within(area, own) for own in work.author.areas)
+
+
+def to_lift(work: Work, lift: Lift, on: str, until: str) -> dict[str, bool]:
+    """Give the relations for `Work.allow` that hold on two civil dates: holder, manages, maintains, supervises.
+
+    The holder is who registered the lift, on any day; the use unit manages; supervision is by authority or area.
+    """
+    first, last = _on(work, lift, on), _on(work, lift, until)
+    return {relation: holds and last[relation] for relation, holds in first.items()}
+
+
+def _on(work: Work, lift: Lift, day: str) -> dict[str, bool]:
+    party = work.author.party
+    return {
+        "holder": lift.holder == party,
+        "manages": lift.use_unit_on(day) == party,
+        "maintains": party in lift.maintainers_on(day),
+        "supervises": lift.authority_on(day) == party or supervises(work, lift.area_on(day)),
+    }

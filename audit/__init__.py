@@ -1,0 +1,1 @@
+"""What can be proven: canonical bytes, tree, chains, receipts, tokens. Standard library and cryptography only."""

@@ -1,0 +1,1 @@
+"""What is true: the nouns of lift insurance, their events and the rules of law. Pure."""

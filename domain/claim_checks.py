@@ -1,0 +1,141 @@
+"""Checks of claims: statutory clocks, entrapment, to whom money may go, sums of heads.
+
+Clocks are answered as dates with their rule, never acted on: limitation is the debtor's plea and closes nothing (L6).
+The days are plain ones; whether a last day moves over a holiday (民法典 203) is applied by whoever shows them, from the
+versioned calendar, so that a later notice of holidays changes no recorded fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from domain.catalogue import coverage_parts
+from domain.entrapment import benefit_floor_fen, is_accident_candidate
+from domain.errors import Invalid, NotFound, RuleBroken
+from domain.findings import Finding, finding
+from domain.packs import Pack, rule_or_own
+from domain.time import add_days
+
+COVERED: Final = "claims.covered"
+DUPLICATE: Final = "claims.duplicate"
+ASKED_ONCE: Final = "claims.asked_once"
+NETTED: Final = "claims.advance_netted"
+MEASURED: Final = "entrapment.measured"
+THIRD_PARTY_FIRST: Final = "claims.third_party_first"
+PAYEE: Final = "claims.payee"
+
+PAYEES: Final[Mapping[str, frozenset[str]]] = {
+    "third_party": frozenset({"third_party", "hospital"}),
+    "passenger": frozenset({"passenger"}),
+    "employee": frozenset({"employee", "hospital"}),
+    "insured": frozenset({"insured"}),
+    "insured_or_repairer": frozenset({"insured", "repairer"}),
+}
+"""Who may be paid at once, by the part's payee (L8)."""
+
+COMPENSATED_FIRST: Final = frozenset({"third_party", "passenger", "employee"})
+"""Parts whose money is another's: the insured gets it only after compensating him (保险法 65 款三)."""
+
+
+def clock(pack: Pack | None, name: str, start_on: str, on: str, paused_days: int | None = 0) -> list[dict[str, Any]]:
+    """Give a clock of rule `claims.clocks` as `[{clock, start_on, due_on, rule, basis}]`; none where no rule is.
+
+    The day of the event is not counted (民法典 201). `due_on` is null while the clock stands still.
+    """
+    if pack is None:
+        return []
+    try:
+        rule = pack.rule("claims.clocks", on)
+    except NotFound:
+        return []
+    found: list[dict[str, Any]] = []
+    for row in rule.rows():
+        length = row["length"]
+        if row["clock"] != name or row["unit"] != "days" or type(length) is not int:
+            continue
+        pauses = 0 if row["pause"] == "none" else paused_days
+        due_on = None if pauses is None else add_days(start_on, length + pauses)
+        found.append({"clock": name, "start_on": start_on, "due_on": due_on, "rule": rule.id, "basis": row["basis"]})
+    return found
+
+
+def check_clock(due: Sequence[Mapping[str, Any]], done_on: str, pack: Pack | None, on: str) -> list[Finding]:
+    """Find `overdue_<clock>` where something was done after the day it was due."""
+    if pack is None or not due:
+        return []
+    rule = pack.rule("claims.clocks", on)
+    return [
+        finding(rule, f"overdue_{row['clock'].lower()}", due_on=row["due_on"], done_on=done_on)
+        for row in due
+        if row["due_on"] is not None and done_on > row["due_on"]
+    ]
+
+
+def check_entrapment(seconds: int, pack: Pack | None, on: str) -> tuple[dict[str, Any], list[Finding]]:
+    """Work out an entrapment: whole seconds, the floor for each person, and whether it may be an accident.
+
+    Returns `{seconds, floor_fen}` and findings `accident_candidate`, `released_before_alarm`; the floor is null where
+    no rule is.
+    """
+    if pack is None or seconds < 0:
+        rule = rule_or_own(pack, MEASURED, on)
+        broken = [finding(rule, "released_before_alarm", seconds=seconds)] if seconds < 0 else []
+        return {"seconds": max(0, seconds), "floor_fen": None}, broken
+    floor_fen: int | None
+    try:
+        floor_fen = benefit_floor_fen(seconds, pack, on)
+    except NotFound:
+        floor_fen = None
+    findings: list[Finding] = []
+    if pack.has("accident.candidate_seconds", on) and is_accident_candidate(seconds, pack, on):
+        findings.append(finding(pack.rule("accident.candidate_seconds", on), "accident_candidate", seconds=seconds))
+    return {"seconds": seconds, "floor_fen": floor_fen}, findings
+
+
+def check_benefit(
+    part: str, seconds: int | None, persons: int, amount_fen: int, pack: Pack | None, on: str
+) -> list[Finding]:
+    """Hold an approved entrapment benefit against the pack's floor for all persons trapped: `benefit_below_floor`."""
+    if part != "entrapment" or seconds is None or pack is None or not pack.has("entrapment.floor", on):
+        return []
+    floor_fen = benefit_floor_fen(seconds, pack, on) * persons
+    if amount_fen >= floor_fen:
+        return []
+    rule = pack.rule("entrapment.floor", on)
+    return [
+        finding(
+            rule, "benefit_below_floor", seconds=seconds, persons=persons, benefit_fen=amount_fen, floor_fen=floor_fen
+        )
+    ]
+
+
+def require_payee(part: str, payee: str, *, compensated: bool) -> None:
+    """Refuse money to the wrong hands, by coverage part (L8).
+
+    Raises RuleBroken `third_party_first` when the insured would be paid what is another's without proof that he has
+    compensated him (保险法 65 款三), `payee_wrong` for anybody else it is not for.
+    """
+    row = coverage_parts().get(part)
+    if row is None:
+        raise Invalid("no such coverage part", code="part_unknown", part=part)
+    if payee in PAYEES[row.payee]:
+        return
+    if payee == "insured" and row.payee in COMPENSATED_FIRST:
+        if compensated:
+            return
+        raise RuleBroken(
+            "the insured is paid only after compensating the third party",
+            code="third_party_first", rule=THIRD_PARTY_FIRST, basis="保险法 65 款三", part=part, payee=payee,
+        )  # fmt: skip
+    raise RuleBroken(
+        "this part is not paid to such a payee", code="payee_wrong", rule=PAYEE, part=part, payee=payee,
+        allowed=sorted(PAYEES[row.payee]),
+    )  # fmt: skip
+
+
+def require_sum(heads: Sequence[Mapping[str, Any]], total_fen: int) -> None:
+    """Raise Invalid `heads_sum` unless the heads sum to the amount."""
+    summed_fen = sum(head["amount_fen"] for head in heads)
+    if summed_fen != total_fen:
+        raise Invalid("the heads do not sum to the amount", code="heads_sum", heads_fen=summed_fen, total_fen=total_fen)

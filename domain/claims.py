@@ -1,0 +1,314 @@
+"""Claims (理赔): notice → papers → assessment → approval or refusal → payment, one coverage part of one lift each.
+
+Stream `lift:…/claim:<uuid4>`. Whatever is approved or advanced is taken out of the policy's limits in the same save;
+paid ≤ authorised ≤ limits at all times, and an advance counts against the final amount (domain-model L10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.aggregate import Aggregate, Event
+from domain.errors import Conflict
+from domain.time import civil_date, days_between
+
+OPEN = frozenset({"notified", "assessed", "approved"})
+"""States in which a claim may be decided on."""
+
+
+@dataclass
+class Claim(Aggregate):
+    """One claim: what it is about, where it stands, and its money in fen."""
+
+    part: str = ""
+    interest: str = ""
+    kind: str = ""
+    loss_at: str = ""
+    occurrence: str | None = None
+    persons: tuple[str, ...] = ()
+    trapped_seconds: int | None = None
+    trapped_persons: int = 0
+    notifier: str = ""
+    insurer: str | None = None
+    """Who was given notice, or whose cover was found at notice: may refuse also when nothing covers the loss."""
+    policy: str | None = None
+    """The policy that limits were taken from; set by the first reserve, advance or approval."""
+    state: str = ""
+    papers_on: str | None = None
+    asked_on: str | None = None
+    supplied_on: str | None = None
+    agreed_on: str | None = None
+    assessed_fen: int | None = None
+    reserved_fen: int = 0
+    approved_fen: int = 0
+    advanced_fen: int = 0
+    paid_fen: int = 0
+
+    class Notified(Event):
+        """A loss was notified; `said` is a ClaimNotice, `found` {cover, entrapment, findings, pack}."""
+
+        TOPIC = "claim.Notified"
+
+        def apply(self, aggregate: Claim) -> None:
+            """Take over what it is about."""
+            said = _said(self)
+            for name in ("part", "interest", "kind", "loss_at"):
+                setattr(aggregate, name, said[name])
+            aggregate.occurrence = said.get("occurrence")
+            aggregate.persons = persons_of(said)
+            trapped = self.found.get("entrapment") or {}
+            aggregate.trapped_seconds = trapped.get("seconds")
+            aggregate.trapped_persons = said.get("entrapment", {}).get("persons", 0)
+            aggregate.notifier = self.author.party
+            cover = self.found["cover"] or {}
+            aggregate.insurer = cover.get("insurer") or said.get("insurer")
+            aggregate.state = "notified"
+
+    class Filed(Event):
+        """The insurer received papers; `found.due` are the clocks they start."""
+
+        TOPIC = "claim.Filed"
+
+        def apply(self, aggregate: Claim) -> None:
+            """The first papers start the clocks, those that were asked for end the pause."""
+            said = _said(self)
+            if aggregate.papers_on is None:
+                aggregate.papers_on = said["received_on"]
+            if said.get("supplement") and aggregate.asked_on is not None and aggregate.supplied_on is None:
+                aggregate.supplied_on = said["received_on"]
+
+    class SupplementAsked(Event):
+        """The insurer asked for more papers; only the first request pauses the clock of 30 days (解释二 15)."""
+
+        TOPIC = "claim.SupplementAsked"
+
+        def apply(self, aggregate: Claim) -> None:
+            """The first request counts."""
+            if aggregate.asked_on is None:
+                aggregate.asked_on = _said(self)["delivered_on"]
+
+    class Assessed(Event):
+        """The loss was assessed (定损)."""
+
+        TOPIC = "claim.Assessed"
+
+        def apply(self, aggregate: Claim) -> None:
+            """The last assessment counts."""
+            aggregate.assessed_fen = _said(self)["total_fen"]
+            if aggregate.state == "notified":
+                aggregate.state = "assessed"
+
+    class ReserveSet(Event):
+        """The claim holds so much of its limits."""
+
+        TOPIC = "claim.ReserveSet"
+
+        def apply(self, aggregate: Claim) -> None:
+            """In place of what it held."""
+            aggregate.reserved_fen = _said(self)["amount_fen"]
+            aggregate.policy = self.found["policy"]
+
+    class AdvancePaid(Event):
+        """Money was paid before the decision; it counts against what will be approved."""
+
+        TOPIC = "claim.AdvancePaid"
+
+        def apply(self, aggregate: Claim) -> None:
+            """Add it to what was paid."""
+            amount_fen = _said(self)["amount_fen"]
+            aggregate.take(self.found["taken_fen"])
+            aggregate.advanced_fen += amount_fen
+            aggregate.paid_fen += amount_fen
+            aggregate.policy = self.found["policy"]
+
+    class Approved(Event):
+        """The insurer will pay `said.amount_fen`; `found.taken_fen` of it came newly out of the limits."""
+
+        TOPIC = "claim.Approved"
+
+        def apply(self, aggregate: Claim) -> None:
+            """Add it to what was approved."""
+            aggregate.take(self.found["taken_fen"])
+            aggregate.approved_fen += _said(self)["amount_fen"]
+            aggregate.policy = self.found["policy"]
+            aggregate.state = "approved"
+
+    class Refused(Event):
+        """The insurer will not pay, with reasons."""
+
+        TOPIC = "claim.Refused"
+
+        def apply(self, aggregate: Claim) -> None:
+            """It holds nothing any more."""
+            aggregate.state = "refused"
+            aggregate.reserved_fen = 0
+
+    class Agreed(Event):
+        """Insurer and claimant agreed: ten days to pay (保险法 23)."""
+
+        TOPIC = "claim.Agreed"
+
+        def apply(self, aggregate: Claim) -> None:
+            """The first agreement starts the clock."""
+            if aggregate.agreed_on is None:
+                aggregate.agreed_on = _said(self)["agreed_on"]
+
+    class Paid(Event):
+        """Money was paid on the approval."""
+
+        TOPIC = "claim.Paid"
+
+        def apply(self, aggregate: Claim) -> None:
+            """Add it."""
+            aggregate.paid_fen += _said(self)["amount_fen"]
+
+    class Withdrawn(Event):
+        """The claim was withdrawn (撤案)."""
+
+        TOPIC = "claim.Withdrawn"
+
+        def apply(self, aggregate: Claim) -> None:
+            """It holds nothing any more."""
+            aggregate.state = "withdrawn"
+            aggregate.reserved_fen = 0
+
+    class Closed(Event):
+        """The claim was closed (结案)."""
+
+        TOPIC = "claim.Closed"
+
+        def apply(self, aggregate: Claim) -> None:
+            """It holds nothing any more."""
+            aggregate.state = "closed"
+            aggregate.reserved_fen = 0
+
+    class Reopened(Event):
+        """The claim is looked at again (重开)."""
+
+        TOPIC = "claim.Reopened"
+
+        def apply(self, aggregate: Claim) -> None:
+            """Back to where it stood by its money."""
+            if aggregate.approved_fen:
+                aggregate.state = "approved"
+            else:
+                aggregate.state = "notified" if aggregate.assessed_fen is None else "assessed"
+
+    # ------------------------------------------------------------------------------------------------ what it is
+
+    @property
+    def name(self) -> str:
+        """The claim's own name, without its lift."""
+        return self.id.rpartition("/")[2]
+
+    @property
+    def lift(self) -> str:
+        """The lift whose chain it stands in."""
+        return self.id.partition("/")[0]
+
+    @property
+    def loss_on(self) -> str:
+        """The civil date of the loss in Asia/Shanghai."""
+        return civil_date(self.loss_at)
+
+    @property
+    def authorised_fen(self) -> int:
+        """What has been taken out of the limits: the approved amount, or the advances where those are more."""
+        return max(self.approved_fen, self.advanced_fen)
+
+    @property
+    def paused_days(self) -> int | None:
+        """Days for which the clock of 30 days stood still; None while the supplement is still wanted."""
+        if self.asked_on is None:
+            return 0
+        return None if self.supplied_on is None else max(0, days_between(self.asked_on, self.supplied_on))
+
+    def take(self, taken_fen: int) -> None:
+        """Diminish what is held by what was taken out of it, as the limit does."""
+        self.reserved_fen = max(0, self.reserved_fen - taken_fen)
+
+    # ------------------------------------------------------------------------------------------------ decisions
+
+    def require(self, *states: str) -> None:
+        """Raise Conflict `claim_state` unless it is in one of the states."""
+        if self.state not in states:
+            raise Conflict(f"{self.name} is {self.state}", code="claim_state", state=self.state, needed=sorted(states))
+
+    def approval_fen(self, amount_fen: int, *, further: bool) -> int:
+        """Give what an approval newly takes out of the limits: advances were taken when paid.
+
+        Raises Conflict `approved_already` for a second approval that does not say it adds to the first.
+        """
+        if self.approved_fen and not further:
+            raise Conflict("approved already; a difference is added with further", code="approved_already")
+        return max(0, self.approved_fen + amount_fen - self.authorised_fen)
+
+    def advance_fen(self, amount_fen: int) -> int:
+        """Give what an advance newly takes out of the limits; raises Conflict `approved_already` after approval."""
+        if self.approved_fen:
+            raise Conflict("approved already: this is a payment, no advance", code="approved_already")
+        return amount_fen
+
+    def require_payable(self, amount_fen: int) -> None:
+        """Raise Conflict `over_approved` when so much more would exceed what was approved."""
+        left_fen = max(0, self.approved_fen - self.paid_fen)
+        if amount_fen > left_fen:
+            raise Conflict(
+                "more than was approved and is not yet paid", code="over_approved",
+                approved_fen=self.approved_fen, paid_fen=self.paid_fen, left_fen=left_fen,
+            )  # fmt: skip
+
+
+@dataclass
+class Occurrence(Aggregate):
+    """An event that several lifts or persons may claim from; `claims` are (lift, part, persons) by claim."""
+
+    opened: bool = False
+    at: str | None = None
+    claims: dict[str, tuple[str, str, tuple[str, ...]]] = field(default_factory=dict)
+
+    class Opened(Event):
+        """The occurrence is described; `said` is an OccurrenceOpening."""
+
+        TOPIC = "occurrence.Opened"
+
+        def apply(self, aggregate: Occurrence) -> None:
+            """Take over its time."""
+            aggregate.opened = True
+            aggregate.at = _said(self)["at"]
+
+    class Claimed(Event):
+        """A claim named the occurrence: `found` {claim, lift, part, persons}."""
+
+        TOPIC = "occurrence.Claimed"
+
+        def apply(self, aggregate: Occurrence) -> None:
+            """Note it."""
+            found = self.found
+            aggregate.claims[found["claim"]] = (found["lift"], found["part"], tuple(found["persons"]))
+
+    def same(self, part: str, persons: tuple[str, ...]) -> list[str]:
+        """Give claims from this occurrence for the same part and one of the same persons (重复索赔)."""
+        return [name for name, (_, of, who) in self.claims.items() if of == part and not set(who).isdisjoint(persons)]
+
+
+def persons_of(notice: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the persons that a notice names: by `person`, else by the sealed name's own."""
+    found: list[str] = []
+    for claimant in notice.get("claimants", ()):
+        name = claimant.get("name")
+        person = claimant.get("person") or (name.get("of") if isinstance(name, Mapping) else None)
+        if person is not None:
+            found.append(person)
+    return tuple(found)
+
+
+def claim_stream(lift: str, claim: str) -> str:
+    """Name a claim's stream under its lift."""
+    return f"{lift}/{claim}"
+
+
+def _said(event: Event) -> Mapping[str, Any]:
+    return event.said or {}

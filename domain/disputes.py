@@ -1,0 +1,135 @@
+"""Disputes (争议): what they are about, and the legal hold that keeps their evidence from being erased.
+
+While a dispute is open nobody named in its matters is erased, until an authority that set the hold lifts it or the
+dispute is settled. A hold names matters: subjects (`lift:…`) or single streams (`lift:…/claim:…`). It covers every
+person that an event there names when it is set; whoever is named later is covered by the hold itself when he is to be
+erased. An accident is a dispute with the ground `accident` (特种设备安全法 70: nobody destroys its evidence).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal, NotRequired
+
+from annotated_types import Len
+from typing_extensions import TypedDict
+
+from domain.aggregate import Aggregate, Event
+from domain.errors import Conflict
+from domain.shapes import Code, Digest, DisputeName, PartyName, Pattern, Source, strict
+
+MATTERS_MAX: Final = 100
+PARTIES_MAX: Final = 50
+HOLD_PERSONS_MAX: Final = 200
+"""Persons that the hold of one dispute covers by name: each gets an event in one save."""
+HOLDS_MAX: Final = 500
+"""Holds of a ledger at a time: each erasure relies on all of them."""
+
+Ground = Literal["dispute", "accident", "litigation", "inquiry"]
+"""争议、事故、诉讼或仲裁、行政调查."""
+
+Matter = Annotated[str, Pattern("^[a-z]{3,12}:[0-9a-f-]{36}(/[a-z-]{3,14}(:[0-9a-z:-]{4,80})?)?$")]
+
+
+@strict
+class DisputeOpening(TypedDict):
+    """What is disputed, and between whom."""
+
+    id: DisputeName
+    ground: Ground
+    matters: Annotated[list[Matter], Len(1, MATTERS_MAX)]
+    parties: Annotated[list[PartyName], Len(0, PARTIES_MAX)]
+    source: NotRequired[Source]
+
+
+@strict
+class HoldSetting(TypedDict):
+    """What is disputed must stay as it is (法定保全), by order or duty; `document` is the digest of the order."""
+
+    reason: Code
+    document: NotRequired[Digest]
+
+
+@strict
+class HoldLifting(TypedDict):
+    """The hold is needed no longer."""
+
+    reason: Code
+
+
+@strict
+class DisputeSettlement(TypedDict):
+    """How the dispute ended (和解、调解、判决、裁决、撤回)."""
+
+    outcome: Literal["agreed", "mediated", "judged", "arbitrated", "withdrawn", "closed"]
+    document: NotRequired[Digest]
+
+
+@dataclass
+class Dispute(Aggregate):
+    """One dispute: its matters, whether its hold is on, and whom that covers by name."""
+
+    opener: str = ""
+    ground: str = ""
+    matters: tuple[str, ...] = ()
+    parties: tuple[str, ...] = ()
+    held: bool = False
+    persons: tuple[str, ...] = ()
+    released: bool = False
+    """Whether an authority lifted the hold: an open dispute keeps nothing by itself then."""
+    settled: bool = False
+
+    class Opened(Event):
+        """There is a dispute about these matters."""
+
+        TOPIC = "dispute.Opened"
+
+        def apply(self, aggregate: Dispute) -> None:
+            """Take over what it is about."""
+            said = self.said or self.found
+            aggregate.opener = self.author.party
+            aggregate.ground = said["ground"]
+            aggregate.matters, aggregate.parties = tuple(said["matters"]), tuple(said["parties"])
+
+    class HoldSet(Event):
+        """Nothing of the matters may be erased; `found.persons` are those named there who were not yet covered."""
+
+        TOPIC = "dispute.HoldSet"
+
+        def apply(self, aggregate: Dispute) -> None:
+            """Hold them."""
+            aggregate.held, aggregate.released = True, False
+            aggregate.persons = (*aggregate.persons, *self.found["persons"])
+
+    class HoldLifted(Event):
+        """The hold ended; `found.persons` are those it covered."""
+
+        TOPIC = "dispute.HoldLifted"
+
+        def apply(self, aggregate: Dispute) -> None:
+            """Let go."""
+            aggregate.held, aggregate.persons, aggregate.released = False, (), True
+
+    class Settled(Event):
+        """The dispute is over."""
+
+        TOPIC = "dispute.Settled"
+
+        def apply(self, aggregate: Dispute) -> None:
+            """Remember it."""
+            aggregate.settled = True
+
+    def require_open(self) -> None:
+        """Raise Conflict `dispute_settled` when it is over."""
+        if self.settled:
+            raise Conflict(f"{self.id} is settled", code="dispute_settled", dispute=self.id)
+
+    def covers(self, stream: str) -> bool:
+        """Say whether it keeps what a stream quotes: held or open, and that is a matter of it or lies under one."""
+        keeps = self.held or not (self.released or self.settled)
+        return keeps and (stream in self.matters or stream.partition("/")[0] in self.matters)
+
+
+__all__ = [
+    "HOLDS_MAX", "HOLD_PERSONS_MAX", "Dispute", "DisputeOpening", "DisputeSettlement", "HoldLifting", "HoldSetting",
+]  # fmt: skip

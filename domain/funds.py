@@ -1,0 +1,398 @@
+"""The maintenance fund of an estate (住宅专项维修资金专户): its houses' balances, what is reserved, what was paid.
+
+The fund's stream decides: every amount that counts is posted here in double entry, and a house's balance is what
+the postings left it. Shares of houses are never written out whole; they follow from the state at the reservation
+by largest remainder, and their root stands in the event, so that 5,000 houses fit in one save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from domain.accounts import BANK, DEPOSITS, INCOME, RETURN_DUE, Account, Posting, check_balanced, entry, posted
+from domain.aggregate import Aggregate, Because, Due, Event, Statement
+from domain.errors import Conflict, Invalid, NotFound
+from domain.fund_shapes import POOLED, FundSource
+from domain.houses import House
+from domain.money import apportion
+from domain.vote import Unit
+
+HOUSES_MAX: Final = 20_000
+RESERVATIONS_MAX: Final = 100
+EXPIRY_RULE: Final = "fund.reservation.expiry"
+"""Why a reservation is voided; how long it lasts is `fund.reservation_days_max` of the pack."""
+
+
+class HouseAccount(NamedTuple):
+    """What the fund knows of a house: `head` is its owners' tag, None while the developer holds it."""
+
+    area_m2_hundredths: int
+    building: str | None
+    head: str | None
+    delivered: bool
+    balance_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allotment:
+    """Shares of an amount by house (fen): `charged` to sub-accounts, `owed` by owners whose account cannot bear it."""
+
+    charged: Mapping[str, int]
+    owed: Mapping[str, int]
+    amount_fen: int
+
+    @property
+    def owed_fen(self) -> int:
+        """What the owners pay themselves."""
+        return sum(self.owed.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Money held for an approved application until `expires` (an instant)."""
+
+    application: str
+    policy: str
+    source: FundSource
+    amount_fen: int
+    expires: str
+    charged: Mapping[str, int]
+    owed: Mapping[str, int]
+
+
+@dataclass
+class Fund(Aggregate):
+    """A fund; `ledger` is debit less credit by account and sums to zero."""
+
+    estate: str = ""
+    area: str = ""
+    kind: str = ""
+    area_basis: str = ""
+    bank: str = ""
+    bureau: str = ""
+    committee: str | None = None
+    manager: str | None = None
+    premium_account: Account = "5901"
+    houses: dict[str, HouseAccount] = field(default_factory=dict)
+    ledger: dict[str, int] = field(default_factory=dict)
+    deposited_fen: int = 0
+    income_fen: int = 0
+    paid_fen: int = 0
+    refunded: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    reservations: dict[str, Reservation] = field(default_factory=dict)
+    paid: dict[str, Reservation] = field(default_factory=dict)
+    return_due: dict[str, int] = field(default_factory=dict)
+    refunds: dict[str, Mapping[str, int]] = field(default_factory=dict)
+
+    class Opened(Event):
+        """The fund exists; `said` is a FundOpening."""
+
+        TOPIC = "fund.Opened"
+
+        def apply(self, aggregate: Fund) -> None:
+            """Take it over."""
+            said: Mapping[str, Any] = self.said or {}
+            for member in ("estate", "area", "kind", "area_basis", "bank", "bureau", "committee", "manager"):
+                setattr(aggregate, member, said.get(member))
+            aggregate.premium_account = said.get("premium_account", "5901")
+
+    class Changed(Event):
+        """Bank, committee or manager changed; `said` is a FundChange."""
+
+        TOPIC = "fund.Changed"
+
+        def apply(self, aggregate: Fund) -> None:
+            """Take over what was said."""
+            for member, value in (self.said or {}).items():
+                setattr(aggregate, member, value)
+
+    class HousesJoined(Event):
+        """Houses entered, `found.houses [{house, area_m2_hundredths, building, head, delivered}]`."""
+
+        TOPIC = "fund.HousesJoined"
+
+        def apply(self, aggregate: Fund) -> None:
+            """Open their sub-accounts at zero."""
+            for row in self.found["houses"]:
+                aggregate.houses[row["house"]] = HouseAccount(
+                    row["area_m2_hundredths"], row["building"], row["head"], row["delivered"], 0
+                )
+
+    class HouseTransferred(Event):
+        """A house's owners changed, `found {house, head, delivered}`; its balance stays with it."""
+
+        TOPIC = "fund.HouseTransferred"
+
+        def apply(self, aggregate: Fund) -> None:
+            """Take over the new head."""
+            house = self.found["house"]
+            known = aggregate.houses[house]
+            aggregate.houses[house] = known._replace(head=self.found["head"], delivered=self.found["delivered"])
+
+    class Reserved(Event):
+        """Money is held for an application until `found.expires`; `found.root` is over the shares it leads to."""
+
+        TOPIC = "fund.Reserved"
+
+        def apply(self, aggregate: Fund) -> None:
+            """Work the shares out again; they must come to the amount reserved."""
+            found = self.found
+            allotment = aggregate.allot(found["source"], found["apportioned_fen"], found["buildings"])
+            if allotment.amount_fen != found["amount_fen"]:
+                raise Conflict("the shares do not come to the amount reserved", code="shares_differ")
+            aggregate.reservations[found["application"]] = Reservation(
+                found["application"], found["policy"], found["source"], found["amount_fen"], found["expires"],
+                allotment.charged, allotment.owed,
+            )  # fmt: skip
+
+    class ReservationVoided(Event):
+        """Money is held no longer: by command `found {application}`, by a timer `found {due, rule}` exactly."""
+
+        TOPIC = "fund.ReservationVoided"
+
+        def apply(self, aggregate: Fund) -> None:
+            """Release it: the one named, or all that were to expire at that instant."""
+            found = self.found
+            for name, held in list(aggregate.reservations.items()):
+                if name == found.get("application") or held.expires == found.get("due"):
+                    del aggregate.reservations[name]
+
+    class Posted(Event):
+        """An entry in double entry: `found {kind, amount_fen, postings, …}`.
+
+        Kinds: `deposit` with `houses [{house, amount_fen}]`, `income`, `premium` with `application` and `payment`,
+        `return_due` and `returned` with `payment`, `refund` with `application` and `payment`.
+        """
+
+        TOPIC = "fund.Posted"
+
+        def apply(self, aggregate: Fund) -> None:
+            """Post the rows and move the houses' balances with them."""
+            found = self.found
+            aggregate.ledger = posted(aggregate.ledger, check_balanced(found["postings"]))
+            _POSTINGS[found["kind"]](aggregate, found)
+
+    # ------------------------------------------------------------------------------------------------ reading
+
+    def held_fen(self) -> dict[str, int]:
+        """Give what open reservations hold of each house's balance."""
+        held: dict[str, int] = {}
+        for reservation in self.reservations.values():
+            for house, fen in reservation.charged.items():
+                held[house] = held.get(house, 0) + fen
+        return held
+
+    @property
+    def reserved_fen(self) -> int:
+        """What is reserved in all."""
+        return sum(reservation.amount_fen for reservation in self.reservations.values())
+
+    @property
+    def balance_fen(self) -> int:
+        """What houses and undistributed income have in all."""
+        return self.income_fen + sum(house.balance_fen for house in self.houses.values())
+
+    @property
+    def available_fen(self) -> int:
+        """What is neither paid nor reserved."""
+        return self.balance_fen - self.reserved_fen
+
+    def scope(self, buildings: Collection[str] | None) -> dict[str, HouseAccount]:
+        """Give the houses of the expenditure scope (列支范围): of these buildings, or all.
+
+        Raises Invalid `scope_empty`.
+        """
+        inside = {n: h for n, h in self.houses.items() if buildings is None or h.building in buildings}
+        if not inside:
+            raise Invalid("no house of the fund lies in the scope", code="scope_empty")
+        return inside
+
+    def units(self, buildings: Collection[str] | None) -> list[Unit]:
+        """Give the scope as units of a vote, owners as of now (SPC art. 9)."""
+        return [
+            Unit(name, house.area_m2_hundredths, house.head or "", delivered=house.delivered and house.head is not None)
+            for name, house in self.scope(buildings).items()
+        ]
+
+    def allot(self, source: str, total_fen: int, buildings: Collection[str] | None) -> Allotment:
+        """Divide an amount by area over the scope (Civil Code 283), by largest remainder.
+
+        A house whose free balance is below its share pays its whole share itself (Qingdao 2025: 余额不足的由业主
+        自行承担), so no balance falls below zero. Pooled money is taken from as a whole. Raises Invalid `scope_empty`.
+        """
+        if source in POOLED:
+            return Allotment({}, {}, total_fen)
+        inside = self.scope(buildings)
+        held = self.held_fen()
+        charged: dict[str, int] = {}
+        owed: dict[str, int] = {}
+        for house, fen in apportion(total_fen, {n: h.area_m2_hundredths for n, h in inside.items()}).items():
+            bears = inside[house].balance_fen - held.get(house, 0) >= fen
+            if fen:
+                (charged if bears else owed)[house] = fen
+        return Allotment(charged, owed, sum(charged.values()))
+
+    def free_income_fen(self) -> int:
+        """Give undistributed income that is not reserved."""
+        return self.income_fen - sum(r.amount_fen for r in self.reservations.values() if r.source in POOLED)
+
+    def bought(self, policy: str) -> str | None:
+        """Name the application that holds or has paid money for a policy, if any."""
+        everything = (*self.reservations.values(), *self.paid.values())
+        return next((r.application for r in everything if r.policy == policy), None)
+
+    def due(self, now: str) -> list[str]:
+        """Give the expiries reached at `now`, earliest first."""
+        return sorted({held.expires for held in self.reservations.values() if held.expires <= now})
+
+    # ------------------------------------------------------------------------------------------------ deciding
+
+    def credit(self, cause: Because, rows: Iterable[Mapping[str, Any]]) -> Because:
+        """Post deposits of houses (`rows` {house, amount_fen}) as one entry."""
+        houses = [dict(row) for row in rows]
+        amount_fen = sum(row["amount_fen"] for row in houses)
+        return self._post(cause, "deposit", entry(BANK, DEPOSITS, amount_fen), amount_fen, houses=houses)
+
+    def add_income(self, statement: Statement) -> Because:
+        """Post income of the fund as a whole."""
+        amount_fen = statement.said["amount_fen"]
+        return self._post(statement, "income", entry(BANK, INCOME, amount_fen), amount_fen)
+
+    def reserve(self, cause: Because, held: Reservation, found: Mapping[str, Any]) -> Because:
+        """Hold money for an application; raises Conflict `policy_applied_already`, `fund_insufficient`, `too_many`."""
+        other = self.bought(held.policy)
+        if other is not None:
+            raise Conflict("money for this policy is held or paid already", code="policy_applied_already", by=other)
+        if len(self.reservations) >= RESERVATIONS_MAX:
+            raise Conflict("too many open reservations", code="too_many", maximum=RESERVATIONS_MAX)
+        free_fen = self.free_income_fen() if held.source in POOLED else self.available_fen
+        if not 0 < held.amount_fen <= free_fen:
+            raise insufficient(held.amount_fen, free_fen)
+        return self.record(
+            Fund.Reserved, cause,
+            {
+                "application": held.application, "policy": held.policy, "source": held.source,
+                "amount_fen": held.amount_fen, "expires": held.expires, **found,
+            },
+        )  # fmt: skip
+
+    def reservation(self, application: str) -> Reservation:
+        """Give the open reservation of an application; raises Conflict `paid_twice`, `not_reserved`."""
+        if application in self.paid:
+            raise Conflict("the fund has paid this application", code="paid_twice", application=application)
+        held = self.reservations.get(application)
+        if held is None:
+            raise Conflict("nothing is reserved for this application", code="not_reserved", application=application)
+        return held
+
+    def void(self, cause: Because, application: str) -> Because:
+        """Release a reservation by command; raises Conflict as `reservation`."""
+        self.reservation(application)
+        return self.record(Fund.ReservationVoided, cause, {"application": application})
+
+    def expire(self, at: str) -> bool:
+        """Void at its expiry what is still reserved; False, with nothing recorded, when the state has moved on."""
+        if all(held.expires != at for held in self.reservations.values()):
+            return False
+        self.record(Fund.ReservationVoided, Due(at, EXPIRY_RULE))
+        return True
+
+    def pay(self, cause: Because, application: str, payment: str, line: str) -> Because:
+        """Post the premium of a reserved application; raises Conflict as `reservation`."""
+        held = self.reservation(application)
+        rows = entry(self.premium_account, BANK, held.amount_fen)
+        return self._post(cause, "premium", rows, held.amount_fen, application=application, payment=payment, line=line)
+
+    def suspend(self, cause: Because, payment: str, amount_fen: int, line: str) -> Because:
+        """Post money that left without a reservation behind it: it is due back (domain-model C3)."""
+        rows = entry(RETURN_DUE, BANK, amount_fen)
+        return self._post(cause, "return_due", rows, amount_fen, payment=payment, line=line)
+
+    def take_back(self, cause: Because, payment: str, line: str) -> Because:
+        """Post money that came back; raises NotFound `nothing_due`."""
+        amount_fen = self.return_due.get(payment)
+        if amount_fen is None:
+            raise NotFound("nothing is due back of this payment", code="nothing_due", payment=payment)
+        rows = entry(BANK, RETURN_DUE, amount_fen)
+        return self._post(cause, "returned", rows, amount_fen, payment=payment, line=line)
+
+    def refund(self, cause: Because, application: str, payment: str, amount_fen: int, line: str) -> Because:
+        """Post a refund of premium; houses get it in the ratio they were charged in, whoever owns them now (MF12).
+
+        Raises Conflict `not_paid` or `refund_too_high`.
+        """
+        held = self.paid.get(application)
+        if held is None:
+            raise Conflict("the fund has not paid this application", code="not_paid", application=application)
+        left_fen = held.amount_fen - sum(self.refunded.get(application, {}).values())
+        if amount_fen > left_fen:
+            raise Conflict("more would come back than was paid", code="refund_too_high", left_fen=left_fen)
+        rows = entry(BANK, self.premium_account, amount_fen)
+        return self._post(cause, "refund", rows, amount_fen, application=application, payment=payment, line=line)
+
+    def _post(
+        self, cause: Statement | Because, kind: str, rows: list[Posting], amount_fen: int, **facts: object
+    ) -> Because:
+        return self.record(Fund.Posted, cause, {"kind": kind, "amount_fen": amount_fen, "postings": rows, **facts})
+
+
+def insufficient(wanted_fen: int, free_fen: int) -> Conflict:
+    """Make the refusal of an amount above what the fund can bear."""
+    return Conflict("the fund cannot bear this", code="fund_insufficient", wanted_fen=wanted_fen, free_fen=free_fen)
+
+
+def _move(fund: Fund, amounts: Iterable[tuple[str, int]]) -> None:
+    for house, fen in amounts:
+        account = fund.houses[house]
+        fund.houses[house] = account._replace(balance_fen=account.balance_fen + fen)
+
+
+def _deposit(fund: Fund, found: Mapping[str, Any]) -> None:
+    _move(fund, [(row["house"], row["amount_fen"]) for row in found["houses"]])
+    fund.deposited_fen += found["amount_fen"]
+
+
+def _income(fund: Fund, found: Mapping[str, Any]) -> None:
+    fund.income_fen += found["amount_fen"]
+
+
+def _premium(fund: Fund, found: Mapping[str, Any]) -> None:
+    held = fund.reservations.pop(found["application"])
+    fund.paid[held.application] = held
+    fund.paid_fen += held.amount_fen
+    if held.source in POOLED:
+        fund.income_fen -= held.amount_fen
+    _move(fund, [(house, -fen) for house, fen in held.charged.items()])
+
+
+def _return_due(fund: Fund, found: Mapping[str, Any]) -> None:
+    fund.return_due[found["payment"]] = found["amount_fen"]
+
+
+def _returned(fund: Fund, found: Mapping[str, Any]) -> None:
+    del fund.return_due[found["payment"]]
+
+
+def _refund(fund: Fund, found: Mapping[str, Any]) -> None:
+    held = fund.paid[found["application"]]
+    before = fund.refunded.get(held.application, {})
+    # by what is still out, so that several refunds never give a house more than it was charged
+    out = {name: fen - before.get(name, 0) for name, fen in (held.charged or {INCOME: held.amount_fen}).items()}
+    shares = apportion(found["amount_fen"], {name: fen for name, fen in out.items() if fen})
+    shares = {name: fen for name, fen in shares.items() if fen}
+    fund.refunded[held.application] = {n: before.get(n, 0) + shares.get(n, 0) for n in {*before, *shares}}
+    if held.charged:
+        fund.refunds[found["payment"]] = shares
+        _move(fund, shares.items())
+    else:
+        fund.income_fen += found["amount_fen"]
+
+
+_POSTINGS: Final = {
+    "deposit": _deposit, "income": _income, "premium": _premium, "return_due": _return_due, "returned": _returned,
+    "refund": _refund,
+}  # fmt: skip
+
+__all__ = ["EXPIRY_RULE", "Allotment", "Fund", "House", "HouseAccount", "Reservation", "insufficient"]  # fmt: skip

@@ -1,0 +1,79 @@
+"""What was so on which day: values dated by civil dates, and terms with a beginning and an end.
+
+Both are tuples, so that `apply` replaces and never mutates. Days are compared as text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+History = tuple[tuple[str, str | None], ...]
+"""(first day, value) in the order of days; a value holds until the next one begins."""
+
+
+def entered(history: History, on: str, value: str | None) -> History:
+    """Give the history with a value that holds from `on`; what was said of the same day before is replaced."""
+    return (*(e for e in history if e[0] < on), (on, value), *(e for e in history if e[0] > on))
+
+
+def value_on(history: History, date: str) -> str | None:
+    """Give the value that held on a civil date; None before the first."""
+    found: str | None = None
+    for first_day, value in history:
+        if first_day > date:
+            break
+        found = value
+    return found
+
+
+def first_or_on(history: History, date: str) -> str | None:
+    """Give the value that held on a civil date; the first one where the date lies before all (it was so before)."""
+    return value_on(history, max(date, history[0][0])) if history else None
+
+
+def next_day(history: History, on: str) -> str | None:
+    """Give the first day after a civil date of which something else was said; None where there is none."""
+    return next((day for day, _ in history if day > on), None)
+
+
+def last_value(history: History) -> str | None:
+    """Give the value of the latest day that anything was said of."""
+    return history[-1][1] if history else None
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Somebody's term: half-open from `from_date` to `to_date`; `under` is what it rests on (a contract), or empty."""
+
+    under: str
+    holder: str
+    from_date: str
+    to_date: str | None = None
+
+    def runs_on(self, date: str) -> bool:
+        """Say whether a civil date lies in it."""
+        return self.from_date <= date and (self.to_date is None or date < self.to_date)
+
+
+Terms = tuple[Term, ...]
+
+
+def with_term(terms: Terms, new: Term) -> Terms:
+    """Give the terms with one more, or with the term under the same ground replaced.
+
+    What was merely stated (no ground) ends where a term with a ground begins after it; an empty term is no term.
+    """
+    kept: list[Term] = []
+    for term in terms:
+        if term.under == new.under and (term.under or term.from_date == new.from_date):
+            continue
+        ends = term.to_date is None and not term.under and term.from_date < new.from_date
+        kept.append(replace(term, to_date=new.from_date) if ends else term)
+    if new.to_date is not None and new.to_date <= new.from_date:
+        return tuple(kept)
+    return tuple(sorted((*kept, new), key=lambda term: term.from_date))
+
+
+def holders_on(terms: Terms, date: str) -> tuple[str, ...]:
+    """Give whose terms run on a civil date, the one that began last first; more than one is an overlap."""
+    return tuple(dict.fromkeys(term.holder for term in reversed(terms) if term.runs_on(date)))

@@ -1,0 +1,344 @@
+"""Lifts (电梯): what they are, where they stand, who uses and maintains them, and what was so on which day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.aggregate import Aggregate, Event
+from domain.catalogue import annex_of
+from domain.errors import Conflict
+from domain.histories import (
+    History,
+    Term,
+    Terms,
+    entered,
+    first_or_on,
+    holders_on,
+    last_value,
+    next_day,
+    value_on,
+    with_term,
+)
+from domain.time import add_days, civil_date
+
+PLAIN = (
+    "variety", "venue", "area", "authority", "unit_label", "warranty_until", "made_on", "installed_on", "accepted_on",
+    "parameters",
+)  # fmt: skip
+"""Members that are taken over as they are."""
+
+DATED = {
+    "status": "statuses", "premises_class": "classes", "use_unit": "use_units", "area": "areas",
+    "authority": "authorities",
+}  # fmt: skip
+"""Members of which every word keeps its day, and under which name; of the others the last word holds."""
+
+Key = tuple[str, str, str]
+"""An identifier as it was said: scheme, issuer (empty for national ones), value."""
+
+
+def claim_key(claim: Mapping[str, Any]) -> Key:
+    """Give an IdentifierClaim as a tuple."""
+    return claim["scheme"], claim.get("issuer", ""), claim["value"]
+
+
+@dataclass
+class Lift(Aggregate):
+    """A lift at a version; `status`, `use_unit`, `maintainer` and `premises_class` are the last that were said.
+
+    Decisions about a day ask `status_on`, `use_unit_on`, `maintainer_on`, `class_on`, `area_on` and `authority_on`.
+    `holder` is the party that registered it, `contested` the identifier streams whose claims are held for review, `row`
+    the last imported line.
+    """
+
+    holder: str = ""
+    variety: str = ""
+    venue: str | None = None
+    area: str = ""
+    authority: str | None = None
+    building: str | None = None
+    estate: str | None = None
+    unit_label: str | None = None
+    warranty_until: str | None = None
+    made_on: str | None = None
+    installed_on: str | None = None
+    accepted_on: str | None = None
+    parameters: Mapping[str, int] | None = None
+    identifiers: tuple[Key, ...] = ()
+    contested: tuple[str, ...] = ()
+    statuses: History = ()
+    classes: History = ()
+    use_units: History = ()
+    areas: History = ()
+    authorities: History = ()
+    maintenance: Terms = ()
+    safety_officer: str | None = None
+    merged_into: str | None = None
+    absorbed: tuple[str, ...] = ()
+    row: Mapping[str, Any] | None = field(default=None, compare=False)
+
+    class Registered(Event):
+        """`said` is a LiftRegistration, LiftRow or PlainLiftRow; for rows `found` names building and estate."""
+
+        TOPIC = "lift.Registered"
+
+        def apply(self, aggregate: Lift) -> None:
+            """Take over all that was said."""
+            said = self.said or {}
+            aggregate.holder = self.author.party
+            aggregate.take(self, said.keys())
+
+    class Corrected(Event):
+        """An imported line differs from the last one: `said` is the new line, `found.changed` names what differs.
+
+        `found.withdrawn` are the lift's identifiers that the last line had and the new one has not; before schema 2
+        they stayed the lift's.
+        """
+
+        TOPIC = "lift.Corrected"
+        SCHEMA = 2
+
+        def apply(self, aggregate: Lift) -> None:
+            """Take over what differs; what other acts changed meanwhile stays."""
+            aggregate.take(self, self.found["changed"])
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that nothing was withdrawn, as it was."""
+            state["found"]["withdrawn"] = []
+
+    class Identified(Event):
+        """Identifiers were added or withdrawn; `said` is a LiftIdentification."""
+
+        TOPIC = "lift.Identified"
+
+        def apply(self, aggregate: Lift) -> None:
+            """Change the list."""
+            said = self.said or {}
+            withdrawn = {claim_key(claim) for claim in said.get("withdrawn", ())}
+            kept = (key for key in aggregate.identifiers if key not in withdrawn)
+            added = (claim_key(claim) for claim in said.get("identifiers", ()))
+            aggregate.identifiers = tuple(dict.fromkeys((*kept, *added)))
+            aggregate.contest(self)
+
+    class Reclassified(Event):
+        """Another variety, class or venue; `said` is a LiftReclassification."""
+
+        TOPIC = "lift.Reclassified"
+
+        def apply(self, aggregate: Lift) -> None:
+            """Take over what was said."""
+            aggregate.take(self, (self.said or {}).keys())
+
+    class Moved(Event):
+        """It stands elsewhere; `said` is a LiftMove."""
+
+        TOPIC = "lift.Moved"
+
+        def apply(self, aggregate: Lift) -> None:
+            """Take over what was said."""
+            aggregate.take(self, (self.said or {}).keys())
+
+    class StatusChanged(Event):
+        """Another status; `said` is a LiftStatusChange."""
+
+        TOPIC = "lift.StatusChanged"
+
+        def apply(self, aggregate: Lift) -> None:
+            """Enter it."""
+            aggregate.take(self, ("status",))
+
+    class UseUnitNamed(Event):
+        """Another use unit, or none; `said` is a UseUnitNaming."""
+
+        TOPIC = "lift.UseUnitNamed"
+
+        def apply(self, aggregate: Lift) -> None:
+            """Enter it."""
+            aggregate.take(self, ("use_unit",))
+
+    class SafetyOfficerNamed(Event):
+        """`said.officer` answers for its safety."""
+
+        TOPIC = "lift.SafetyOfficerNamed"
+
+        def apply(self, aggregate: Lift) -> None:
+            """Remember the agent."""
+            aggregate.safety_officer = (self.said or {})["officer"]
+
+    class MaintainerChanged(Event):
+        """`found.contract` puts it in `found.maintainer`'s care from `found.from_date` to `found.to_date` (or null)."""
+
+        TOPIC = "lift.MaintainerChanged"
+
+        def apply(self, aggregate: Lift) -> None:
+            """Enter the term, or replace that of the same contract; one that ends when it begins is taken away."""
+            found = self.found
+            term = Term(found["contract"], found["maintainer"], found["from_date"], found["to_date"])
+            aggregate.maintenance = with_term(aggregate.maintenance, term)
+
+    class MergedInto(Event):
+        """It is the same lift as `said.into`; its own record is closed."""
+
+        TOPIC = "lift.MergedInto"
+
+        def apply(self, aggregate: Lift) -> None:
+            """Point to the one that goes on."""
+            aggregate.merged_into = (self.said or {})["into"]
+            aggregate.contested = ()
+
+    class Absorbed(Event):
+        """`found.lift` was found to be this one; `found.identifiers` are now its own."""
+
+        TOPIC = "lift.Absorbed"
+
+        def apply(self, aggregate: Lift) -> None:
+            """Remember it, and take over its identifiers."""
+            aggregate.absorbed = (*aggregate.absorbed, self.found["lift"])
+            taken = (tuple(key) for key in self.found["identifiers"])
+            aggregate.identifiers = tuple(dict.fromkeys((*aggregate.identifiers, *taken)))
+            aggregate.contest(self)
+
+    # -------------------------------------------------------------------------------------------------- folding
+
+    def take(self, event: Event, names: Iterable[str]) -> None:
+        """Take over the named members of `event.said`; one that is absent there is known no longer."""
+        said = event.said or {}
+        on = day_of(event)
+        changed = set(names)
+        for name in PLAIN:
+            if name in changed:
+                setattr(self, name, said.get(name))
+        if "area" in changed:
+            self.areas = entered(self.areas, on, said.get("area"))
+        if "authority" in changed:
+            self.authorities = entered(self.authorities, on, said.get("authority"))
+        if "status" in changed or "status_since" in changed:
+            self.statuses = entered(self.statuses, said.get("status_since") or on, said["status"])
+        if "premises_class" in changed:
+            self.classes = entered(self.classes, on, said.get("premises_class"))
+        if "use_unit" in changed:
+            self.use_units = entered(self.use_units, on, said.get("use_unit"))
+        if "maintainer" in changed:
+            self.maintenance = _stated(self.maintenance, on, said.get("maintainer"))
+        if "building" in changed or "estate" in changed:
+            self.building = _name(event, "building")
+            self.estate = _name(event, "estate")
+        if "identifiers" in changed:
+            gone = {tuple(key) for key in event.found.get("withdrawn", ())}
+            kept = (key for key in self.identifiers if key not in gone)
+            told = (claim_key(claim) for claim in said["identifiers"])
+            self.identifiers = tuple(dict.fromkeys((*kept, *told)))
+        self.contest(event)
+        if "source" in said and "id" not in said:
+            self.row = said
+
+    def contest(self, event: Event) -> None:
+        """Note the identifiers that `found.findings` hold for review, and drop those of `found.settled`."""
+        found = event.found
+        if "settled" in found:
+            done = set(found["settled"])
+            self.contested = tuple(stream for stream in self.contested if stream not in done)
+        if "findings" in found:
+            held = (f["facts"]["identifier"] for f in found["findings"] if f["code"] == "identifier_conflict")
+            self.contested = tuple(dict.fromkeys((*self.contested, *held)))
+
+    # -------------------------------------------------------------------------------------------------- asking
+
+    @property
+    def status(self) -> str:
+        """The status that was said of the latest day."""
+        return last_value(self.statuses) or ""
+
+    @property
+    def premises_class(self) -> str | None:
+        """The premises class of the latest day; None while it is not known."""
+        return last_value(self.classes)
+
+    @property
+    def use_unit(self) -> str | None:
+        """The use unit of the latest day."""
+        return last_value(self.use_units)
+
+    @property
+    def maintainer(self) -> str | None:
+        """The maintainer whose term began last and was not ended without another."""
+        return self.maintenance[-1].holder if self.maintenance else None
+
+    @property
+    def annex(self) -> str | None:
+        """The annex of TSG T5002 with its maintenance items; None where the manufacturer's own list binds (art. 2)."""
+        return annex_of(self.variety)
+
+    def status_on(self, date: str) -> str | None:
+        """Give the status on a civil date; None before it is known."""
+        return value_on(self.statuses, date)
+
+    def class_on(self, date: str) -> str | None:
+        """Give the premises class on a civil date."""
+        return value_on(self.classes, date)
+
+    def use_unit_on(self, date: str) -> str | None:
+        """Give the use unit on a civil date; None: there was none, or it is not known."""
+        return value_on(self.use_units, date)
+
+    def vacant_from(self, date: str) -> bool:
+        """Say whether no use unit is known on a civil date and none after it."""
+        return self.use_unit_on(date) is None and all(unit is None for day, unit in self.use_units if day > date)
+
+    def last_day(self, members: Iterable[str], on: str, today: str) -> str:
+        """Give the last day, today at the latest, that a word on some members from a day on reaches to.
+
+        It holds until another was said of a later day; of members that keep no days it holds until today.
+        """
+        ends = [next_day(getattr(self, DATED[m]), on) if m in DATED else None for m in members]
+        known = [end for end in ends if end is not None]
+        reaches = min(today, add_days(max(known), -1)) if known and len(known) == len(ends) else today
+        return max(on, reaches)
+
+    def area_on(self, date: str) -> str | None:
+        """Give the area it stood in on a civil date; the first one known also before it was said."""
+        return first_or_on(self.areas, date)
+
+    def authority_on(self, date: str) -> str | None:
+        """Give the authority it belonged to on a civil date; the first one known also before it was said."""
+        return first_or_on(self.authorities, date)
+
+    def maintainers_on(self, date: str) -> tuple[str, ...]:
+        """Give all maintainers on a civil date, the latest first: more than one is an overlap of contracts."""
+        return holders_on(self.maintenance, date)
+
+    def maintainer_on(self, date: str) -> str | None:
+        """Give the maintainer on a civil date: that of the term begun last."""
+        return next(iter(self.maintainers_on(date)), None)
+
+    def require_open(self) -> None:
+        """Raise Conflict `lift_merged` when its record went up in another's."""
+        if self.merged_into is not None:
+            raise Conflict(f"{self.id} went up in another lift", code="lift_merged", into=self.merged_into)
+
+
+def day_of(event: Event) -> str:
+    """Give the civil date of an event: the one found when it was recorded, else that of its effective time."""
+    on = event.found.get("on")
+    if isinstance(on, str):
+        return on
+    return civil_date(event.effective_at) if event.effective_at is not None else ""
+
+
+def _name(event: Event, member: str) -> str | None:
+    """Give the building or estate: by its name where the author said one, else as the ledger found it."""
+    said = (event.said or {}).get(member)
+    return said if isinstance(said, str) else event.found.get(member)
+
+
+def _stated(terms: Terms, on: str, maintainer: str | None) -> Terms:
+    """End what was stated before, and begin what is stated now; contracts are left alone."""
+    kept = tuple(
+        Term(t.under, t.holder, t.from_date, on) if not t.under and t.to_date is None else t
+        for t in terms
+        if t.under or t.from_date < on
+    )
+    return kept if maintainer is None else with_term(kept, Term("", maintainer, on))

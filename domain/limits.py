@@ -1,0 +1,139 @@
+"""Limits of indemnity in a policy year (保险年度累计责任限额): what claims hold, have used, and may still take.
+
+A limit's stream stands under its policy and is begun when a claim first needs it, so that a policy for ten thousand
+lifts does not begin with ten thousand limits. Its events are derived: their cause is the claim's own event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from domain.aggregate import Aggregate, Event
+from domain.errors import Conflict, Invalid
+from domain.time import Period, add_years
+
+ALL = "all"
+"""The level of the whole policy, in place of a lift's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitTerms:
+    """What a limit is on a day of loss: in all, and for each part that has one of its own; None is no limit."""
+
+    limit_fen: int | None
+    parts: Mapping[str, int]
+
+
+def policy_year(policy: Period, on: str) -> Period:
+    """Return the policy year that a day of loss falls in, from anniversary to anniversary; the last may be shorter.
+
+    Raises Invalid `outside_policy`.
+    """
+    if not policy.contains(on):
+        raise Invalid("the day lies outside the policy's term", code="outside_policy", on=on)
+    years = int(on[:4]) - int(policy.from_date[:4])
+    if add_years(policy.from_date, years) > on:
+        years -= 1
+    return Period(add_years(policy.from_date, years), min(add_years(policy.from_date, years + 1), policy.to_date))
+
+
+def limit_stream(policy: str, lift: str | None, year: Period) -> str:
+    """Name the stream of a lift's limit (`lift` None: of the whole policy's) by the year's first calendar year."""
+    level = ALL if lift is None else lift.removeprefix("lift:")
+    return f"{policy}/limit:{level}:{year.from_date[:4]}"
+
+
+Key = tuple[str, str]
+"""Claim and coverage part."""
+
+
+@dataclass
+class Limit(Aggregate):
+    """One limit in one policy year; `reserved` and `consumed` are fen by (claim, part).
+
+    What is held and used never exceeds the limit when it is taken. A limit lowered later may lie below: that is a
+    finding (`consumed_over_limit`), and nothing becomes negative.
+    """
+
+    limit_fen: int | None = None
+    parts: Mapping[str, int] = field(default_factory=dict)
+    reserved: dict[Key, int] = field(default_factory=dict)
+    consumed: dict[Key, int] = field(default_factory=dict)
+
+    class Set(Event):
+        """The limit is, as the policy stood on the day of loss: `found` {limit_fen, parts, on, findings}."""
+
+        TOPIC = "limit.Set"
+
+        def apply(self, aggregate: Limit) -> None:
+            """Take over the amounts."""
+            aggregate.limit_fen = self.found["limit_fen"]
+            aggregate.parts = dict(self.found["parts"])
+
+    class Reserved(Event):
+        """A claim holds `found.amount_fen` of a part, in place of what it held before."""
+
+        TOPIC = "limit.Reserved"
+
+        def apply(self, aggregate: Limit) -> None:
+            """Hold it."""
+            aggregate.reserved[self.found["claim"], self.found["part"]] = self.found["amount_fen"]
+
+    class Consumed(Event):
+        """A claim has used `found.amount_fen` of a part, out of what it held (`found.from_reserve_fen`)."""
+
+        TOPIC = "limit.Consumed"
+
+        def apply(self, aggregate: Limit) -> None:
+            """Move it from held to used."""
+            key = (self.found["claim"], self.found["part"])
+            left = aggregate.reserved.pop(key, 0) - self.found["from_reserve_fen"]
+            if left > 0:
+                aggregate.reserved[key] = left
+            aggregate.consumed[key] = aggregate.consumed.get(key, 0) + self.found["amount_fen"]
+
+    class Released(Event):
+        """A claim holds nothing of a part any more; `found.amount_fen` became free."""
+
+        TOPIC = "limit.Released"
+
+        def apply(self, aggregate: Limit) -> None:
+            """Free it."""
+            aggregate.reserved.pop((self.found["claim"], self.found["part"]), None)
+
+    @property
+    def terms(self) -> LimitTerms:
+        """The amounts as last set."""
+        return LimitTerms(self.limit_fen, self.parts)
+
+    @property
+    def reserved_fen(self) -> int:
+        """What all claims hold."""
+        return sum(self.reserved.values())
+
+    @property
+    def consumed_fen(self) -> int:
+        """What all claims have used."""
+        return sum(self.consumed.values())
+
+    def taken_fen(self, part: str | None = None, without: Key | None = None) -> int:
+        """What is held and used, of one part or of all; `without` leaves out what that claim holds of its part."""
+        held = sum(fen for key, fen in self.reserved.items() if key != without and part in {None, key[1]})
+        return held + sum(fen for key, fen in self.consumed.items() if part in {None, key[1]})
+
+    def free_fen(self, part: str, terms: LimitTerms, without: Key | None = None) -> int | None:
+        """What may still be taken of a part under these terms, never below zero; None when nothing limits it."""
+        free = [] if terms.limit_fen is None else [terms.limit_fen - self.taken_fen(without=without)]
+        if part in terms.parts:
+            free.append(terms.parts[part] - self.taken_fen(part, without))
+        return max(0, min(free)) if free else None
+
+    def require_free(self, part: str, terms: LimitTerms, amount_fen: int, without: Key) -> None:
+        """Raise Conflict `limit_exhausted` when a claim cannot take so much; details say what is free."""
+        free_fen = self.free_fen(part, terms, without)
+        if free_fen is not None and amount_fen > free_fen:
+            raise Conflict(
+                "the limit of the policy year does not suffice", code="limit_exhausted",
+                limit=self.id, part=part, asked_fen=amount_fen, free_fen=free_fen,
+            )  # fmt: skip

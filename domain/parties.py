@@ -1,0 +1,299 @@
+"""Parties (当事人), their agents (经办人员) and their keys.
+
+A party acts through keys; a key belongs to the party or to one of its agents. An agent's identity and certificate
+number (作业人员证) are sealed under a person; its own id says nothing (domain-model P6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+from domain.aggregate import Aggregate, Event
+from domain.errors import Conflict
+from domain.mandates import Held
+from domain.shapes import (
+    AgentName,
+    AreaCode,
+    Code,
+    Instant,
+    KeyName,
+    Label,
+    PartyName,
+    Pattern,
+    Personal,
+    PersonName,
+    Public,
+    Source,
+    Uscc,
+    strict,
+)
+
+PARTIES_PER_REQUEST_MAX = 100
+AREAS_MAX = 50
+
+PartyKind = Literal[
+    "operator", "market_regulator", "financial_regulator", "housing_bureau", "finance_bureau", "transport_bureau",
+    "culture_tourism_bureau", "organs_affairs", "town", "insurer", "broker", "use_unit", "institution",
+    "owners_committee", "owner", "maintainer", "manufacturer", "inspection_body", "assessor", "bank", "rescue_centre",
+    "hotline", "iot_platform", "auditor", "witness",
+]  # fmt: skip
+"""Kinds of party; what each is in Chinese law stands beside it in `application/rights.py`."""
+
+Role = Literal["administrator", "safety_administrator", "worker", "adjuster", "officer", "representative", "member"]
+"""What an agent is for: 系统管理员, 电梯安全管理人员, 维保作业人员, 查勘定损人员, 公职人员, 代表, 成员."""
+
+Thumb = Annotated[str, Pattern("^[A-Za-z0-9_-]{43}$")]
+Proof = Annotated[str, Pattern(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")]
+
+
+@strict
+class PublicKey(TypedDict):
+    """A public key as JWK (RFC 7517): Ed25519 {crv, kty, x} or P-256 {crv, kty, x, y}; checked by `audit.keys`."""
+
+    kty: Literal["OKP", "EC"]
+    crv: Literal["Ed25519", "P-256"]
+    x: Thumb
+    y: NotRequired[Thumb]
+
+
+@strict
+class KeyRegistration(TypedDict):
+    """A key with proof of possession: a JWS by it over {aud, holder, iat, public}."""
+
+    id: KeyName
+    public: PublicKey
+    proof: Proof
+
+
+@strict
+class PartyRegistration(TypedDict):
+    """A party: organisations have `name` (单位名称) and credit code, natural persons a sealed `person_name`."""
+
+    id: PartyName
+    kind: PartyKind
+    name: NotRequired[Annotated[Label, Public("the name of an organisation; a person's is `person_name`")]]
+    person_name: NotRequired[Annotated[Label, Personal()]]
+    uscc: NotRequired[Uscc]
+    areas: NotRequired[list[AreaCode]]
+    sectors: NotRequired[list[Code]]
+    key: NotRequired[KeyRegistration]
+    source: NotRequired[Source]
+
+
+@strict
+class PartiesRegistration(TypedDict):
+    """Several parties registered in one act."""
+
+    parties: list[PartyRegistration]
+
+
+@strict
+class PartySuspension(TypedDict):
+    """Why a party may write no longer (停用)."""
+
+    reason: Code
+
+
+@strict
+class AgentEnrolment(TypedDict):
+    """A natural person acting for a party; identity and certificate number are sealed under one person.
+
+    A worker (维保作业人员) has a certificate (特种设备作业人员证): enrolled without its number, that is found.
+    """
+
+    id: AgentName
+    party: PartyName
+    role: Role
+    person: NotRequired[PersonName]
+    name: NotRequired[Annotated[Label, Personal(of="person")]]
+    certificate: NotRequired[Annotated[Label, Personal(of="person", index="certificate")]]
+    phone: NotRequired[Annotated[Label, Personal(of="person", index="phone")]]
+    key: NotRequired[KeyRegistration]
+    source: NotRequired[Source]
+
+
+@strict
+class AgentLeaving(TypedDict):
+    """The agent acts for the party no longer (离职)."""
+
+    reason: NotRequired[Code]
+
+
+@strict
+class KeyAddition(TypedDict):
+    """A further key of a party or of one of its agents."""
+
+    id: KeyName
+    holder: Annotated[str, Pattern("^(party|agent):[0-9a-f-]{36}$")]
+    public: PublicKey
+    proof: Proof
+
+
+@strict
+class KeyRotation(TypedDict):
+    """A key replaced by its holder's new one."""
+
+    key: KeyRegistration
+
+
+@strict
+class KeyRevocation(TypedDict):
+    """A key that counts no longer; what it signed since `compromised_since` is contested."""
+
+    reason: Literal["lost", "compromised", "left", "superseded"]
+    compromised_since: NotRequired[Instant]
+
+
+@dataclass
+class Party(Aggregate):
+    """A party: its kind, areas and sectors, whether it may write, and the mandates it holds by their streams."""
+
+    kind: str = ""
+    name: str | None = None
+    areas: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()
+    suspended: bool = False
+    mandates: dict[str, Held] = field(default_factory=dict)
+
+    class Registered(Event):
+        """The party exists; `said` is a PartyRegistration, or for the operator `found.kind`."""
+
+        TOPIC = "party.Registered"
+
+        def apply(self, aggregate: Party) -> None:
+            """Take over kind, areas and sectors."""
+            facts: Mapping[str, Any] = self.said or self.found
+            aggregate.kind = facts["kind"]
+            aggregate.name = facts.get("name")
+            aggregate.areas = tuple(facts.get("areas", ()))
+            aggregate.sectors = tuple(facts.get("sectors", ()))
+
+    class Suspended(Event):
+        """The party may write no longer."""
+
+        TOPIC = "party.Suspended"
+
+        def apply(self, aggregate: Party) -> None:
+            """Remember it."""
+            aggregate.suspended = True
+
+    class MandateReceived(Event):
+        """Another party lets this one act for it; `found` {mandate, giver, acts, from_date, to_date}."""
+
+        TOPIC = "party.MandateReceived"
+
+        def apply(self, aggregate: Party) -> None:
+            """Hold it."""
+            found = self.found
+            held = Held(found["giver"], frozenset(found["acts"]), found["from_date"], found["to_date"])
+            aggregate.mandates[found["mandate"]] = held
+
+    class MandateEnded(Event):
+        """A mandate it held was ended; `found` {mandate}."""
+
+        TOPIC = "party.MandateEnded"
+
+        def apply(self, aggregate: Party) -> None:
+            """Hold it no longer."""
+            aggregate.mandates.pop(self.found["mandate"], None)
+
+    def mandates_for(self, giver: str, act: str, on: str) -> list[str]:
+        """Give the streams of the mandates by which it may do an act for a giver on a civil date."""
+        return [stream for stream, held in self.mandates.items() if held.lets(giver, act, on)]
+
+
+@dataclass
+class Agent(Aggregate):
+    """A natural person acting for one party; `visits` counts those it took part in.
+
+    `certified` says that the number of a certificate (作业人员证) was stated, which is sealed.
+    """
+
+    party: str = ""
+    role: str = ""
+    person: str | None = None
+    certified: bool = False
+    left: bool = False
+    visits: int = 0
+
+    class Enrolled(Event):
+        """The agent acts for the party; `said` is an AgentEnrolment, or for the first administrator `found.party`.
+
+        `found.findings`, if there are any.
+        """
+
+        TOPIC = "agent.Enrolled"
+
+        def apply(self, aggregate: Agent) -> None:
+            """Take over party, role and the person behind the sealed fields."""
+            facts: Mapping[str, Any] = self.said or self.found
+            aggregate.party = facts["party"]
+            aggregate.role = facts.get("role", "administrator")
+            sealed = facts.get("name") or facts.get("certificate") or {}
+            aggregate.person = facts.get("person") or sealed.get("of")
+            aggregate.certified = "certificate" in facts
+
+    class Left(Event):
+        """The agent acts for the party no longer."""
+
+        TOPIC = "agent.Left"
+
+        def apply(self, aggregate: Agent) -> None:
+            """Remember it."""
+            aggregate.left = True
+
+    class WorkedOn(Event):
+        """The agent took part in a visit; `found` {lift, visit}, and `corrects` where it was told of it before."""
+
+        TOPIC = "agent.WorkedOn"
+
+        def apply(self, aggregate: Agent) -> None:
+            """Count the visit, once for all records of it."""
+            if "corrects" not in self.found:
+                aggregate.visits += 1
+
+
+@dataclass
+class Key(Aggregate):
+    """A public key: whose it is, and whether it may still sign."""
+
+    holder: str = ""
+    public: Mapping[str, str] = field(default_factory=dict)
+    ended: str | None = None
+
+    class Registered(Event):
+        """The key belongs to `found.holder`; `said` is a KeyRegistration, or `found.public` for the first key."""
+
+        TOPIC = "key.Registered"
+
+        def apply(self, aggregate: Key) -> None:
+            """Take over holder and public key."""
+            aggregate.holder = self.found["holder"]
+            aggregate.public = (self.said or self.found)["public"]
+
+    class Rotated(Event):
+        """The holder replaced this key by `said.key`."""
+
+        TOPIC = "key.Rotated"
+
+        def apply(self, aggregate: Key) -> None:
+            """It signs no longer."""
+            aggregate.ended = "rotated"
+
+    class Revoked(Event):
+        """The key signs no longer."""
+
+        TOPIC = "key.Revoked"
+
+        def apply(self, aggregate: Key) -> None:
+            """Remember why."""
+            aggregate.ended = (self.said or self.found)["reason"]
+
+    def require_live(self) -> None:
+        """Raise Conflict `key_ended` when the key was rotated or revoked."""
+        if self.ended is not None:
+            raise Conflict(f"{self.id} was ended ({self.ended})", code="key_ended", key=self.id, why=self.ended)

@@ -1,0 +1,309 @@
+"""Policies (保单) from quotation to end: quoted → proposed → premium received → issued (见费出单), endorsed, cancelled.
+
+A policy knows the count, sum and root of its schedule, not its lines: those are covers on the lifts' streams. Each
+change of an issued policy is a transaction with the day it holds from; the stack of them explains every amount, in the
+order of recording (what was known then) and in the order of days (what is known now).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.aggregate import Aggregate, Event
+from domain.errors import Conflict
+from domain.policy_shapes import FUND_SOURCES
+from domain.time import Period
+
+PENDING = frozenset({"drafted", "quoted", "proposed"})
+"""States before issue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One change of an issued policy: `number` counts from 1 in the order of recording."""
+
+    number: int
+    kind: str
+    effective_on: str
+    premium_fen: int
+    lifts: int
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What was staged so far: lines, their premium in all and by part, and the tree's right edge (hex)."""
+
+    count: int = 0
+    premium_fen: int = 0
+    parts: tuple[tuple[str, int], ...] = ()
+    edge: str = ""
+
+
+@dataclass
+class Policy(Aggregate):
+    """A policy, or the quotation it may become."""
+
+    state: str = ""
+    product: str = ""
+    area: str = ""
+    holder: str = ""
+    interest: str = ""
+    insurer: str = ""
+    """The leading insurer (首席承保人): the only one, or the first of the co-insurers."""
+    insurers: tuple[tuple[str, int], ...] = ()
+    parts: tuple[Mapping[str, Any], ...] = ()
+    limits: tuple[tuple[int, str, Mapping[str, int]], ...] = ()
+    """(transaction number, day it holds from, PolicyLimits) in the order of recording."""
+    from_date: str = ""
+    to_date: str = ""
+    drafted_fen: int = 0
+    sources: dict[str, int] = field(default_factory=dict)
+    instalments: tuple[tuple[str, int], ...] = ()
+    valid_until: str = ""
+    ground: str | None = None
+    agreement: str | None = None
+    services: tuple[str, ...] = ()
+    """The services it promises: in force on every day that the policy itself is."""
+    staged: Staged = Staged()
+    schedule_root: str | None = None
+    proposal: str | None = None
+    """The digest of the sealed proposal form, or the holder's own number of it, or the day it was proposed."""
+    sealed_proposal: bool = False
+    received: dict[str, int] = field(default_factory=dict)
+    paid: bool = False
+    """Whether enough premium was received within the quotation's validity to issue the policy."""
+    number: str | None = None
+    stack: tuple[Transaction, ...] = ()
+    cancelled_on: str | None = None
+
+    class Drafted(Event):
+        """The head of a quotation; `said` is a PolicyDraft, `found` {insurers, findings, pack}."""
+
+        TOPIC = "policy.Drafted"
+
+        def apply(self, aggregate: Policy) -> None:
+            """Take over the head."""
+            draft: Mapping[str, Any] = self.said or {}
+            aggregate.state = "drafted"
+            for name in ("product", "area", "holder", "interest", "from_date", "to_date", "valid_until"):
+                setattr(aggregate, name, draft[name])
+            aggregate.insurers = tuple((i["party"], i["share_bp"]) for i in self.found["insurers"])
+            aggregate.insurer = aggregate.insurers[0][0]
+            aggregate.parts = tuple(draft["parts"])
+            aggregate.limits = ((0, draft["from_date"], draft["limits"]),)
+            aggregate.drafted_fen = draft["premium_fen"]
+            aggregate.sources = {source["kind"]: source["amount_fen"] for source in draft["sources"]}
+            aggregate.instalments = tuple((i["due_on"], i["amount_fen"]) for i in draft.get("instalments", ()))
+            aggregate.ground = draft.get("ground")
+            aggregate.agreement = draft.get("agreement")
+            aggregate.services = tuple(draft.get("services", ()))
+
+    class LinesStaged(Event):
+        """A group of lines was staged; `found` {count, premium_fen, parts, root, edge} is of all lines so far.
+
+        `root` is the RFC 6962 root over the canonical `said` of each cover.Attached in order, `edge` what continues it.
+        """
+
+        TOPIC = "policy.LinesStaged"
+
+        def apply(self, aggregate: Policy) -> None:
+            """Take over the sums."""
+            found = self.found
+            aggregate.staged = Staged(
+                found["count"], found["premium_fen"], tuple(sorted(found["parts"].items())), found["edge"]
+            )
+
+    class Quoted(Event):
+        """The schedule is closed and the quotation stands; `found` {root, parts, findings, pack}."""
+
+        TOPIC = "policy.Quoted"
+
+        def apply(self, aggregate: Policy) -> None:
+            """Close the schedule."""
+            aggregate.state = "quoted"
+            aggregate.schedule_root = self.found["root"]
+
+    class Proposed(Event):
+        """The holder proposed it (投保); `said` is a Proposal, `found.on` the day."""
+
+        TOPIC = "policy.Proposed"
+
+        def apply(self, aggregate: Policy) -> None:
+            """Remember the proposal."""
+            said: Mapping[str, Any] = self.said or {}
+            aggregate.state = "proposed"
+            aggregate.sealed_proposal = "document" in said
+            aggregate.proposal = said.get("number") or said.get("document") or self.found["on"]
+
+    class PremiumReceived(Event):
+        """Premium was matched: `found` {payment, source, amount_fen, received_fen, over_fen, complete}."""
+
+        TOPIC = "policy.PremiumReceived"
+
+        def apply(self, aggregate: Policy) -> None:
+            """Add it to what its source paid."""
+            source = self.found["source"]
+            aggregate.received[source] = aggregate.received.get(source, 0) + self.found["amount_fen"]
+            aggregate.paid = aggregate.paid or self.found["complete"]
+
+    class Issued(Event):
+        """The policy is issued, and with it every staged cover is in force; `said` is a PolicyIssue.
+
+        The services of the draft are promised by the issue, so their plan is in force on the days the policy is (our
+        reading of rule `targets.insurance_service`); orders and deliveries belong to `policy:/service-plan`.
+        `found` {count, root, premium_fen, received_fen, ground, findings, pack}.
+        """
+
+        TOPIC = "policy.Issued"
+
+        def apply(self, aggregate: Policy) -> None:
+            """Begin the stack."""
+            label = (self.said or {})["number"]
+            aggregate.state = "issued"
+            aggregate.number = label
+            aggregate.stack = (
+                Transaction(
+                    1, "issued", aggregate.from_date, aggregate.staged.premium_fen, aggregate.staged.count, label
+                ),
+            )
+
+    class Endorsed(Event):
+        """The policy was endorsed (批改); `said` is an Endorsement, `found` {transaction, lifts, late, reapplied}."""
+
+        TOPIC = "policy.Endorsed"
+
+        def apply(self, aggregate: Policy) -> None:
+            """Put the transaction on the stack."""
+            said: Mapping[str, Any] = self.said or {}
+            number = self.found["transaction"]
+            aggregate.stack = (
+                *aggregate.stack,
+                Transaction(
+                    number, "endorsed", said["effective_on"], said["delta_fen"], self.found["lifts"], said["number"]
+                ),
+            )
+            if "limits" in said:
+                aggregate.limits = (*aggregate.limits, (number, said["effective_on"], said["limits"]))
+
+    class Cancelled(Event):
+        """The policy ends on `said.effective_on`; `found` {transaction, refunds, unearned_fen, findings}."""
+
+        TOPIC = "policy.Cancelled"
+
+        def apply(self, aggregate: Policy) -> None:
+            """End it and book what goes back."""
+            said: Mapping[str, Any] = self.said or {}
+            aggregate.state = "cancelled"
+            aggregate.cancelled_on = said["effective_on"]
+            change = Transaction(
+                self.found["transaction"], "cancelled", said["effective_on"], -said["refund_fen"], -aggregate.lifts
+            )
+            aggregate.stack = (*aggregate.stack, change)
+
+    class Lapsed(Event):
+        """The proposal, or an instalment of the issued policy, was not paid in time (失效), since `found.on`."""
+
+        TOPIC = "policy.Lapsed"
+
+        def apply(self, aggregate: Policy) -> None:
+            """End it; an issued one insured until then."""
+            aggregate.state = "lapsed"
+            if aggregate.number is not None:
+                aggregate.cancelled_on = self.found["on"]
+
+    class Voided(Event):
+        """The quotation is void (作废): nothing of it ever counted."""
+
+        TOPIC = "policy.Voided"
+
+        def apply(self, aggregate: Policy) -> None:
+            """End it."""
+            aggregate.state = "voided"
+
+    # ------------------------------------------------------------------------------------------------ amounts
+
+    @property
+    def period(self) -> Period:
+        """The term (保险期间) as agreed, whatever ended it early."""
+        return Period(self.from_date, self.to_date)
+
+    @property
+    def premium_fen(self) -> int:
+        """What is due in all: the sum of the stack, before issue that of the draft."""
+        return sum(change.premium_fen for change in self.stack) if self.stack else self.drafted_fen
+
+    @property
+    def received_fen(self) -> int:
+        """What was received in all."""
+        return sum(self.received.values())
+
+    @property
+    def lifts(self) -> int:
+        """How many certificates it has now."""
+        return sum(change.lifts for change in self.stack) if self.stack else self.staged.count
+
+    @property
+    def part_codes(self) -> frozenset[str]:
+        """The coverage parts it insures."""
+        return frozenset(part["part"] for part in self.parts)
+
+    @property
+    def fund_paid(self) -> bool:
+        """Whether any of its premium is expected from the owners' maintenance fund."""
+        return not FUND_SOURCES.isdisjoint(self.sources)
+
+    def due_fen(self, kind: str) -> int:
+        """What a source still owes, never below zero."""
+        return max(0, self.sources.get(kind, 0) - self.received.get(kind, 0))
+
+    def needed_to_issue_fen(self, subsidy_kinds: frozenset[str]) -> int:
+        """What must be received before issue: the first instalment or all, without the part of public subsidies."""
+        whole = self.instalments[0][1] if self.instalments else self.drafted_fen
+        return max(0, whole - sum(self.sources.get(kind, 0) for kind in subsidy_kinds))
+
+    def on_stack(self, on: str, known: int | None = None) -> list[Transaction]:
+        """Give what holds on a day, by day and then by recording, of the first `known` transactions (None: of all)."""
+        recorded = self.stack if known is None else self.stack[:known]
+        return sorted((c for c in recorded if c.effective_on <= on), key=lambda c: (c.effective_on, c.number))
+
+    def premium_on(self, on: str, known: int | None = None) -> int:
+        """Sum the premium of what holds on a day, as known after `known` transactions."""
+        return sum(change.premium_fen for change in self.on_stack(on, known))
+
+    def limits_on(self, on: str) -> Mapping[str, int]:
+        """Give the policy's own limits (PolicyLimits) on a day, as known now."""
+        held = [row for row in self.limits if row[1] <= on] or [self.limits[0]]
+        return max(held, key=lambda row: (row[1], row[0]))[2]
+
+    # ------------------------------------------------------------------------------------------------ states
+
+    def valid(self, today: str) -> bool:
+        """Say whether the quotation still stands: not past its validity, or paid within it."""
+        return self.state in PENDING and (self.paid or today <= self.valid_until)
+
+    def holds(self, days: Period, today: str) -> bool:
+        """Say whether its covers hold their lift × part × interest on any of the days: issued, or validly quoted."""
+        if self.number is None:
+            return self.valid(today)
+        return self.cancelled_on is None or days.from_date < self.cancelled_on
+
+    def in_force_on(self, on: str) -> bool:
+        """Say whether it insures on a day: issued, within its term, not ended before."""
+        if self.number is None or not self.period.contains(on):
+            return False
+        return self.cancelled_on is None or on < self.cancelled_on
+
+    def require(self, *states: str) -> None:
+        """Raise Conflict `policy_state` unless it is in one of the states."""
+        if self.state not in states:
+            raise Conflict(f"{self.id} is {self.state}", code="policy_state", state=self.state, needed=list(states))
+
+    def require_valid(self, today: str) -> None:
+        """Raise Conflict `quote_expired` when the quotation holds no longer."""
+        if not self.valid(today):
+            raise Conflict(
+                f"{self.id} was valid until {self.valid_until}", code="quote_expired", until=self.valid_until
+            )

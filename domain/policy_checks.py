@@ -1,0 +1,282 @@
+"""Holding policies against the pack: heads of quotations, lines of schedules, changes, and premium before issue."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.covers import Clash, CoverEntry
+from domain.errors import Invalid, RuleBroken
+from domain.filed_terms import check_filed_limits
+from domain.findings import Finding, Verdict, finding, refuse_violations
+from domain.money import BASIS_POINTS, apportion
+from domain.packs import Pack
+from domain.policies import Policy
+from domain.policy_shapes import INSTALMENTS_MAX, INSURERS_MAX, SOURCES_MAX
+from domain.premium import ceiling_fen, check_certificate, check_term, liability_premium_fen
+from domain.products import Product, check_benefits, check_parts, check_services, check_sums
+from domain.time import Period, add_days, add_years, days_between
+
+SUBSIDY_KINDS = frozenset({"fiscal_subsidy"})
+BUDGET_KINDS = frozenset({"fiscal_budget", "fiscal_subsidy"})
+CONTRACT = "保险合同约定"
+"""The basis of findings that rest on the contract or the filed clauses, not on a rule of the pack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check gives back: its findings and the working of the amounts (canonical JSON)."""
+
+    findings: list[Finding]
+    working: dict[str, Any]
+
+
+def by_contract(rule: str, code: str, verdict: Verdict, **facts: int | str | bool) -> Finding:
+    """Write a finding that rests on the contract."""
+    return {"code": code, "verdict": verdict, "rule": rule, "basis": CONTRACT, "facts": facts}
+
+
+def check_draft(pack: Pack, product: Product, draft: Mapping[str, Any], today: str) -> list[Finding]:
+    """Hold a PolicyDraft against itself, its product and the pack; returns findings, refuses violations.
+
+    Raises Invalid `parts_not_premium`, `sources_not_premium`, `source_twice`, `instalments_not_premium`,
+    `part_not_in_product`, `service_not_in_product`, `service_twice`, `too_many`, those of `check_parts` and Period;
+    RuleBroken for the term, the validity, the order of instalments, and benefits below the floors.
+    """
+    period = Period(draft["from_date"], draft["to_date"])
+    check_parts(draft["parts"], draft["limits"]["per_lift_year_fen"])
+    strange = {part["part"] for part in draft["parts"]} - product.part_codes
+    if strange:
+        raise Invalid("the product has no such part", code="part_not_in_product", parts=sorted(strange))
+    check_services(draft.get("services", ()), product.services)
+    instalments = draft.get("instalments", [])
+    if len(draft["sources"]) > SOURCES_MAX or len(instalments) > INSTALMENTS_MAX:
+        raise Invalid("too many sources or instalments", code="too_many", sources=SOURCES_MAX)
+    kinds = [source["kind"] for source in draft["sources"]]
+    if len(set(kinds)) != len(kinds):
+        raise Invalid("a source of money stands twice", code="source_twice")
+    _sums_to(draft["premium_fen"], [p["premium_fen"] for p in draft["parts"]], "parts_not_premium")
+    _sums_to(draft["premium_fen"], [s["amount_fen"] for s in draft["sources"]], "sources_not_premium")
+    if instalments:
+        _sums_to(draft["premium_fen"], [i["amount_fen"] for i in instalments], "instalments_not_premium")
+    found = check_term(pack, period)
+    found += _check_instalments(pack, instalments, draft["from_date"])
+    found += _check_validity(pack, draft["valid_until"], today)
+    found += _check_floors(pack, product, {part["part"] for part in draft["parts"]}, draft["from_date"])
+    refuse_violations(found)
+    found += check_filed_limits(pack, product, draft["parts"], draft["limits"]["per_lift_year_fen"], draft["from_date"])
+    return found + check_sums(pack, draft["parts"], draft["from_date"])
+
+
+def _check_floors(pack: Pack, product: Product, parts: Collection[str], on: str) -> list[Finding]:
+    """Hold the product's benefits against the floors in force when the policy begins: they may have risen since."""
+    found = check_benefits(
+        pack, parts, product.entrapment, product.missed_exam, product.missed_travel_times, on
+    )  # fmt: skip
+    return [each for each in found if each["verdict"] != "information"]  # what is not fixed was told at the filing
+
+
+def _sums_to(total_fen: int, amounts_fen: Sequence[int], code: str) -> None:
+    if sum(amounts_fen) != total_fen:
+        raise Invalid(
+            "the amounts do not sum to the premium", code=code, sum_fen=sum(amounts_fen), premium_fen=total_fen
+        )
+
+
+def _check_instalments(pack: Pack, instalments: Sequence[Mapping[str, Any]], on: str) -> list[Finding]:
+    if not instalments or not pack.has("policy.instalments", on):
+        return []
+    rule = pack.rule("policy.instalments", on)
+    first = instalments[0]["amount_fen"]
+    dates = [instalment["due_on"] for instalment in instalments]
+    if dates != sorted(dates):
+        raise Invalid("instalments stand in the order of their days", code="instalments_disordered")
+    if rule.fixed and any(instalment["amount_fen"] > first for instalment in instalments):
+        return [finding(rule, "instalments_rise", first_fen=first)]
+    return []
+
+
+def _check_validity(pack: Pack, valid_until: str, today: str) -> list[Finding]:
+    rule = pack.rule("policy.quote_validity_days_max", today)
+    if valid_until < today:
+        raise Invalid("the quotation would be past its validity", code="validity_past", valid_until=valid_until)
+    if rule.fixed and valid_until > add_days(today, rule.integer()):
+        return [finding(rule, "quote_validity_too_long", days=days_between(today, valid_until))]
+    return []
+
+
+def check_shares(insurers: Sequence[Mapping[str, Any]], leader: str) -> None:
+    """Refuse co-insurance that is not whole: Invalid `shares_not_whole`, `insurer_twice`, `leader_not_first`."""
+    if not 1 <= len(insurers) <= INSURERS_MAX:
+        raise Invalid("too many insurers", code="too_many", maximum=INSURERS_MAX)
+    if len({insurer["party"] for insurer in insurers}) != len(insurers):
+        raise Invalid("an insurer stands twice", code="insurer_twice")
+    if insurers[0]["party"] != leader:
+        raise Invalid("the leading insurer, who quotes, stands first", code="leader_not_first")
+    if (total := sum(insurer["share_bp"] for insurer in insurers)) != BASIS_POINTS:
+        raise Invalid("shares must sum to 10,000 basis points", code="shares_not_whole", found=total)
+
+
+def check_line(pack: Pack, policy: Policy, line: Mapping[str, Any], premises_class: str | None) -> Checked:
+    """Hold a ScheduleLine against the policy and the pack of its first day; refuses violations by RuleBroken.
+
+    Findings beside those of `check_certificate`: `certificate_not_coterminous` as a violation when a certificate
+    shorter than the minimum term does not end with its policy. Raises Invalid `part_not_in_policy`, `part_twice`.
+    """
+    codes = [part["part"] for part in line["parts"]]
+    if not codes or len(set(codes)) != len(codes):
+        raise Invalid("a coverage part stands twice, or none does", code="part_twice")
+    if strange := set(codes) - policy.part_codes:
+        raise Invalid("the policy has no such part", code="part_not_in_policy", parts=sorted(strange))
+    certificate, on = Period(line["from_date"], line["to_date"]), line["from_date"]
+    parts_fen = {part["part"]: part["premium_fen"] for part in line["parts"]}
+    found = check_certificate(
+        pack, premises_class=premises_class, parts_fen=parts_fen, certificate=certificate, policy=policy.period
+    )
+    term = pack.rule("policy.term_years_min", policy.from_date)
+    short = term.fixed and certificate.to_date < add_years(certificate.from_date, term.integer())
+    if short and certificate.to_date != policy.to_date:
+        found = [*found, finding(term, "certificate_not_coterminous", "violates", days=certificate.days)]
+    refuse_violations(found)
+    working: dict[str, Any] = {"liability_fen": liability_premium_fen(pack, parts_fen, on)}
+    cap = pack.rule("premium.cap", on)
+    if cap.fixed and premises_class is not None and premises_class in cap.table():
+        working["ceiling_fen"] = ceiling_fen(cap.number(premises_class), certificate, policy.from_date)
+    return Checked(found, working)
+
+
+def check_entry(pack: Pack, policy: Policy, entry: CoverEntry) -> Checked:
+    """Hold a changed certificate against the ceiling, class by class over the days each held (L3 d).
+
+    Working: {liability_fen, ceiling_fen, classes: [{from_date, to_date, premises_class, ceiling_fen}]}. Findings:
+    `premium_over_ceiling` (a person decides when the certificate ended early), `premium_negative`,
+    `premises_class_unknown`, `cap_not_fixed`.
+    """
+    cap = pack.rule("premium.cap", entry.from_date)
+    parts_fen = entry.parts_fen()
+    if negative := [part for part, fen in parts_fen.items() if fen < 0]:
+        raise Invalid("more is given back than was charged", code="premium_negative", parts=sorted(negative))
+    liability_fen = liability_premium_fen(pack, parts_fen, entry.from_date)
+    working: dict[str, Any] = {"liability_fen": liability_fen}
+    if not cap.fixed:
+        return Checked([finding(cap, "cap_not_fixed", "information")], working)
+    if entry.period is None:
+        return Checked([], working)
+    classes = classes_of(entry, entry.period)
+    if any(premises_class not in cap.table() for _, premises_class in classes):
+        return Checked([finding(cap, "premises_class_unknown", "needs_supplement")], working)
+    rows = [
+        {
+            "from_date": days.from_date, "to_date": days.to_date, "premises_class": premises_class,
+            "ceiling_fen": ceiling_fen(cap.number(premises_class or ""), days, policy.from_date),
+        }
+        for days, premises_class in classes
+    ]  # fmt: skip
+    ceiling = sum(row["ceiling_fen"] for row in rows if isinstance(row["ceiling_fen"], int))
+    working |= {"ceiling_fen": ceiling, "classes": rows}
+    if liability_fen <= ceiling:
+        return Checked([], working)
+    verdict: Verdict | None = None if entry.ended is None else "manual_review"
+    return Checked(
+        [finding(cap, "premium_over_ceiling", verdict, premium_fen=liability_fen, ceiling_fen=ceiling)], working
+    )
+
+
+def classes_of(entry: CoverEntry, period: Period) -> list[tuple[Period, str | None]]:
+    """Give the premises class of a certificate by the days it held."""
+    days = sorted({period.from_date, *(t.effective_on for t in entry.terms if period.contains(t.effective_on))})
+    rows: list[tuple[Period, str | None]] = []
+    for begins, ends in zip(days, [*days[1:], period.to_date], strict=True):
+        premises_class = entry.terms_on(begins).premises_class
+        if rows and rows[-1][1] == premises_class:
+            rows[-1] = (Period(rows[-1][0].from_date, ends), premises_class)
+        else:
+            rows.append((Period(begins, ends), premises_class))
+    return rows
+
+
+def check_clashes(pack: Pack, policy: Policy, clashes: Sequence[Clash], on: str) -> list[Finding]:
+    """Answer overlaps as the pack says: refused by RuleBroken for policies paid by the fund, else flagged.
+
+    The refusal tells the other cover's days, not its insurer or premium (C1). Rule `cover.overlap`.
+    """
+    if not clashes:
+        return []
+    rule = pack.rule("cover.overlap", on)
+    readings = rule.table()
+    reading = readings.get("fund_paid") if policy.fund_paid else readings.get("otherwise")
+    first = clashes[0].days
+    if reading == "refuse":
+        raise RuleBroken(
+            "the same part and interest of this lift is covered already", rule=rule.id, finding="cover_overlaps",
+            basis=rule.basis, facts={"from_date": first.from_date, "to_date": first.to_date},
+        )  # fmt: skip
+    return [
+        finding(rule, "cover_overlaps", parts=",".join(c.parts), from_date=c.days.from_date, to_date=c.days.to_date)
+        for c in clashes
+    ]
+
+
+def needed_fen(pack: Pack, policy: Policy, on: str) -> tuple[int, frozenset[str]]:
+    """Return what must be received before issue, and the kinds of money that do not count (rule `PB01.receipts`)."""
+    uncounted: frozenset[str] = frozenset()
+    if pack.has("PB01.receipts", on) and pack.rule("PB01.receipts", on).table().get("subsidy_part") == "not_counted":
+        uncounted = SUBSIDY_KINDS
+    return policy.needed_to_issue_fen(uncounted), uncounted
+
+
+def enough_received(pack: Pack, policy: Policy, received: Mapping[str, int], on: str) -> bool:
+    """Say whether these receipts by source suffice to issue the policy."""
+    needed, uncounted = needed_fen(pack, policy, on)
+    return sum(fen for kind, fen in received.items() if kind not in uncounted) >= needed
+
+
+def check_premium_first(pack: Pack, policy: Policy, on: str) -> list[Finding]:
+    """Hold the issue against 见费出单, rule `PB01`: premium first, or a ground of `PB01.exceptions`.
+
+    Refuses by RuleBroken `premium_not_received`; before the rule's day, and on a good ground, an information finding.
+    """
+    if enough_received(pack, policy, policy.received, on):
+        return []
+    rule = pack.rule("PB01", on)
+    needed, _ = needed_fen(pack, policy, on)
+    if not rule.fixed:
+        return [finding(rule, "issued_before_premium", "information", needed_fen=needed)]
+    if policy.ground is not None and pack.has("PB01.exceptions", on):
+        exceptions = pack.rule("PB01.exceptions", on)
+        documented = (
+            policy.sealed_proposal if policy.ground.endswith("sealed_proposal") else policy.agreement is not None
+        )
+        if policy.ground in exceptions.texts() and documented and BUDGET_KINDS.issuperset(policy.sources):
+            return [finding(exceptions, "issued_on_budget_ground", "information", ground=policy.ground)]
+    raise RuleBroken(
+        "the policy is issued after its premium is received", rule=rule.id, finding="premium_not_received",
+        basis=rule.basis, facts={"needed_fen": needed, "received_fen": policy.received_fen},
+    )  # fmt: skip
+
+
+def check_refund(product: Product, policy: Policy, cancellation: Mapping[str, Any]) -> Checked:
+    """Hold a cancellation's refund against the filed method; working {unearned_fen, refunds by source}.
+
+    Findings: `refund_differs`. Raises Invalid `refund_over_received`.
+    """
+    refund_fen, effective_on = cancellation["refund_fen"], cancellation["effective_on"]
+    if refund_fen > policy.received_fen:
+        raise Invalid(
+            "more is refunded than was received", code="refund_over_received", received_fen=policy.received_fen
+        )
+    left = days_between(effective_on, policy.to_date)
+    unearned_fen = policy.premium_fen * left // policy.period.days
+    kept_bp = {"none": BASIS_POINTS, "short_rate": product.short_rate_bp}.get(product.refund, 0)
+    due_fen = unearned_fen * (BASIS_POINTS - kept_bp) // BASIS_POINTS
+    found: list[Finding] = []
+    if refund_fen != min(due_fen, policy.received_fen):
+        found.append(
+            by_contract(
+                "product.refund", "refund_differs", "manual_review", computed_fen=due_fen, refund_fen=refund_fen
+            )
+        )
+    received = {kind: fen for kind, fen in policy.received.items() if fen > 0}
+    refunds = apportion(refund_fen, received) if received else {}
+    return Checked(found, {"unearned_fen": unearned_fen, "days_left": left, "refunds": refunds})

@@ -1,0 +1,115 @@
+"""Public subsidies of premiums (财政补贴) by programme: claimed, granted, paid, clawed back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NotRequired
+
+from annotated_types import Ge
+from typing_extensions import TypedDict
+
+from domain.aggregate import Aggregate, Event
+from domain.errors import Conflict
+from domain.shapes import AreaCode, Code, Digest, Fen, PolicyName, Source, SubsidyName, strict
+
+
+@strict
+class SubsidyClaim(TypedDict):
+    """A claim for a subsidy of one policy's premium under a programme."""
+
+    id: SubsidyName
+    programme: Code
+    area: AreaCode
+    policy: PolicyName
+    amount_fen: Annotated[Fen, Ge(1)]
+    source: NotRequired[Source]
+
+
+@strict
+class SubsidyGrant(TypedDict):
+    """The finance bureau grants so much, by a document."""
+
+    amount_fen: Annotated[Fen, Ge(1)]
+    document: NotRequired[Digest]
+
+
+@strict
+class SubsidyClawback(TypedDict):
+    """So much is asked back (追回), and why."""
+
+    amount_fen: Annotated[Fen, Ge(1)]
+    reason: Code
+
+
+@dataclass
+class Subsidy(Aggregate):
+    """A subsidy of one policy."""
+
+    state: str = "claimed"
+    programme: str = ""
+    area: str = ""
+    policy: str = ""
+    claimed_fen: int = 0
+    granted_fen: int = 0
+    paid_fen: int = 0
+    clawed_back_fen: int = 0
+
+    class Claimed(Event):
+        """It was asked for; `said` is a SubsidyClaim."""
+
+        TOPIC = "subsidy.Claimed"
+
+        def apply(self, aggregate: Subsidy) -> None:
+            """Take it over."""
+            said: Mapping[str, Any] = self.said or {}
+            aggregate.programme, aggregate.area, aggregate.policy = said["programme"], said["area"], said["policy"]
+            aggregate.claimed_fen = said["amount_fen"]
+
+    class Granted(Event):
+        """It was granted; `said` is a SubsidyGrant."""
+
+        TOPIC = "subsidy.Granted"
+
+        def apply(self, aggregate: Subsidy) -> None:
+            """Keep the amount."""
+            aggregate.state = "granted"
+            aggregate.granted_fen = (self.said or {})["amount_fen"]
+
+    class Paid(Event):
+        """A payment of it was confirmed, `found {payment, amount_fen}`."""
+
+        TOPIC = "subsidy.Paid"
+
+        def apply(self, aggregate: Subsidy) -> None:
+            """Add it."""
+            aggregate.state = "paid"
+            aggregate.paid_fen += self.found["amount_fen"]
+
+    class ClawedBack(Event):
+        """It is asked back; `said` is a SubsidyClawback."""
+
+        TOPIC = "subsidy.ClawedBack"
+
+        def apply(self, aggregate: Subsidy) -> None:
+            """Add it."""
+            aggregate.clawed_back_fen += (self.said or {})["amount_fen"]
+
+    def require_grantable(self, amount_fen: int) -> None:
+        """Raise Conflict `granted_already` or `above_claim`."""
+        if self.state != "claimed":
+            raise Conflict("the subsidy was granted already", code="granted_already", subsidy=self.id)
+        if amount_fen > self.claimed_fen:
+            raise Conflict("no more is granted than was claimed", code="above_claim", claimed_fen=self.claimed_fen)
+
+    def require_payable(self, policy: str, amount_fen: int) -> None:
+        """Raise Conflict `subsidy_of_other_policy` or `above_grant`."""
+        if policy != self.policy:
+            raise Conflict("the subsidy is for another policy", code="subsidy_of_other_policy", subsidy=self.id)
+        if self.paid_fen + amount_fen > self.granted_fen:
+            raise Conflict("no more is paid than was granted", code="above_grant", granted_fen=self.granted_fen)
+
+    def require_returnable(self, amount_fen: int) -> None:
+        """Raise Conflict `above_paid`."""
+        if self.clawed_back_fen + amount_fen > self.paid_fen:
+            raise Conflict("no more comes back than was paid", code="above_paid", paid_fen=self.paid_fen)

@@ -1,0 +1,134 @@
+"""Coverage of lifts in use held against the plan's targets (覆盖率目标), from counts alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from domain.errors import Invalid
+from domain.findings import Finding, finding
+from domain.money import BASIS_POINTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from domain.packs import Pack, Rule
+    from domain.schemes import Target
+
+Kind = Literal["liability", "insurance_service"]
+
+AREA_RULE: Final = "targets.area"
+"""The rule of an area's own target: set by an event of its scheme, not by a pack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Of so many lifts in use, so many are covered; a lift counts once, however many covers it has.
+
+    Raises Invalid `counts_impossible`.
+    """
+
+    in_use: int
+    covered: int
+
+    def __post_init__(self) -> None:
+        """Refuse counts that cannot be."""
+        if not 0 <= self.covered <= self.in_use:
+            raise Invalid("more lifts covered than in use", code="counts_impossible")
+
+    @property
+    def share_bp(self) -> int | None:
+        """The share in whole basis points, cut off, never rounded up; null where no lift is in use."""
+        return self.covered * BASIS_POINTS // self.in_use if self.in_use else None
+
+    def reaches(self, share_bp: int) -> bool:
+        """Say whether the share is at least (不低于) so many basis points, compared without rounding."""
+        return self.covered * BASIS_POINTS >= share_bp * self.in_use
+
+    def missing(self, share_bp: int) -> int:
+        """Count the further lifts that must be covered to reach the share."""
+        return max(0, -(-share_bp * self.in_use // BASIS_POINTS) - self.covered)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """A target row and how far it is reached; `share_bp` is null where the plan gives no number.
+
+    `source` says whose row it is: the pack's, or the area's own beside it.
+    """
+
+    group: str
+    kind: str
+    by: str
+    share_bp: int | None
+    coverage: Coverage
+    missing: int
+    finding: Finding
+    source: Literal["pack", "area"] = "pack"
+
+
+def group_of(pack: Pack, venue: str, on: str) -> tuple[str, bool]:
+    """Return the target group of a venue, and whether a person has to decide; raises Invalid `venue_unknown`."""
+    return _row_of(pack, "premises.target_group", "group", venue, on)
+
+
+def class_of(pack: Pack, venue: str, on: str) -> tuple[str, bool]:
+    """Return the premises class of a venue, and whether a person has to decide; raises Invalid `venue_unknown`."""
+    return _row_of(pack, "premises.venue_class", "premises_class", venue, on)
+
+
+def _row_of(pack: Pack, rule_id: str, member: str, venue: str, on: str) -> tuple[str, bool]:
+    for row in pack.rule(rule_id, on).rows():
+        if row["venue"] == venue:
+            return str(row[member]), row["review"] is True
+    raise Invalid("the pack does not know this venue", code="venue_unknown", venue=venue, rule=rule_id)
+
+
+def hold_against_targets(
+    pack: Pack, on: str, coverage: Mapping[tuple[str, str], Coverage], own: Sequence[Target] = ()
+) -> list[TargetResult]:
+    """Hold coverage by (group, kind) on a civil date against every row of the pack's targets, then the area's own.
+
+    Group `all` is every lift in use. A pair that is not given was not counted: `needs_supplement`, never a
+    violation. Findings: `target_reached`, `target_missed` (rule's verdict once the date is past, before it
+    `information` as `target_open`), `target_not_fixed`, `target_not_counted`, `target_no_lifts`. A row of the area's
+    own stands beside the pack's and takes nothing from it; its finding names the area's document.
+    """
+    rule = pack.rule("targets.rows", on)
+    results: list[TargetResult] = []
+    for row in rule.rows():
+        group, kind, by = str(row["group"]), str(row["kind"]), str(row["by"])
+        share = row.get("share_bp")
+        share_bp = share if type(share) is int else BASIS_POINTS if row.get("share") == "all" else None
+        results.append(_held(rule, on, (group, kind, by), share_bp, coverage))
+    for target in sorted(own, key=lambda target: (target.by, target.group, target.kind)):
+        theirs = replace(
+            rule, id=AREA_RULE, value=BASIS_POINTS if target.share_bp is None else target.share_bp,
+            basis=target.document, grade="government", reading=None,
+        )  # fmt: skip
+        share_bp = BASIS_POINTS if target.share_bp is None else target.share_bp
+        result = _held(theirs, on, (target.group, target.kind, target.by), share_bp, coverage)
+        results.append(replace(result, source="area"))
+    return results
+
+
+def _held(
+    rule: Rule, on: str, row: tuple[str, str, str], share_bp: int | None, coverage: Mapping[tuple[str, str], Coverage]
+) -> TargetResult:
+    group, kind, by = row
+    counted = coverage.get((group, kind))
+    held = counted or Coverage(0, 0)
+    missing = held.missing(share_bp) if share_bp is not None else 0
+    if share_bp is None:
+        written = finding(rule, "target_not_fixed", "information")
+    elif counted is None:
+        written = finding(rule, "target_not_counted", "needs_supplement")
+    elif not counted.in_use:
+        written = finding(rule, "target_no_lifts", "information")
+    elif counted.reaches(share_bp):
+        written = finding(rule, "target_reached", "compliant")
+    elif on <= by:
+        written = finding(rule, "target_open", "information", missing=missing)
+    else:
+        written = finding(rule, "target_missed", missing=missing)
+    return TargetResult(group, kind, by, share_bp, held, missing, written)

@@ -1,0 +1,1 @@
+"""How it is kept: PostgreSQL, recorder, keys, sealed personal data, projection tables, embedded server."""

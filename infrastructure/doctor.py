@@ -1,0 +1,286 @@
+"""Looks whether what the ledger stands on holds: server, roles, triggers, keys, clock, followers, witnesses, halt.
+
+Changes nothing.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import psycopg
+
+from audit.errors import AuditError
+from audit.policy import Policy
+from domain.errors import DomainError
+from domain.ledgers import Ledger
+from infrastructure import log_reader
+from infrastructure.clock_watch import ClockWatch, acceptance
+from infrastructure.connection import DURABLE, SERVER_VERSION_MIN, Database, connect_plain
+from infrastructure.errors import InfrastructureError, KeysOfAnother, KeysUnsafe
+from infrastructure.halting import told
+from infrastructure.keyring import Keyring
+from infrastructure.keys import KeyFolder
+from infrastructure.migrations import head_revision
+from infrastructure.stepping import (
+    BEHIND_WAITED_MAX_US,
+    STEP_REFUSED_MIN_US,
+    Reading,
+    machine,
+    machine_us,
+    to_us,
+)
+from infrastructure.watching import witnessed
+
+State = Literal["good", "warning", "wrong"]
+BEAT_S_MAX: Final = 60
+"""A projector whose last word is older does not run."""
+LAG_EVENTS_MAX: Final = 1_000
+QUORUM_WAITED_S_MAX: Final = 3_600
+"""An event that the witness policy's quorum does not answer for after that long is told."""
+GUARDED: Final = (
+    "events", "receipts", "commands", "evidence", "sources", "request_lines", "request_bytes", "sealed_values",
+    "subject_keys", "clock", "clock_acceptances", "clock_readings", "request_hashes",
+    "personal_reads",
+)  # fmt: skip
+_NOW = "SELECT ledger_instant(ledger_now())"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: a stable code, how it stands, a sentence, and facts for machines."""
+
+    code: str
+    state: State
+    says: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        return {"code": self.code, "state": self.state, "says": self.says, "facts": dict(self.facts)}
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What is looked at: the database as the writer sees it, the ledger's own stream, keys, the software's actions."""
+
+    connection: psycopg.Connection
+    ledger: Ledger
+    keys: KeyFolder
+    table: str
+    policy: Callable[[str], Policy | None]
+
+
+def examine(
+    database: Database, keys: KeyFolder, read: Callable[[], Ledger], table: str,
+    policy: Callable[[str], Policy | None] = lambda _: None,
+) -> list[Check]:  # fmt: skip
+    """Look at everything, as the writer's role.
+
+    `read` gives the ledger's own stream, `table` is the digest of this software's actions, `policy` reads the witness
+    policy of an origin. What cannot be asked is a check that is wrong, never an exception.
+    """
+    try:
+        ledger = read()
+        with connect_plain(database, "liftledger doctor") as connection:
+            connection.execute("SET default_transaction_read_only = on")
+            connection.execute("SET statement_timeout = '10s'")
+            examined = Examined(connection, ledger, keys, table, policy)
+            return [check for look in LOOKS for check in _checks(look, examined)]
+    except (DomainError, InfrastructureError) as refused:
+        return [Check(refused.code, "wrong", refused.message, refused.details)]
+    except psycopg.Error as away:
+        return [Check("database_away", "wrong", "the database cannot be asked", {"error": type(away).__name__})]
+
+
+def _checks(look: Callable[[Examined], Iterator[Check]], examined: Examined) -> list[Check]:
+    try:
+        return list(look(examined))
+    except psycopg.Error as refused:
+        says = "the database does not answer this question"
+        return [Check(look.__name__, "wrong", says, {"error": type(refused).__name__, "state": refused.sqlstate})]
+
+
+def actions(examined: Examined) -> Iterator[Check]:
+    """Look whether this software may write: by the table of actions that the ledger has in force, and no other."""
+    ledger = examined.ledger
+    yield Check("ledger", "good", ledger.origin, {"origin": ledger.origin})
+    facts = {"published": ledger.actions, "software": examined.table}
+    if ledger.actions == examined.table:
+        yield Check("actions", "good", "the published table of actions is this software's", facts)
+    else:
+        yield Check("actions", "wrong", "publish this software's table of actions: nothing is written before", facts)
+
+
+def server(examined: Examined) -> Iterator[Check]:
+    """Look at version and durability."""
+    version = examined.connection.info.server_version
+    state: State = "good" if version >= SERVER_VERSION_MIN else "wrong"
+    text = f"PostgreSQL {version // 10_000}.{version % 10_000}"
+    yield Check("server_version", state, text, {"version": version, "needed": SERVER_VERSION_MIN})
+    found = {name: str(_one(examined, "SELECT current_setting(%s)", name)) for name in DURABLE}
+    off = sorted(name for name, allowed in DURABLE.items() if found[name] not in allowed)
+    if off:
+        yield Check("durability", "wrong", f"{', '.join(off)}: an acknowledged event could be lost", found)
+    else:
+        yield Check("durability", "good", "what is acknowledged is on the disk", found)
+
+
+def tables(examined: Examined) -> Iterator[Check]:
+    """Look whether the tables are this version's."""
+    found, wanted = _one(examined, "SELECT max(version_num) FROM alembic_version"), head_revision()
+    facts = {"found": found, "wanted": wanted}
+    if found == wanted:
+        yield Check("tables", "good", f"tables of revision {found}", facts)
+    else:
+        yield Check("tables", "wrong", f"tables of revision {found}, this software's are {wanted}: restart it", facts)
+
+
+def immutability(examined: Examined) -> Iterator[Check]:
+    """Look what keeps the log from being changed in the database: triggers, and roles that could not anyhow."""
+    rows = examined.connection.execute(
+        "SELECT c.relname, t.tgenabled = 'A', pg_has_role(c.relowner, 'USAGE')"
+        " OR has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'TRUNCATE')"
+        " FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = 'append_only'"
+        " WHERE c.oid = ANY(SELECT to_regclass(name) FROM unnest(%s::text[]) name)",
+        (list(GUARDED),),
+    ).fetchall()
+    guarded = {name for name, enabled, _ in rows if enabled}
+    if open_ := sorted(set(GUARDED) - guarded):
+        yield Check("triggers", "wrong", f"nothing refuses a change of {', '.join(open_)}", {"tables": open_})
+    else:
+        yield Check("triggers", "good", "triggers refuse every change of the log", {})
+    if any(may for _, _, may in rows):
+        says = "the service's role could switch the triggers off: immutability in the database rests on them alone"
+        yield Check("roles", "warning", says, {"separate": False})
+    else:
+        yield Check("roles", "good", "the service's role may only add to the log", {"separate": True})
+
+
+def keys(examined: Examined) -> Iterator[Check]:
+    """Look whether the keys are there and closed to others."""
+    folder = examined.keys
+    facts: dict[str, Any] = {"folder": str(folder.path)}
+    try:
+        mode = folder.path.stat().st_mode
+        folder.master_key()
+    except (OSError, KeysUnsafe) as unsafe:
+        says = unsafe.message if isinstance(unsafe, KeysUnsafe) else f"the keys cannot be read: {unsafe.strerror}"
+        yield Check("keys", "wrong", says, facts)
+        return
+    ring = Keyring(examined.ledger.origin, folder)
+    try:
+        ring.receipt_key(examined.ledger.receipt_key)
+        ring.checkpoints(examined.ledger.checkpoint_keys)
+    except (KeysOfAnother, KeysUnsafe) as another:
+        yield Check("keys", "wrong", another.message, facts | another.details)
+        return
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Check("keys", "wrong", "the folder of the keys is open to others; its mode must be 0700", facts)
+    else:
+        yield Check("keys", "good", "all keys are there, for their owner alone", facts)
+
+
+def clock(examined: Examined) -> Iterator[Check]:
+    """Look whether time lets the ledger write."""
+    connection = examined.connection
+    head = log_reader.head(connection)
+    last = "" if head is None else head[1]
+    if examined.ledger.origin.startswith("scripted."):
+        now = _one(examined, "SELECT now FROM clock ORDER BY number DESC LIMIT 1")
+        yield Check("clock", "good" if now else "wrong", f"scripted, stands at {now}", {"now": now, "last": last})
+        return
+    before_us = machine_us()
+    now = str(_one(examined, _NOW))
+    reading = Reading(to_us(now), before_us, machine_us())
+    facts: dict[str, Any] = {"now": now, "last": last}
+    if last and to_us(last) - reading.now_us > BEHIND_WAITED_MAX_US:
+        facts["behind_ms"] = (to_us(last) - reading.now_us) // 1000
+        yield Check("clock", "wrong", f"behind the log since {last}: nothing is written until it is reached", facts)
+        return
+    step = ClockWatch(examined.ledger.origin).unnoted(connection, reading)
+    if step is None:
+        yield Check("clock", "good", f"the database's, {now}", facts)
+        return
+    facts["ahead_ms"] = step.ahead_us // 1000
+    if step.ahead_us <= STEP_REFUSED_MIN_US or acceptance(connection, step, reading, machine()) is not None:
+        yield Check("clock", "warning", "stepped ahead; the next save notes it", facts)
+    else:
+        yield Check("clock", "wrong", "stepped ahead: set it right, or liftledger clock accept", facts)
+
+
+def projector(examined: Examined) -> Iterator[Check]:
+    """Look how far the read models are, and what they parked."""
+    row = examined.connection.execute(
+        "SELECT extract(epoch FROM clock_timestamp() - h.beat_at)::float8, t.position, h.error,"
+        " (SELECT count(*) FROM parked_events), coalesce((SELECT max(position) FROM events), 0)"
+        " FROM projector_heartbeat h LEFT JOIN projection_tracking t USING (name) ORDER BY h.beat_at DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        yield Check("projector", "warning", "it has not run yet", {})
+        return
+    silent_s, position, error, parked, head = row
+    lag = head - (position or 0)
+    facts = {"silent_s": int(silent_s), "lag": lag, "parked": parked, "error": error}
+    if silent_s > BEAT_S_MAX:
+        yield Check("projector", "warning", f"not heard of for {int(silent_s)} s", facts)
+    elif error is not None or parked or lag > LAG_EVENTS_MAX:
+        says = f"{lag} events behind, {parked} streams parked" + (f", failing with {error}" if error else "")
+        yield Check("projector", "warning", says, facts)
+    else:
+        yield Check("projector", "good", f"{lag} events behind", facts)
+
+
+def erasures(examined: Examined) -> Iterator[Check]:
+    """Look whether persons whose erasure stands in the log still have something there."""
+    waiting = len(log_reader.erased_persons(examined.connection))
+    if waiting:
+        yield Check("erasures", "warning", f"{waiting} wait for the eraser: liftledger erase", {"waiting": waiting})
+    else:
+        yield Check("erasures", "good", "none waits", {"waiting": 0})
+
+
+def signing(examined: Examined) -> Iterator[Check]:
+    """Look whether the rollback guard has halted the ledger."""
+    halt = told(examined.keys.path)
+    if halt is None:
+        yield Check("halt", "good", "nothing keeps the ledger from signing", {})
+        return
+    says = (
+        f"nothing is signed since {halt.since}: {halt.message}. Put the right database back and start again, or go on"
+        " in a new ledger: liftledger recover (docs/witness.md)"
+    )
+    yield Check("halt", "wrong", says, halt.as_json())
+
+
+def witnesses(examined: Examined) -> Iterator[Check]:
+    """Look whether the witness policy's quorum keeps up with the log."""
+    try:
+        policy = examined.policy(examined.ledger.origin)
+    except OSError as unread:
+        yield Check("witnesses", "wrong", f"the witness policy cannot be read: {unread.strerror}", {})
+        return
+    except AuditError as wrong:
+        yield Check("witnesses", "wrong", f"this is no witness policy: {wrong.message}", {"code": wrong.code})
+        return
+    if policy is None:
+        yield Check("witnesses", "good", "nobody is asked to cosign: no witness policy is set", {})
+        return
+    found, now = witnessed(examined.connection, examined.ledger.origin, policy), str(_one(examined, _NOW))
+    if found.waiting_s(now) <= QUORUM_WAITED_S_MAX:
+        yield Check("witnesses", "good", f"the quorum answers for {found.size or 0} events", found.as_json(now))
+        return
+    last = "no checkpoint has the quorum" if found.size is None else f"the last with the quorum has {found.size} events"
+    seen = ", ".join(f"{each.name} {each.at or 'never'}" for each in found.witnesses)
+    says = f"{found.waiting} events wait since {found.waiting_since} for the witnesses: {last}; cosigned last: {seen}"
+    yield Check("witnesses", "warning", says, found.as_json(now))
+
+
+LOOKS: Final = (signing, actions, server, tables, immutability, keys, clock, projector, erasures, witnesses)
+
+
+def _one(examined: Examined, query: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the query gives
+    row = examined.connection.execute(query, parameters).fetchone()  # type: ignore[arg-type,unused-ignore] # literals of this module
+    return None if row is None else row[0]

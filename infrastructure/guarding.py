@@ -1,0 +1,66 @@
+"""The rollback guard over what is stored: this database against all that was seen of the ledger elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from application.errors import RolledBack
+from application.rollback import Guarded, OwnLog, Statement, guard, read_head, refuse_rollback
+from audit.heads import Head
+from audit.note import Verifier
+from audit.tiles import TiledTree
+from infrastructure import checkpoint_store
+from infrastructure.connection import Database, connect_reader
+from infrastructure.halting import Reached, go_on, halt, reached, remember
+from infrastructure.seen_elsewhere import ask_witnesses, kept_checkpoint, remembered
+from infrastructure.tile_store import read_tile
+from infrastructure.witness_client import WitnessClient
+
+REACHED_MAX: Final = 32
+"""How many heads that others told a halt keeps; each of them alone holds the ledger until the log has it again."""
+
+
+def check_rollback(
+    database: Database,
+    origin: str,
+    keys: Path,
+    log: Sequence[Verifier],
+    witnesses: Sequence[WitnessClient] = (),
+    *,
+    lift: bool = False,
+) -> Guarded:
+    """Hold the stored log against its published checkpoint, the one kept beside the keys, and every witness.
+
+    While the ledger is halted, also against what its processes had seen committed. Where somebody has seen more, or
+    another history, it is halted: nothing is signed any more, by anyone. `lift` ends a halt that nothing speaks for.
+    """
+    known = reached(keys)
+    statements = [kept_checkpoint(keys), *remembered(known, origin), *ask_witnesses(witnesses, origin, log)]
+    with connect_reader(database) as connection:
+        published = checkpoint_store.latest(connection)
+        if published is not None:
+            statements.append(Statement("published", published.note))
+        row = connection.execute("SELECT max(position) FROM events").fetchone()
+        size = 0 if row is None or row[0] is None else int(row[0])
+
+        def tree(of: int) -> TiledTree:
+            return TiledTree(of, lambda level, index, width: read_tile(connection, level, index, width))
+
+        # Worked out from the leaves: what is stored of the tree's edge is the database's own word.
+        own = OwnLog(origin, size, tree(size).root(), lambda old, new: tree(new).consistency_path(old))
+        found = guard(own, statements, log)
+    try:
+        refuse_rollback(own, found)
+    except RolledBack as refused:
+        halt(keys, refused)
+        # Who told is believed later as well, when he is silent: the log signed what he holds.
+        heads = [read_head(own, each, log) for each in statements]
+        for head in heads:
+            if isinstance(head, Head) and len(reached(keys)) < REACHED_MAX:
+                remember(keys, Reached(head.size, head.root))
+    else:
+        if lift:
+            go_on(keys, known)
+    return found

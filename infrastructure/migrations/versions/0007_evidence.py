@@ -1,0 +1,27 @@
+"""What is kept of bundles of evidence."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import context, op
+
+from infrastructure.roles import Roles
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    folder = files("infrastructure.migrations").joinpath("sql")
+    op.get_bind().connection.cursor().execute(folder.joinpath("0007_evidence.sql").read_text(encoding="utf-8"))
+    roles: Roles | None = context.config.attributes.get("roles")
+    if roles is not None:
+        op.get_bind().exec_driver_sql(f"GRANT SELECT, INSERT ON evidence_seals TO {roles.writer}")
+
+
+def downgrade() -> None:
+    message = "a ledger is not taken back; make a new schema"
+    raise NotImplementedError(message)

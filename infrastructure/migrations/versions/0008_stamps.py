@@ -1,0 +1,22 @@
+"""Which time stamp a bundle of evidence carries."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    folder = files("infrastructure.migrations").joinpath("sql")
+    op.get_bind().connection.cursor().execute(folder.joinpath("0008_stamps.sql").read_text(encoding="utf-8"))
+
+
+def downgrade() -> None:
+    message = "a ledger is not taken back; make a new schema"
+    raise NotImplementedError(message)

@@ -1,0 +1,215 @@
+"""What a reader stands in a relation to, as conditions of SQL: one definition for lists and for single things.
+
+A relation to a lift is a span of time of the lift's row that names the party; one to a claim is found from the claim,
+from the policies that covered the loss, or from its lift, now or on the day of the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    any_,
+    exists,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
+
+from application.projections.base import ALWAYS
+from application.reading.ports import Reach
+from infrastructure.projection_tables import tables
+from infrastructure.schema import NAME
+
+PAST: Final = "had_"
+SUPERVISES: Final = "supervises"
+Instant = ColumnElement[str] | str
+Spans = Select[tuple[str, str, str | None]]
+"""Rows (key, effective_from, effective_to): when a relation to the lift `key` holds."""
+
+
+def known_at(table: Any, position: int) -> ColumnElement[bool]:  # noqa: ANN401 - a table or an alias of one
+    """Hold rows to what was known at a position."""
+    return and_(table.c.known_from <= position, or_(table.c.known_to.is_(None), table.c.known_to > position))
+
+
+def effective_at(table: Any, instant: Instant) -> ColumnElement[bool]:  # noqa: ANN401 - as above
+    """Hold rows to what is effective at an instant."""
+    return and_(
+        table.c.effective_from <= instant, or_(table.c.effective_to.is_(None), table.c.effective_to > instant)
+    )  # fmt: skip
+
+
+def in_areas(area: Column[Any], stems: Sequence[str]) -> ColumnElement[bool]:
+    """Hold area codes to beginnings."""
+    return or_(false(), *(area.startswith(stem, autoescape=True) for stem in stems))
+
+
+# ------------------------------------------------------------------------------------------------ relations to lifts
+
+
+def _named(member: str) -> Callable[[Reach, Sequence[str]], Spans]:
+    def spans(reach: Reach, parties: Sequence[str]) -> Spans:
+        lifts = tables["lifts"].alias()
+        return select(lifts.c.key, lifts.c.effective_from, lifts.c.effective_to).where(
+            known_at(lifts, reach.known), lifts.c[member].in_(parties)
+        )
+
+    return spans
+
+
+def _holder(reach: Reach, parties: Sequence[str]) -> Spans:
+    lifts = tables["lifts"].alias()
+    return select(
+        lifts.c.key, literal(ALWAYS, NAME).label("effective_from"), null().cast(NAME).label("effective_to")
+    ).where(known_at(lifts, reach.known), lifts.c.holder.in_(parties))
+
+
+def _supervised(reach: Reach, parties: Sequence[str]) -> Spans:
+    lifts = tables["lifts"].alias()
+    return select(lifts.c.key, lifts.c.effective_from, lifts.c.effective_to).where(
+        known_at(lifts, reach.known), _supervising(lifts, reach, parties)
+    )
+
+
+def _supervising(lifts: Any, reach: Reach, parties: Sequence[str]) -> ColumnElement[bool]:  # noqa: ANN401 - as above
+    return or_(lifts.c.authority.in_(parties), in_areas(lifts.c.area, reach.areas))
+
+
+def _insured(reach: Reach, parties: Sequence[str]) -> Spans:
+    """Give the times in which certificates of policies in force insured lifts."""
+    covers, policies = tables["covers"].alias(), tables["policies"].alias()
+    begin = func.greatest(covers.c.effective_from, policies.c.effective_from)
+    end = func.least(covers.c.effective_to, policies.c.effective_to)  # nothing is later than any time
+    return select(covers.c.lift.label("key"), begin.label("effective_from"), end.label("effective_to")).where(
+        _under(covers, policies, reach, parties), policies.c.in_force.is_(True), or_(end.is_(None), begin < end)
+    )
+
+
+def _under(covers: Any, policies: Any, reach: Reach, parties: Sequence[str]) -> ColumnElement[bool]:  # noqa: ANN401 - aliases
+    return and_(
+        policies.c.key == covers.c.policy, known_at(covers, reach.known), known_at(policies, reach.known),
+        policies.c.insurers.overlap(list(parties)),
+    )  # fmt: skip
+
+
+LIFTS: Final[dict[str, Callable[[Reach, Sequence[str]], Spans]]] = {
+    "holder": _holder, "manages": _named("use_unit"), "maintains": _named("maintainer"), "insures": _insured,
+    SUPERVISES: _supervised,
+}  # fmt: skip
+"""How each relation to a lift is found."""
+
+
+def _relations(reach: Reach) -> list[str]:
+    """Give the relations to lifts that count, without `had_`."""
+    return sorted({name.removeprefix(PAST) for name in reach.acting} & LIFTS.keys())
+
+
+def _spans(relation: str, reach: Reach) -> Any:  # noqa: ANN401 - a subquery with the columns of Spans
+    return LIFTS[relation](reach, reach.acting.get(relation) or reach.acting[PAST + relation]).subquery()
+
+
+def lift_spans(lift: str, reach: Reach) -> Select[Any] | None:
+    """Give all spans of the reach's relations to one lift as (relation, effective_from, effective_to)."""
+    parts = []
+    for relation in _relations(reach):
+        span = _spans(relation, reach)
+        found = select(literal(relation, NAME).label("relation"), span.c.effective_from, span.c.effective_to)
+        parts.append(found.where(span.c.key == lift))
+    return select(union_all(*parts).subquery()) if parts else None
+
+
+def _in_time(span: Any, relation: str, reach: Reach, then: Instant) -> ColumnElement[bool]:  # noqa: ANN401 - as above
+    """Hold spans to now, and to the instant `then` where the past relation counts."""
+    times: list[ColumnElement[bool]] = []
+    if relation in reach.acting:
+        times.append(effective_at(span, reach.now))
+        if relation == SUPERVISES:  # the latest row stands also for what is not yet effective
+            times.append(span.c.effective_to.is_(None))
+    if PAST + relation in reach.acting:
+        times.append(effective_at(span, then))
+    return or_(*times)
+
+
+def _lifts(table: Table, reach: Reach, known: int, effective: str | None) -> list[ColumnElement[bool]]:
+    keys, conditions = [], []
+    for relation in _relations(reach):
+        span = _spans(relation, reach)
+        in_time = _in_time(span, relation, reach, effective or reach.now)
+        if relation != SUPERVISES:
+            keys.append(select(span.c.key).where(in_time))
+            continue
+        if known == reach.known and effective is not None and PAST + relation in reach.acting:
+            # The row that is listed says it itself; what follows is then seldom asked.
+            conditions.append(_supervising(table, reach, reach.acting[PAST + relation]))
+        # It is most of the list, so rows are looked up one by one instead of all being gathered.
+        conditions.append(exists().where(span.c.key == table.c.key, in_time))
+    return [*conditions, *([table.c.key.in_(union_all(*keys))] if keys else [])]
+
+
+# ------------------------------------------------------------------------------- relations to policies and to claims
+
+
+def _policies(table: Table, reach: Reach, _known: int, _effective: str | None) -> list[ColumnElement[bool]]:
+    keys = []
+    for relation, parties in sorted(reach.acting.items()):
+        now = table.alias()
+        mine = select(now.c.key).where(known_at(now, reach.known))
+        if relation == "holder":
+            keys.append(mine.where(now.c.holder.in_(parties)))
+        elif relation == "insures":
+            keys.append(mine.where(now.c.insurers.overlap(list(parties))))
+        elif relation == "supervises":
+            keys.append(mine.where(in_areas(now.c.area, reach.areas)))
+    return [table.c.key.in_(union_all(*keys))] if keys else []
+
+
+def _claims(table: Table, reach: Reach, _known: int, _effective: str | None) -> list[ColumnElement[bool]]:
+    keys: list[Select[Any]] = []
+    conditions: list[ColumnElement[bool]] = []
+    for relation, parties in sorted(reach.acting.items()):
+        claims = table.alias()
+        mine = select(claims.c.key).where(known_at(claims, reach.known))
+        if relation == "notified":
+            keys.append(mine.where(claims.c.notifier.in_(parties)))
+        elif relation in {"insures", "appointed"}:
+            keys += [mine.where(condition) for condition in _insurers(claims, reach, parties)]
+    # Who registered, maintains or insures a lift has for that no part in its claims (`reading.scope.DEALINGS`).
+    for relation in sorted({"manages", SUPERVISES} & set(_relations(reach))):
+        span = _spans(relation, reach)
+        conditions.append(exists().where(span.c.key == table.c.lift, _in_time(span, relation, reach, table.c.loss_at)))
+    return [*conditions, *([table.c.key.in_(union_all(*keys))] if keys else [])]
+
+
+def _insurers(claims: Any, reach: Reach, parties: Sequence[str]) -> list[ColumnElement[bool]]:  # noqa: ANN401 - an alias
+    """Give when a party insures a loss: it was told so, it stands on the claim's policy, or on one that covered it."""
+    taken, covers, policies = (tables[name].alias() for name in ("policies", "covers", "policies"))
+    insured = select(covers.c.lift).where(_under(covers, policies, reach, parties))
+    covered = exists().where(
+        covers.c.lift == claims.c.lift, _under(covers, policies, reach, parties), policies.c.in_force.is_(True),
+        claims.c.part == any_(covers.c.parts),
+        covers.c.interest == claims.c.interest, effective_at(covers, claims.c.loss_at),
+        effective_at(policies, claims.c.loss_at),
+    )  # fmt: skip
+    on_policy = select(taken.c.key).where(known_at(taken, reach.known), taken.c.insurers.overlap(list(parties)))
+    return [
+        claims.c.insurer.in_(parties), claims.c.policy.in_(on_policy), and_(claims.c.lift.in_(insured), covered),
+    ]  # fmt: skip
+
+
+_VIEWS: Final = {"lifts": _lifts, "policies": _policies, "claims": _claims}
+
+
+def within(view: str, reach: Reach, known: int, effective: str | None = None) -> ColumnElement[bool]:
+    """Hold a view's rows, those known at a position and effective then, to what the reader has a relation to."""
+    return or_(false(), *_VIEWS[view](tables[view], reach, known, effective))

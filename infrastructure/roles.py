@@ -1,0 +1,70 @@
+"""Who may do what in the database: the table of processes in event-format §7 as roles and grants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from domain.errors import Invalid
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_APPEND_ONLY = (
+    "events", "receipts", "commands", "evidence", "sources", "request_lines", "clock", "clock_acceptances",
+)  # fmt: skip
+_ERASABLE = ("request_bytes", "sealed_values", "subject_keys")
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The names of a ledger's roles in the database server; the owner is whoever migrates.
+
+    They can log in and have no password: how they prove who they are (peer with an ident map, scram) is the server's
+    matter. Raises Invalid `role_malformed`.
+    """
+
+    writer: str = "liftledger_writer"
+    checkpointer: str = "liftledger_checkpointer"
+    projector: str = "liftledger_projector"
+    eraser: str = "liftledger_eraser"
+
+    def __post_init__(self) -> None:
+        """Refuse names that would need quoting."""
+        for name in self.names:
+            if not _NAME.fullmatch(name):
+                raise Invalid("a role's name is lower case, digits and underscores", code="role_malformed", name=name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All role names."""
+        return (self.writer, self.checkpointer, self.projector, self.eraser)
+
+    def creation(self, schema: str) -> Iterator[str]:
+        """Give the statements that make the roles and let them into the schema; repeating them is harmless."""
+        for name in self.names:
+            yield (
+                "DO $$ BEGIN "
+                f"IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') THEN CREATE ROLE {name} LOGIN; END IF; "
+                "END $$"
+            )
+            yield f'GRANT USAGE ON SCHEMA "{schema}" TO {name}'
+
+    def grants_0001(self) -> Iterator[str]:
+        """Give the grants that belong to revision 0001: INSERT and SELECT, and DELETE for the eraser alone."""
+        tables = ", ".join(_APPEND_ONLY + _ERASABLE)
+        yield f"GRANT SELECT ON {tables} TO {self.writer}"
+        yield f"GRANT INSERT ON {tables} TO {self.writer}"
+        yield f"GRANT SELECT ON {tables} TO {self.checkpointer}"
+        yield f"GRANT INSERT ON events TO {self.checkpointer}"
+        yield f"GRANT SELECT ON {tables} TO {self.projector}"
+        yield f"GRANT SELECT ON {tables} TO {self.eraser}"
+        yield f"GRANT DELETE ON {', '.join(_ERASABLE)} TO {self.eraser}"
+        # Functions run with their caller's rights, so the tables' grants hold inside them as well.
+
+    def grants_0003(self) -> Iterator[str]:
+        """Give the grants of revision 0003: what goes with a person is deleted by the eraser alone."""
+        erasable = "sealed_places, blind_index"
+        yield f"GRANT SELECT, INSERT ON {erasable}, personal_reads TO {self.writer}"
+        yield f"GRANT SELECT, DELETE ON {erasable} TO {self.eraser}"
+        yield f"GRANT SELECT ON view_persons TO {self.writer}, {self.checkpointer}"
+        yield f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON view_persons TO {self.projector}"

@@ -1,0 +1,88 @@
+"""Gathers what others have seen of this log, for the rollback guard: witnesses, and a file beside the keys."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from application.rollback import Statement
+from audit.heads import Head
+from audit.note import NOTE_BYTES_MAX, Verifier, split_note
+from infrastructure.durable import sync_folder
+from infrastructure.errors import InfrastructureError, KeptCheckpointUnusable
+from infrastructure.halting import Reached
+from infrastructure.witness_client import WitnessClient
+
+__all__ = ["BESIDE_KEYS", "KEPT", "REMEMBERED", "ask_witnesses", "keep_checkpoint", "kept_checkpoint", "kept_size",
+           "remembered"]  # fmt: skip
+
+KEPT: Final = "last.checkpoint"
+"""The file's name beside the keys, which no restore of the database touches."""
+BESIDE_KEYS: Final = "kept beside the keys"
+"""What it is called where anyone reads it; its path is for the operator alone."""
+REMEMBERED: Final = "remembered by a process of this ledger"
+
+_FILE_MODE: Final = 0o600
+
+
+def ask_witnesses(witnesses: Sequence[WitnessClient], origin: str, log: Sequence[Verifier]) -> list[Statement]:
+    """Ask all witnesses at once for the last checkpoint they cosigned, each within its own time; in their order.
+
+    One that gives none, or none that holds, makes a statement without a note that says why.
+    """
+
+    def ask(client: WitnessClient) -> Statement:
+        try:
+            note = client.latest(origin, log)
+        except InfrastructureError as refused:
+            return Statement(client.url, None, refused.code)
+        return Statement(client.url, note, "never cosigned" if note is None else "")
+
+    if not witnesses:
+        return []
+    with ThreadPoolExecutor(len(witnesses)) as pool:
+        return list(pool.map(ask, witnesses))
+
+
+def keep_checkpoint(folder: Path, note: str) -> None:
+    """Keep a checkpoint beside the keys, durably, in place of the one before. Raises KeptCheckpointUnusable."""
+    path, fresh = folder / KEPT, folder / f".{KEPT}.new"
+    try:
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, _FILE_MODE)
+        with os.fdopen(handle, "wb") as file:
+            file.write(note.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        sync_folder(folder)
+    except OSError as refused:
+        raise KeptCheckpointUnusable(f"{KEPT} cannot be written: {refused.strerror}", file=str(path)) from refused
+
+
+def kept_size(folder: Path) -> int:
+    """Give the size of the kept checkpoint, 0 where none is. Raises KeptCheckpointUnusable, NoteError."""
+    note = kept_checkpoint(folder).note
+    return 0 if note is None else Head.parse(split_note(note)[0]).size
+
+
+def kept_checkpoint(folder: Path) -> Statement:
+    """Give what is kept beside the keys as a statement, without a note where nothing is kept yet.
+
+    Raises KeptCheckpointUnusable where it is there and cannot be read: that is no reason to forget it.
+    """
+    path = folder / KEPT
+    try:
+        with path.open("rb") as file:
+            return Statement(BESIDE_KEYS, file.read(NOTE_BYTES_MAX + 1).decode())
+    except FileNotFoundError:
+        return Statement(BESIDE_KEYS, None, "nothing kept")
+    except (OSError, UnicodeDecodeError) as refused:
+        raise KeptCheckpointUnusable(f"{KEPT} cannot be read", file=str(path)) from refused
+
+
+def remembered(reached: Sequence[Reached], origin: str) -> list[Statement]:
+    """Give as statements what processes of this ledger saw committed before it was halted."""
+    return [Statement(REMEMBERED, None, head=Head(origin, size, root, "")) for size, root in reached]

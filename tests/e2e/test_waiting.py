@@ -1,0 +1,40 @@
+"""Reads that wait for what is not written yet, beside writes that must not wait for them."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from api.client import Client, Refused
+from tests.support.knocking import lines_of
+from tests.support.service import Service
+
+READS: Final = 8
+"""More than an event loop has threads of its own on a machine of few cores."""
+
+
+def test_a_write_does_not_wait_behind_reads_that_wait(service: Service) -> None:
+    """Whoever asks for positions of the far future makes himself wait, and no writer."""
+    insurer = service.party("insurer")
+    begun, refused = threading.Barrier(READS + 1), list[str]()
+
+    def wait() -> None:
+        client = Client.open(service.url, service.origin, service.administrator.credentials)
+        begun.wait()
+        try:
+            client.get("/lifts", wait_for=10**12)
+        except Refused as behind:
+            refused.append(behind.code)
+        finally:
+            client.close()
+
+    waiting = [threading.Thread(target=wait) for _ in range(READS)]
+    for thread in waiting:
+        thread.start()
+    begun.wait()
+    for _ in range(20):
+        insurer.post_lines("/agents", lines_of(insurer, 2))
+    assert refused == []
+    for thread in waiting:
+        thread.join()
+    assert refused == ["projection_behind"] * READS

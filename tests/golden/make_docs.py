@@ -1,0 +1,258 @@
+"""Writes the tables of `docs/events.md` and `docs/api.md` that are made from the code, between their markers.
+
+Run it as `python -m tests.golden.make_docs`; a test holds the pages to it.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import hashlib
+import inspect
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Annotated, Any, Final, NotRequired, Required, get_args, get_origin, get_type_hints
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from api import credentials, errors
+from application import errors as writing
+from application.actions import Action, Writes
+from application.answers import answer
+from application.catalogue import ACTIONS
+from application.door import Request
+from audit import errors as evidence
+from audit import tokens
+from audit.actions import shape_of
+from domain import errors as domain
+from domain.aggregate import Event, type_registry
+from tests.golden.make_events import file_of, read, types
+from tests.support.rehearsal import ORIGIN, Rehearsal, repeatable
+
+ROOT: Final = Path(__file__).parents[2]
+EVENTS: Final = ROOT / "docs" / "events.md"
+API: Final = ROOT / "docs" / "api.md"
+LEDGERS_OWN: Final = {
+    "ledger.Opened": "`init`", "ledger.ClockStepped": "the writer",
+    "ledger.Continued": "`recover`", "map.Rooted": "the checkpointer",
+    "person.Erased": "time, when no duty to keep runs any longer",
+}  # fmt: skip
+OMITTED: Final = {"reads", "because"}
+"""Members of `found` that stand for all events, described once."""
+
+
+# ------------------------------------------------------------------------------------------------------------ events
+
+
+def event_tables() -> str:
+    """Give the table of event types, one section for each noun."""
+    nouns: dict[str, list[str]] = {}
+    for topic in sorted(types()):
+        nouns.setdefault(topic.partition(".")[0], []).append(topic)
+    return "\n".join(line for noun, topics in nouns.items() for line in _noun(noun, topics))
+
+
+def _noun(noun: str, topics: list[str]) -> Iterator[str]:
+    yield f"### {noun}"
+    yield ""
+    abouts = dict.fromkeys(_sentence(type_registry[topic].AGGREGATE) for topic in topics)
+    yield " ".join(abouts)
+    yield ""
+    yield "| type | v | stream | what happened | said | found | written by |"
+    yield "|---|---|---|---|---|---|---|"
+    for topic in topics:
+        yield _row(type_registry[topic])
+    yield ""
+
+
+def _row(kind: type[Event]) -> str:
+    told, _ = read(file_of(kind.TOPIC, kind.SCHEMA))
+    body = json.loads(told["body"])
+    written = [(action, w) for action in _actions() for w in action.writes if w.type == kind.TOPIC]
+    by = ", ".join(dict.fromkeys(_by(action, w) for action, w in written)) or LEDGERS_OWN[kind.TOPIC]
+    said = ", ".join(dict.fromkeys(f"`{_shape_at(action.shape, w.at)}`" for action, w in written if not w.derived))
+    found = ", ".join(f"`{member}`" for member in body["found"] if member not in OMITTED)
+    stream = shape_of(told["stream"]).replace(":", ":…")
+    meaning = _sentence(kind)
+    return f"| `{kind.TOPIC}` | {kind.SCHEMA} | `{stream}` | {meaning} | {said or '–'} | {found or '–'} | {by} |"
+
+
+def _actions() -> list[Action]:
+    return [ACTIONS.by_id[name] for name in sorted(ACTIONS.by_id)]
+
+
+def _by(action: Action, writes: Writes) -> str:
+    timed = f" at `{writes.effective_at.removeprefix('/')}`" if writes.effective_at else ""
+    return f"`{action.id}` {action.summary_zh}{timed}" if not writes.derived else f"*`{action.id}`*"
+
+
+def _sentence(kind: type) -> str:
+    return " ".join((inspect.getdoc(kind) or "").split()).replace("|", "\\|")
+
+
+def _shape_at(shape: Any, at: str) -> str:  # noqa: ANN401 - a TypedDict
+    """Give the name of the shape that stands at a place of a body."""
+    for step in at.split("/")[1:]:
+        shape = get_args(shape)[0] if step == "*" else get_type_hints(shape, include_extras=True)[step]
+        while get_origin(shape) in {Required, NotRequired, Annotated}:
+            shape = get_args(shape)[0]
+    name: str = shape.__name__
+    return name
+
+
+# ------------------------------------------------------------------------------------------------------------ errors
+
+_CLASSES: Final[dict[str, type[Exception]]] = {
+    name: kind
+    for module in (domain, writing, evidence, errors)
+    for name, kind in vars(module).items()
+    if isinstance(kind, type) and issubclass(kind, Exception)
+}
+
+
+def error_table() -> str:
+    """Give the table of codes: every code that the program's text states, its status, and its sentence."""
+    statuses: dict[str, set[int]] = {}
+    sentences: dict[str, str] = {}
+    for package in ("domain", "audit", "application", "api/routes", "api/bodies.py", "api/errors.py", "api/shapes.py"):
+        place = ROOT / package
+        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            for code, status, sentence in _codes(ast.parse(path.read_text(encoding="utf-8"))):
+                statuses.setdefault(code, set()).add(status)
+                sentences[code] = sentences.get(code) or sentence
+    table = [
+        f"| `{code}` | {', '.join(map(str, sorted(statuses[code])))} | {sentences[code]} |" for code in sorted(statuses)
+    ]
+    return "\n".join(["| code | status | |", "|---|---|---|", *table])
+
+
+def _codes(tree: ast.Module) -> Iterator[tuple[str, int, str]]:
+    local = dict(_CLASSES)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            base = next((b.attr if isinstance(b, ast.Attribute) else getattr(b, "id", "") for b in node.bases), "")
+            if base in local:
+                local.setdefault(node.name, local[base])
+                code = _constant(node.body, "code")
+                if code is not None:
+                    yield code, _status(local[node.name]), " ".join((ast.get_docstring(node) or "").split())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _name(node.func) in local:
+            code = next((_said(word.value) for word in node.keywords if word.arg == "code" and _text(word.value)), "")
+            if code:
+                first = node.args[0] if node.args else None
+                yield code, _status(local[_name(node.func)]), _said(first)
+
+
+def _status(kind: type[Exception]) -> int:
+    made = kind("") if issubclass(kind, domain.DomainError | evidence.AuditError) else kind()
+    return int(errors.status_of(made))
+
+
+def _said(node: ast.expr | None) -> str:
+    """Give the sentence of a refusal, with an ellipsis for what is filled in."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_said(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
+    return str(node.value) if isinstance(node, ast.Constant) else ""
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _text(node: ast.expr | None) -> Any:  # noqa: ANN401 - a type guard that reads well
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _constant(body: list[ast.stmt], name: str) -> str | None:
+    for statement in body:
+        if isinstance(statement, ast.Assign) and _name(statement.targets[0]) == name and _text(statement.value):
+            value: str = statement.value.value  # type: ignore[attr-defined] # _text has looked
+            return value
+    return None
+
+
+# ----------------------------------------------------------------------------------------------------------- example
+
+
+def example() -> str:
+    """Give the program of the page on the HTTP interface."""
+    found = re.search("<!-- example: request -->\n```python\n(.*?)```", API.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def printed() -> str:
+    """Run the program and give what it prints: a request, its head and its body parted by an empty line."""
+    out = io.StringIO()
+    with redirect_stdout(out):
+        exec(compile(example(), "docs/api.md", "exec"), {"__name__": "example"})  # noqa: S102 - the page's own program
+    return out.getvalue()
+
+
+def sent() -> tuple[bytes, bytes]:
+    """Give the token and the body of the request that the program prints."""
+    head, _, body = printed().rstrip("\n").partition("\n\n")
+    token = next(line for line in head.split("\n") if line.startswith("Authorization: Bearer "))
+    return token.rpartition(" ")[2].encode(), body.encode()
+
+
+def answered() -> dict[str, Any]:
+    """Give what a ledger answers to it, where its party and key are registered."""
+    token, body = sent()
+    ledger = Rehearsal()
+    with repeatable("docs/api.md"):
+        private = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"example").digest())
+        claims = tokens.parse_token(token)
+        registered = credentials.registration(ORIGIN, claims.claims.iss, claims.kid, private, ledger.seconds)
+        party = {"id": claims.claims.iss, "kind": "market_regulator", "areas": ["370102"], "key": registered}
+        ledger.act(ledger.begin(), "party.register", {"parties": [party]})
+        action = ACTIONS.by_id["estate.describe"]
+        return answer(asyncio.run(ledger.door.write(Request(action, action.path, {}, token, body))))
+
+
+def sent_block() -> str:
+    """Give the printed request as the page shows it."""
+    return f"```http\n{printed()}```"
+
+
+def answered_block() -> str:
+    """Give the answer as the page shows it."""
+    return f"```json\n{json.dumps(answered(), ensure_ascii=False, indent=1)}\n```"
+
+
+# ------------------------------------------------------------------------------------------------------------- pages
+
+
+PARTS: Final = {
+    EVENTS: {"made: events": event_tables},
+    API: {"example: sent": sent_block, "example: answered": answered_block, "made: errors": error_table},
+}
+
+
+def filled(page: Path) -> str:
+    """Give a page with what is made put between its markers."""
+    text = page.read_text(encoding="utf-8")
+    for part, make in PARTS[page].items():
+        end = f"<!-- end: {part.partition(': ')[2]} -->"
+        begin = f"<!-- {part} -->\n"
+        assert text.count(begin) == text.count(end) == 1, f"{page.name} has no place for {part}"
+        head, _, rest = text.partition(begin)
+        text = f"{head}{begin}\n{make().strip()}\n\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+def main() -> int:
+    """Write the pages."""
+    for page in PARTS:
+        page.write_text(filled(page), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""The OpenAPI document: valid, whole, in both languages, and as it was written down."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+
+from api.catalogue import SHAPES
+from api.routes import log
+from application.catalogue import ACTIONS
+from application.reading.catalogue import QUESTIONS
+from application.reading.personal import DISCLOSURES
+from tests.golden.make_openapi import FILE, document
+
+DOCUMENT: Final = document()
+SCHEMAS: Final[dict[str, Any]] = DOCUMENT["components"]["schemas"]
+OPERATIONS: Final = {
+    operation["operationId"]: (path, method.upper(), operation)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+}
+UNSIGNED: Final = {"/health", "/actions", "/metrics"} | {
+    path.replace(":path}", "}") for _, name, path, *_ in log.ROUTES if name != "log.entries"
+}
+CHINESE: Final = re.compile("[\u4e00-\u9fff]")
+
+
+def references(value: object) -> Iterator[str]:
+    """Find every reference in the document."""
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for item in value.values():
+            yield from references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references(item)
+
+
+def test_the_document_is_the_one_written_down() -> None:
+    """Clients are made from it: a change is read first (`python -m tests.golden.make_openapi`, then the difference)."""
+    assert json.loads(FILE.read_text(encoding="utf-8")) == DOCUMENT
+
+
+def test_the_document_is_valid() -> None:
+    """By the published schema of OpenAPI 3.1."""
+    assert DOCUMENT["openapi"].startswith("3.1")
+    assert [str(error) for error in OPENAPI_31_VALIDATOR.iter_errors(DOCUMENT)] == []
+
+
+def test_every_reference_resolves() -> None:
+    """Within the document, and no schema stands in it for nothing."""
+    found = set(references(DOCUMENT))
+    prefix = "#/components/schemas/"
+    assert all(reference.startswith(prefix) for reference in found)
+    assert {reference.removeprefix(prefix) for reference in found} == set(SCHEMAS)
+
+
+def test_every_action_and_question_is_described() -> None:
+    """The document, the table of actions and the catalogue of questions name the same routes."""
+    wanted = {action.id: (action.path, action.method) for action in ACTIONS.by_id.values()}
+    wanted |= {question.id: (question.path, "GET") for question in QUESTIONS}
+    wanted |= {name: (path.replace(":path}", "}"), "GET") for _, name, path, *_ in log.ROUTES}
+    wanted |= {disclosure.id: (disclosure.path, "POST") for disclosure in DISCLOSURES}
+    described = {
+        name: (path, method)
+        for name, (path, method, _) in OPERATIONS.items()
+        if path not in UNSIGNED or name.startswith("log.")
+    }
+    assert described == wanted
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_an_operation_is_described_in_both_languages(name: str) -> None:
+    """Its summary is English, then Chinese; what is signed says so, and how it is refused."""
+    path, _, operation = OPERATIONS[name]
+    english, _, chinese = operation["summary"].partition(" · ")
+    assert english
+    assert not CHINESE.search(english)
+    assert CHINESE.search(chinese)
+    if path in UNSIGNED:
+        assert "security" not in operation
+        return
+    assert operation["security"] == [{"signed": []}]
+    refused = operation["responses"]["default"]["content"]
+    assert list(refused) == ["application/problem+json"]
+    assert {p["name"] for p in operation["parameters"] if p["in"] == "path"} == set(re.findall(r"{(\w+)}", path))
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS.by_id))
+def test_a_body_has_a_salt_at_its_root_only(action: str) -> None:
+    """Every body schema asks for `salt`; where its shape stands within another body, it has none."""
+    _, _, operation = OPERATIONS[action]
+    content = operation["requestBody"]["content"]
+    assert set(content) == {"application/json"} | (
+        set() if ACTIONS.by_id[action].group_lines is None else {"application/x-ndjson"}
+    )
+    for media in content.values():
+        body = SCHEMAS[media["schema"]["$ref"].rpartition("/")[2]]
+        assert "salt" in body["required"]
+        assert body["additionalProperties"] is False
+    for definition in SHAPES.schema(ACTIONS.by_id[action], "{model}").get("$defs", {}):
+        assert "salt" not in SCHEMAS[definition].get("properties", {})
+
+
+def test_shapes_of_one_name_are_one_shape() -> None:
+    """No two shapes share a name in the document, where the later would hide the earlier."""
+    seen: dict[str, object] = {}
+    for action in ACTIONS.by_id.values():
+        schema = SHAPES.schema(action, "{model}")
+        for name, definition in schema.get("$defs", {}).items():
+            assert seen.setdefault(name, definition) == definition, name
+
+
+def test_personal_members_are_marked() -> None:
+    """Whoever makes a client sees which members are sealed."""
+    claimant = SCHEMAS["Claimant"]["properties"]
+    assert claimant["name"]["x-personal"] is True
+    assert "x-personal" not in claimant["role"]

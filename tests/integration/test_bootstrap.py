@@ -1,0 +1,130 @@
+"""Making and opening a ledger: what an init that is cut short, or the wrong folder of keys, must not do."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from api import bootstrap, credentials
+from api.client import Credentials
+from application.saves import SealedValue
+from audit.continuing import Continued
+from domain.errors import Conflict
+from infrastructure import log_reader
+from infrastructure.connection import connect_reader
+from infrastructure.errors import KeysOfAnother
+from infrastructure.keys import RECEIPT, KeyFolder
+from infrastructure.tombstones import FILE, Tombstones
+from tests.support.logs import Log
+from tests.support.postgres import fresh_database
+from tests.support.saving import ORIGIN, event, lift, save
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> bootstrap.Settings:
+    """An empty database and a folder of its own."""
+    return bootstrap.Settings(database_url=database_url, var=tmp_path / "var")
+
+
+def test_an_init_that_was_cut_short_is_taken_up_again(settings: bootstrap.Settings) -> None:
+    """Credentials that were saved before the first save are those of the ledger that is made in the end."""
+    key, private = credentials.new_key()
+    before = Credentials(f"party:{uuid.uuid4()}", key, private, f"agent:{uuid.uuid4()}")
+    path = settings.keys_folder / bootstrap.ADMINISTRATOR
+    credentials.save(path, ORIGIN, before)
+    credentials.save(path, ORIGIN, before)
+
+    made = bootstrap.make_ledger(settings, ORIGIN)
+
+    assert credentials.load(made.administrator).credentials.key == key
+    assert bootstrap.read_ledger(bootstrap.place(settings)).operator == before.party
+    assert path.stat().st_mode & 0o777 == credentials.FILE_MODE
+    assert not [file for file in path.parent.iterdir() if file.name.startswith(".")]
+
+
+def test_no_init_overwrites_the_administrator_of_another_ledger(settings: bootstrap.Settings, postgres: str) -> None:
+    """A second ledger from the same folder is refused: the first one's only credentials stay what they are."""
+    made = bootstrap.make_ledger(settings, ORIGIN)
+    held = made.administrator.read_bytes()
+    with fresh_database(postgres) as url, pytest.raises(Conflict) as refused:
+        bootstrap.make_ledger(bootstrap.Settings(database_url=url, var=settings.var), "other.example/district")
+
+    assert refused.value.code == "credentials_exist"
+    assert made.administrator.read_bytes() == held
+
+
+def test_nothing_is_signed_with_the_receipt_key_of_another_ledger(settings: bootstrap.Settings) -> None:
+    """A worker over the wrong folder of keys does not start: no verifier would believe its receipts."""
+    bootstrap.make_ledger(settings, ORIGIN)
+    bootstrap.open_services(settings).close()
+    (settings.keys_folder / RECEIPT).unlink()
+    KeyFolder(settings.keys_folder).make()
+
+    with pytest.raises(KeysOfAnother) as refused:
+        bootstrap.open_services(settings)
+    assert refused.value.details["found"] != refused.value.details["wanted"]
+    shutil.rmtree(settings.keys_folder)
+
+
+@pytest.mark.parametrize("forger", [False, True])
+def test_a_verifier_with_the_old_ledgers_key_holds_the_seam_against_it(
+    settings: bootstrap.Settings, tmp_path: Path, forger: bool
+) -> None:
+    """Who does not know the old key checks the form alone; who knows it finds what it did not sign."""
+    old = Log(origin="older.example/district")
+    signs = Log(origin=old.origin, private=Ed25519PrivateKey.generate()) if forger else old
+    made = bootstrap.make_ledger(settings, ORIGIN, continued=Continued(old.origin, signs.note(9)))
+    own = "".join(f"log {key}\n" for key in made.checkpoint_vkeys)
+    policy = tmp_path / "policy.txt"
+    for lines, found in ((own, 0), (f"{own}log {old.vkey}\n", int(forger))):
+        policy.write_text(f"{lines}quorum none\n")
+        report = bootstrap.verify(settings, policy=policy)
+        assert (report.counts["continued"], report.failed()) == (found, bool(found))
+
+
+def test_who_was_erased_is_not_erased_again_each_round(settings: bootstrap.Settings) -> None:
+    """The eraser goes to those of whom something is left; done with, they cost it neither a connection nor the lock."""
+    bootstrap.make_ledger(settings, ORIGIN)
+    services = bootstrap.open_services(settings)
+    person = f"person:{uuid.uuid4()}"
+    try:
+        sealed = SealedValue(person, "ab" * 32, b"sealed")
+        services.recorder.submit(save(event(lift()), sealed=(sealed,), subject_keys=((person, b"wrapped"),))).result()
+        assert bootstrap.erase_pending(settings) == 0
+        assert not (settings.var / FILE).exists()
+        services.recorder.submit(save(event(person, topic="person.Erased"))).result()
+    finally:
+        services.close()
+
+    with connect_reader(bootstrap.place(settings).eraser) as connection:
+        assert log_reader.erased_persons(connection) == [person]
+        assert bootstrap.erase_pending(settings) == 1
+        assert log_reader.erased_persons(connection) == []
+        assert bootstrap.erase_pending(settings) == 0
+
+
+def test_who_was_erased_before_a_dump_was_made_stays_erased(settings: bootstrap.Settings) -> None:
+    """A log that no longer says so is no reason to have him back: the note beside the database destroys him again."""
+    bootstrap.make_ledger(settings, ORIGIN)
+    services = bootstrap.open_services(settings)
+    person, other = (f"person:{uuid.uuid4()}" for _ in range(2))
+    Tombstones(settings.var).add([person])
+    Tombstones(settings.var).add([person])
+    with (settings.var / FILE).open("a") as file:
+        file.write("person:torn")
+    Tombstones(settings.var).add([f"person:{uuid.uuid4()}"])
+    assert len(Tombstones(settings.var).persons()) == 2
+    try:
+        sealed = tuple(SealedValue(name, f"{index:064x}", b"sealed") for index, name in enumerate((person, other)))
+        keys = tuple((name, b"wrapped") for name in (person, other))
+        services.recorder.submit(save(event(lift()), sealed=sealed, subject_keys=keys)).result()
+    finally:
+        services.close()
+    assert bootstrap.erase_pending(settings) == 1
+    with connect_reader(bootstrap.place(settings).eraser) as connection:
+        assert log_reader.held_persons(connection, [person, other]) == [other]
+    assert bootstrap.erase_pending(settings) == 0

@@ -1,0 +1,71 @@
+"""Coverage over several districts, each counted by its own scheme."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from application.reading import coverage
+from application.work import Author
+from domain.packs import load_pack
+from tests.support.history import PARTIES, Told, history
+from tests.support.projecting import store
+from tests.support.reading import adopted, ask, reading
+from tests.support.saving import TestLedger
+
+AT = "2025-08-01"
+
+
+def test_a_wider_area_is_counted_by_its_districts_schemes(ledger: TestLedger) -> None:
+    """A city has no scheme: each district counts as its own pack means it and is held against its own targets."""
+    wider = load_pack("shandong@1")
+    rules = tuple(
+        replace(rule, value=("in_use", "stopped")) if rule.id == "targets.in_use" else rule for rule in wider.rules
+    )
+    own = [
+        Told(
+            f"scheme:{area}", "scheme.TargetSet",
+            {
+                "area": area, "group": "all", "kind": "liability", "by": "2026-12-31", "share_bp": share,
+                "document": f"Notice of {area}",
+            }, {}, None,
+        )
+        for area, share in (("370102", 9_000), ("370103", 100))
+    ]  # fmt: skip
+    store(
+        ledger,
+        [
+            *history(42, lifts=12),
+            *adopted("370102"),
+            *adopted("370103", replace(wider, id="own", rules=rules), 2),
+            *own,
+        ],
+    )
+    with reading(ledger) as reads:
+        city = Author(PARTIES[4], "market_regulator", areas=("370100",))
+        for answer in (
+            coverage.coverage(ask(reads, city, effective_at=AT, by="area")),
+            coverage.coverage(ask(reads, city, area="370100", effective_at=AT, by="area")),
+            coverage.coverage(ask(reads, effective_at=AT, by="area")),
+        ):
+            assert answer["pack"] is None
+            assert [(d["area"], d["pack"]["name"], d["pack"]["adopted"]) for d in answer["districts"]] == [
+                ("370102", "shandong@1", True), ("370103", "own@1", True),
+            ]  # fmt: skip
+            mine = [(row["area"], row["target_bp"]) for row in answer["targets"] if row["source"] == "area"]
+            assert mine == [("370102", 9_000), ("370103", 100)]
+            for district in answer["districts"]:
+                alone = coverage.coverage(ask(reads, area=district["area"], effective_at=AT, by="area"))
+                assert alone["total"] == {member: district[member] for member in alone["total"]}
+                assert alone["targets"] == [row for row in answer["targets"] if row["area"] == district["area"]]
+                assert [row for row in answer["rows"] if row["area"].startswith(district["area"])] == alone["rows"]
+        street = coverage.coverage(ask(reads, area="370102001", effective_at=AT, by="area"))
+        assert {row["area"] for row in street["rows"]} == {"370102001"}
+        assert street["pack"] == {"name": "shandong@1", "adopted": True}
+
+
+def test_where_there_is_no_lift_nothing_is_counted(ledger: TestLedger) -> None:
+    """An empty ledger has no district to speak of; the program's own pack says what would be aimed at."""
+    with reading(ledger) as reads:
+        answer = coverage.coverage(ask(reads))
+    assert (answer["total"]["in_use"], answer["rows"], answer["districts"][0]["area"]) == (0, [], None)
+    assert answer["pack"] == {"name": "shandong@1", "adopted": False}

@@ -1,0 +1,226 @@
+"""The word that nothing is signed: who leaves it, what it keeps, and when it is taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from application.errors import DatabaseAway, RolledBack
+from audit.merkle import EMPTY_ROOT, Frontier
+from infrastructure.errors import KeptCheckpointUnusable
+from infrastructure.guarding import check_rollback
+from infrastructure.halting import HALT, FolderGuard, Reached, go_on, halt, halted, reached, remember, told
+from infrastructure.lock import held
+from infrastructure.recorder import LedgerRecorder
+from infrastructure.seen_elsewhere import KEPT, REMEMBERED, keep_checkpoint
+from tests.support.logs import Log
+from tests.support.saving import ORIGIN, RECEIPT_SEED, TestLedger, event, lift, save
+
+RECEIPT_KEY = Ed25519PrivateKey.from_private_bytes(RECEIPT_SEED)
+WHY = RolledBack("behind", size=1, seen=2)
+
+
+def test_a_halt_keeps_since_when_and_all_that_was_reached(tmp_path: Path) -> None:
+    """Another reason replaces the first; the time it began, and what each process saw, only grow."""
+    assert told(tmp_path) is None
+    remember(tmp_path, Reached(9, bytes(32)))
+    go_on(tmp_path)
+    assert list(tmp_path.iterdir()) == [], "nobody is halted by what is remembered"
+    halt(tmp_path, WHY)
+    first = told(tmp_path)
+    assert first is not None
+    assert (first.message, first.details) == ("behind", {"size": 1, "seen": 2})
+    seen = [Reached(2, bytes(32)), Reached(2, bytes([1]) * 32), Reached(3, bytes(32))]
+    for each in (*seen, seen[0]):
+        remember(tmp_path, each)
+    halt(tmp_path, RolledBack("still behind", size=1, seen=3))
+    again = told(tmp_path)
+    assert again is not None
+    assert (again.since, again.message) == (first.since, "still behind")
+    assert reached(tmp_path) == seen
+
+
+def test_a_halt_is_not_taken_back_past_what_was_added_meanwhile(tmp_path: Path) -> None:
+    """Whoever lifts it says what he compared with; what a process added since holds it."""
+    halt(tmp_path, WHY)
+    remember(tmp_path, Reached(2, bytes(32)))
+    go_on(tmp_path)
+    assert halted(tmp_path) is not None
+    go_on(tmp_path, [Reached(2, bytes(32)), Reached(1, bytes(32))])
+    assert halted(tmp_path) is None
+
+
+def test_a_folder_that_the_supervisor_holds_is_halted_all_the_same(tmp_path: Path) -> None:
+    """Keys may lie in `var` itself, on which the supervisor has its lock for as long as it runs."""
+    with held(tmp_path):
+        halt(tmp_path, WHY)
+        assert halted(tmp_path) is not None
+        go_on(tmp_path)
+    assert halted(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"message": 1, "details": [], "reached": 7}'])
+def test_a_torn_word_halts_all_the_same(tmp_path: Path, text: str) -> None:
+    """What cannot be read stops signing too, and can be replaced."""
+    (tmp_path / HALT).write_text(text)
+    assert isinstance(halted(tmp_path), RolledBack)
+    assert reached(tmp_path) == []
+    halt(tmp_path, WHY)
+    found = told(tmp_path)
+    assert found is not None
+    assert (found.message, found.since is not None) == ("behind", True)
+
+
+def _opened(ledger: TestLedger, keys: Path) -> LedgerRecorder:
+    guard = FolderGuard(keys, lambda: None, lambda: 0)
+    return LedgerRecorder(ledger.database, ORIGIN, RECEIPT_KEY, guard)
+
+
+def _forget(ledger: TestLedger, last: int) -> list[tuple[object, ...]]:
+    """Take back all events after a position, as an old dump would; gives them."""
+    with ledger.owner() as connection:
+        connection.execute("ALTER TABLE events DISABLE TRIGGER ALL")
+        rows = connection.execute("DELETE FROM events WHERE position > %s RETURNING *", (last,)).fetchall()
+        connection.execute("ALTER TABLE events ENABLE ALWAYS TRIGGER append_only")
+    return rows
+
+
+def _put_back(ledger: TestLedger, rows: list[tuple[object, ...]]) -> None:
+    with ledger.owner() as connection:
+        names = _written(connection)
+        kept = connection.execute("SELECT * FROM events LIMIT 0").description or []
+        places = [[each.name for each in kept].index(name) for name in names]
+        values = [tuple(row[place] for place in places) for row in rows]
+        marks = ", ".join(["%s"] * len(names))
+        connection.cursor().executemany(f"INSERT INTO events ({', '.join(names)}) VALUES ({marks})", values)  # type: ignore[arg-type,unused-ignore]  # noqa: S608 - names of a test
+
+
+def _written(connection: psycopg.Connection) -> list[str]:
+    """Give the columns of events that are not computed."""
+    return [
+        name
+        for (name,) in connection.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'liftledger'"
+            " AND table_name = 'events' AND is_generated = 'NEVER' ORDER BY ordinal_position"
+        )
+    ]
+
+
+def test_a_restart_does_not_lift_what_two_writers_remember(ledger: TestLedger, tmp_path: Path) -> None:
+    """T10: no checkpoint was made, and the first to notice knew less: the halt ends when all acknowledged is back."""
+    one, other = _opened(ledger, tmp_path), _opened(ledger, tmp_path)
+    for recorder in (one, one, other):
+        recorder.submit(save(event(lift()))).result(30)
+    rows = _forget(ledger, 1)
+    with pytest.raises(RolledBack) as refused:
+        one.submit(save(event(lift()))).result(30)
+    assert refused.value.details == {"size": 1, "seen": 2}
+    one.close()
+    other.close()
+    assert [each.size for each in reached(tmp_path)] == [2, 3], "the other never wrote again, and tells as it ends"
+
+    found = check_rollback(ledger.database, ORIGIN, tmp_path, [], lift=True)
+    assert {(each.kind, each.source, each.size) for each in found.findings if each.kind == "ahead"} == {
+        ("ahead", REMEMBERED, 2),
+        ("ahead", REMEMBERED, 3),
+    }
+    _put_back(ledger, rows[:1])
+    assert not check_rollback(ledger.database, ORIGIN, tmp_path, [], lift=True).ok
+    assert halted(tmp_path) is not None
+    _put_back(ledger, rows[1:])
+    assert check_rollback(ledger.database, ORIGIN, tmp_path, [], lift=True).ok
+    assert halted(tmp_path) is None
+    ledger.check()
+
+
+def test_a_writer_that_was_overtaken_sees_that_its_own_is_gone(ledger: TestLedger, tmp_path: Path) -> None:
+    """T10: a failover lost what it acknowledged, and another writer filled the places before it connected again."""
+    one, other = _opened(ledger, tmp_path), _opened(ledger, tmp_path)
+    for _ in range(2):
+        one.submit(save(event(lift()))).result(30)
+    _forget(ledger, 1)
+    with ledger.owner() as connection:
+        connection.execute("ALTER TABLE receipts DISABLE TRIGGER ALL")
+        connection.execute("DELETE FROM receipts WHERE first > 1")
+    for _ in range(2):
+        other.submit(save(event(lift()))).result(30)
+    with ledger.owner() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database() AND application_name LIKE 'liftledger%'"
+        )
+    with pytest.raises(RolledBack) as refused:
+        one.submit(save(event(lift()))).result(30)
+    assert refused.value.details == {"size": 3, "seen": 2}
+    assert halted(tmp_path) is not None
+    one.close()
+    other.close()
+
+
+def test_who_told_is_believed_when_he_is_silent(ledger: TestLedger, tmp_path: Path) -> None:
+    """T10: a machine restored whole is halted on a witness's word; that he is away at the next start lifts nothing."""
+    one = _opened(ledger, tmp_path)
+    for _ in range(3):
+        one.submit(save(event(lift()))).result(30)
+    one.close()
+    (tmp_path / HALT).unlink(missing_ok=True)
+    seen = Log(origin=ORIGIN)
+    keep_checkpoint(tmp_path, seen.note(9))  # stands for any teller: a head that the log signed
+    assert not check_rollback(ledger.database, ORIGIN, tmp_path, seen.keys).ok
+    (tmp_path / KEPT).unlink()
+    assert not check_rollback(ledger.database, ORIGIN, tmp_path, seen.keys, lift=True).ok
+    assert halted(tmp_path) is not None
+    assert [each.size for each in reached(tmp_path)] == [9]
+
+
+@pytest.mark.parametrize("word", ["", "{", '{"message": "m", "details": {}, "reached": [["x"]]}'])
+def test_a_word_that_cannot_be_read_is_not_taken_back(ledger: TestLedger, tmp_path: Path, word: str) -> None:
+    """Nobody knows what must be there again: an operator has to see to it."""
+    (tmp_path / HALT).write_text(word)
+    assert check_rollback(ledger.database, ORIGIN, tmp_path, [], lift=True).ok
+    assert halted(tmp_path) is not None
+    remember(tmp_path, Reached(0, EMPTY_ROOT))
+    halt(tmp_path, WHY)
+    assert check_rollback(ledger.database, ORIGIN, tmp_path, [], lift=True).ok
+    assert halted(tmp_path) is not None, "what was written over it makes nobody know"
+
+
+def test_other_events_in_the_place_of_those_remembered_lift_nothing(ledger: TestLedger, tmp_path: Path) -> None:
+    """T10: as many events, but not those that were acknowledged: the log is inconsistent with what was seen."""
+    one = _opened(ledger, tmp_path)
+    for _ in range(2):
+        one.submit(save(event(lift()))).result(30)
+    with ledger.owner() as connection:
+        leaves = connection.execute("SELECT leaf FROM events ORDER BY position").fetchall()
+        connection.execute("ALTER TABLE receipts DISABLE TRIGGER ALL")
+        connection.execute("DELETE FROM receipts WHERE first > 1")
+    _forget(ledger, 1)
+    with pytest.raises(RolledBack):
+        one.submit(save(event(lift()))).result(30)
+    one.close()
+    assert reached(tmp_path) == [Reached(2, Frontier(bytes(leaf) for (leaf,) in leaves).root())]
+    ledger.recorder.submit(save(event(lift()))).result(30)
+    found = check_rollback(ledger.database, ORIGIN, tmp_path, [], lift=True)
+    assert [(each.kind, each.source) for each in found.findings if each.kind != "silent"] == [
+        ("inconsistent", REMEMBERED)
+    ]
+    assert halted(tmp_path) is not None
+
+
+def test_no_place_of_this_machine_is_told_to_whoever_writes(ledger: TestLedger, tmp_path: Path) -> None:
+    """A kept checkpoint that cannot be read refuses writes by its name; where it lies is for the operator's log."""
+
+    def look() -> None:
+        raise KeptCheckpointUnusable("last.checkpoint cannot be read", file=str(tmp_path / "last.checkpoint"))
+
+    recorder = LedgerRecorder(ledger.database, ORIGIN, RECEIPT_KEY, FolderGuard(tmp_path, look, lambda: 0))
+    try:
+        with pytest.raises(DatabaseAway) as refused:
+            recorder.submit(save(event(lift()))).result(30)
+    finally:
+        recorder.close()
+    assert (refused.value.code, refused.value.details) == ("kept_checkpoint_unusable", {})
+    assert str(tmp_path) not in refused.value.message

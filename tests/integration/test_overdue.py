@@ -1,0 +1,162 @@
+"""A visit without countersignature: found in the timeline and in the replay once its time is over, never written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from api import replaying
+from application.reading import lifts, subjects
+from application.reading.asking import Asking, Reads
+from application.replay import replay
+from application.work import Author
+from infrastructure.clock import DatabaseClock
+from infrastructure.mapper import LogStreams
+from infrastructure.projector import Projector
+from infrastructure.views import SqlViews
+from tests.support.book import Book
+from tests.support.history import Told
+from tests.support.projecting import store
+from tests.support.saving import ORIGIN, TestLedger
+from tests.support.visiting import (
+    BY_MAINTAINER,
+    BY_SIGNER,
+    LIFT,
+    OPERATOR,
+    USE_UNIT,
+    YEAR,
+    body,
+    signing,
+    workshop,
+)
+
+COMPANY = Author(USE_UNIT, "use_unit", key=BY_SIGNER.key)
+IN_TIME, OVER = "2026-03-03T02:45:00.000000Z", "2026-03-03T02:45:01.000000Z"
+"""A day after the visit's end, and a second more: the pack of the workshop gives 24 hours."""
+
+
+class Kept:
+    """A book's events, stored and projected as far as they have come."""
+
+    def __init__(self, ledger: TestLedger, reads: Reads) -> None:
+        self.book: Book = workshop()
+        self.reads = reads
+        self._ledger = ledger
+        self._stored = 0
+
+    def keep(self) -> str:
+        """Store what is new in the book; give the position it came to."""
+        new = self.book.log[self._stored :]
+        self._stored = len(self.book.log)
+        position = store(
+            self._ledger,
+            [Told(e.originator_id, e.TOPIC, e.said, e.found, e.effective_at or e.recorded_at) for e in new],
+        )
+        with closing(Projector(self._ledger.database)) as projector:
+            projector.catch_up()
+        return str(position)
+
+    def codes(self, year: str = YEAR, **query: str) -> dict[str, list[str]]:
+        """Give the findings of the timeline's ended visits, and check that the replay says the same."""
+        operator = Author(OPERATOR, "operator")
+        line = lifts.timeline(Asking(self.reads, operator, {"lift": LIFT}, query))
+        found = {e["facts"]["visit"]: e["findings"] for e in line["entries"] if e["type"] == "visit.Finished"}
+        told = subjects.replayed(Asking(self.reads, operator, {"subject": LIFT}, {**query, "stream": year}))
+        assert told["judged_at"] == line["judged_at"] or not query
+        missing = {visit: [m["code"] for m in told["missing"] if m["visit"] == visit] for visit in found}
+        assert missing == found
+        return found
+
+
+@pytest.fixture
+def kept(ledger: TestLedger) -> Iterator[Kept]:
+    """A workshop whose events are stored."""
+    views, clock = SqlViews(ledger.database, ORIGIN), DatabaseClock(ledger.database)
+    yield Kept(ledger, Reads(ORIGIN, ledger.recorder, views, LogStreams(ledger.recorder), clock))
+    views.close()
+    clock.close()
+
+
+def test_a_visit_that_nobody_signed_is_found_once_its_time_is_over(kept: Kept) -> None:
+    """By the day asked for, by what was known then; signed late it was missing until then, and is not any more."""
+    said = body()
+    visit = said["opened"]["id"]
+    kept.book.act(BY_MAINTAINER, "visit.submit", said)
+    before = kept.keep()
+    assert kept.codes(effective_at=IN_TIME) == {visit: []}
+    assert kept.codes(effective_at=OVER) == {visit: ["uncountersigned"]}
+    assert kept.codes(effective_at="2026-03-02") == {}
+    kept.book.now = "2026-03-05T00:00:00.000000Z"
+    kept.book.act(BY_SIGNER, "visit.countersign", signing(kept.book, said, signed_at="2026-03-04T00:00:00.000000Z"))
+    kept.keep()
+    assert kept.codes(effective_at="2026-04-01") == {visit: []}
+    assert kept.codes(effective_at="2026-03-03T12:00:00.000000Z") == {visit: ["uncountersigned"]}
+    assert kept.codes(effective_at="2026-03-04T00:00:00.000000Z") == {visit: []}
+    assert kept.codes(effective_at="2026-04-01", known_at=before) == {visit: ["uncountersigned"]}
+
+
+def test_now_is_when_nothing_else_is_asked_for(kept: Kept) -> None:
+    """A visit of long ago that nobody signed is found missing as of the ledger's now."""
+    said = body(opened_at="2025-02-03T02:00:00.000000Z")
+    said["finished"]["finished_at"] = "2025-02-03T02:45:00.000000Z"
+    kept.book.act(BY_MAINTAINER, "visit.submit", said)
+    kept.keep()
+    assert kept.codes(f"{LIFT}/maintenance:2025") == {said["opened"]["id"]: ["uncountersigned"]}
+
+
+def test_a_companys_key_alone_is_not_enough(kept: Kept) -> None:
+    """On behalf is said so, and a corrected record misses nothing: the new one does."""
+    signed, corrected = body(), body()
+    for said in (signed, corrected):
+        kept.book.act(BY_MAINTAINER, "visit.submit", said)
+    kept.book.act(COMPANY, "visit.countersign", signing(kept.book, signed))
+    new = body(opened_at="2026-03-02T02:01:00.000000Z")
+    named = {"lift": LIFT, "year": 2026, "visit": corrected["opened"]["id"], "why": "mistaken"}
+    kept.book.act(BY_MAINTAINER, "visit.correct", {"corrects": named, **new})
+    kept.keep()
+    assert kept.codes(effective_at="2026-04-01") == {
+        signed["opened"]["id"]: ["signed_on_behalf_only"], corrected["opened"]["id"]: [],
+        new["opened"]["id"]: ["uncountersigned"],
+    }  # fmt: skip
+
+
+def test_an_earlier_knowledge_is_judged_at_its_own_end(kept: Kept) -> None:
+    """Whoever asks what was known at a position is not told what went missing after it, whenever he asks."""
+    said = body()
+    kept.book.act(BY_MAINTAINER, "visit.submit", said)
+    known = kept.keep()
+    asking = Asking(kept.reads, Author(OPERATOR, "operator"), {"lift": LIFT}, {"known_at": known})
+    assert lifts.timeline(asking)["judged_at"] == asking.known.instant
+    found = replay(kept.reads, YEAR, asking.known_log, judged_at=IN_TIME)
+    assert found.missing == ()
+
+
+def test_without_a_pack_nothing_is_missing(kept: Kept) -> None:
+    """Where no pack is in force that sets a time, there is no duty to have missed."""
+    said = body(opened_at="2024-12-30T02:00:00.000000Z")
+    said["finished"]["finished_at"] = "2024-12-30T03:00:00.000000Z"
+    said["record"]["nodes"][0]["device_time"] = "2024-12-30T02:00:00.000000Z"
+    kept.book.act(BY_MAINTAINER, "visit.submit", said)
+    kept.keep()
+    line: Any = lifts.timeline(Asking(kept.reads, Author(OPERATOR, "operator"), {"lift": LIFT}, {}))
+    (ended,) = [entry for entry in line["entries"] if entry["type"] == "visit.Finished"]
+    assert "uncountersigned" not in ended["findings"]
+
+
+def test_the_command_prints_what_is_missing(kept: Kept) -> None:
+    """The replay on the terminal names the visit and the rule."""
+    said = body()
+    kept.book.act(BY_MAINTAINER, "visit.submit", said)
+    kept.keep()
+    asking = Asking(kept.reads, Author(OPERATOR, "operator"), {}, {"effective_at": OVER})
+    found = replay(kept.reads, YEAR, asking.known_log, asking.effective_given, asking.judged_at)
+    out = StringIO()
+    replaying.print_replay(found, Console(file=out, width=200))
+    assert f"uncountersigned {said['opened']['id']} by {OVER} (maintenance.countersign_hours_max)" in out.getvalue()
+    assert json.dumps(found.as_json())

@@ -1,0 +1,396 @@
+"""What the recorder does when something under it breaks: connections, saves, clocks, processes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from application.errors import DatabaseAway, OutcomeUnknown, QueueFull, RolledBack, Unforeseen
+from application.saves import RequestLine, Saved
+from infrastructure import save_queue, writer
+from infrastructure.clock import set_scripted
+from infrastructure.connection import Database, lock_key
+from infrastructure.session import Watchdog, WriterSession
+from tests.support.saving import SCRIPTED, TestLedger, act, command, event, ledger_in, lift, open_recorder, save
+
+ROOT = Path(__file__).parents[2]
+
+
+def end_writers(ledger: TestLedger) -> int:
+    """Terminate every writer's backend of this database."""
+    with ledger.owner() as connection:
+        row = connection.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE application_name = 'liftledger writer' AND datname = current_database()"
+        ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def test_unforeseen_hurts_one(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A save that the database cannot take fails alone; the neighbours in its batch are stored."""
+    hold = hold_lock(ledger)
+    good = [ledger.recorder.submit(save(event(lift()))) for _ in range(3)]
+    bad = ledger.recorder.submit(save(event("lift:\x00")))
+    odd = ledger.recorder.submit(save(event(lift()), act=act(agent="agent:\ud800")))
+    more = [ledger.recorder.submit(save(event(lift()))) for _ in range(3)]
+    hold.close()
+    for future in (bad, odd):
+        with pytest.raises(Unforeseen):
+            future.result(30)
+    assert sorted(future.result(30).first or 0 for future in good + more) == [1, 2, 3, 4, 5, 6]
+    assert ledger.check().size == 6
+
+
+def hold_lock(ledger: TestLedger) -> psycopg.Connection:
+    """Hold the ledger's lock as another writer would, until the connection is closed."""
+    connection = psycopg.connect(ledger.database.url)
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(ledger.origin),))
+    return connection
+
+
+@pytest.mark.parametrize("moment", ["begin", "heads", "append", "commit"])
+@pytest.mark.parametrize("late", [False, True])
+def test_connection_lost(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch, moment: str, late: bool) -> None:
+    """A connection lost before or after any message: stored once and answered, whether the commit happened or not."""
+    ledger.recorder.submit(save(event(lift()))).result()
+    real = getattr(WriterSession, moment)
+    armed = threading.Event()
+    armed.set()
+
+    def broken(session: WriterSession, *arguments: object) -> object:
+        if not armed.is_set():
+            return real(session, *arguments)
+        armed.clear()
+        if late:
+            real(session, *arguments)
+        end_writers(ledger)
+        session.abort()
+        return real(session, *arguments)
+
+    monkeypatch.setattr(WriterSession, moment, broken)
+    mine = [save(event(lift())), save(event(lift()), act=replace(act(), command=None)), save(act=act())]
+    futures = [ledger.recorder.submit(each) for each in mine]
+    answers = [future.result(30) for future in futures]
+    assert [answer.repeated for answer in answers] == [False, False, False]
+    assert [event.body for answer in answers for event in answer.events] == [
+        new.state for each in mine for new in each.events
+    ]
+    assert ledger.check().size == 3
+
+
+def test_outcome_unknown(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit whose reply is lost and that cannot be asked after is answered `outcome_unknown`; a repetition tells."""
+    monkeypatch.setattr(writer, "RECOVERY_S_MAX", 0.5)
+    real_commit, real_begin = WriterSession.commit, WriterSession.begin
+    away = threading.Event()
+
+    def committed_but_lost(session: WriterSession) -> None:
+        real_commit(session)
+        session.abort()
+        away.set()
+        real_commit(session)
+
+    def begin(session: WriterSession) -> None:
+        if away.is_set():
+            session.abort()
+        real_begin(session)
+
+    monkeypatch.setattr(WriterSession, "commit", committed_but_lost)
+    monkeypatch.setattr(WriterSession, "begin", begin)
+    mine = save(event(lift()))
+    with pytest.raises(OutcomeUnknown):
+        ledger.recorder.submit(mine).result(30)
+    with pytest.raises(DatabaseAway):
+        ledger.recorder.submit(save(event(lift()))).result(30)
+    monkeypatch.undo()
+    assert ledger.recorder.submit(mine).result(30).repeated
+    assert ledger.check().size == 1
+
+
+def test_database_away(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the server cannot be reached, saves and reads are refused as busy, not lost and not hung."""
+    monkeypatch.setattr(writer, "RECOVERY_S_MAX", 0.3)
+    recorder = open_recorder(Database("postgresql://nobody@127.0.0.1:1/none"))
+    try:
+        futures = [recorder.submit(save(event(lift()))) for _ in range(3)]
+        for future in futures:
+            with pytest.raises(DatabaseAway):
+                future.result(30)
+    finally:
+        recorder.close()
+
+
+def test_queue_full(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full queue refuses at once; a closed recorder refuses too."""
+    monkeypatch.setattr(save_queue, "QUEUE_MAX", 5)
+    hold = hold_lock(ledger)
+    futures = [ledger.recorder.submit(save(event(lift()))) for _ in range(12)]
+    refused = [future for future in futures if future.done()]
+    assert refused
+    for future in refused:
+        assert isinstance(future.exception(), QueueFull)
+    hold.close()
+    stored = [future.result(30) for future in futures if future not in refused]
+    assert ledger.check().size == len(stored)
+    ledger.recorder.close()
+    assert isinstance(ledger.recorder.submit(save(event(lift()))).exception(), QueueFull)
+
+
+def test_queue_full_of_bytes(ledger: TestLedger) -> None:
+    """A few large writes fill the queue as many small ones do; it takes more as soon as they are written."""
+    data = bytes(6 * 1024 * 1024)
+    hold = hold_lock(ledger)
+
+    def large() -> Future[Saved]:
+        return ledger.recorder.submit(save(event(lift()), request=(RequestLine(None, "0" * 64, data),)))
+
+    futures = [large() for _ in range(16)]
+    refused = [future.exception() for future in futures if future.done()]
+    assert 4 <= len(refused) <= 6
+    assert all(isinstance(error, QueueFull) and error.details["limit"] == "queue_bytes_max" for error in refused)
+    hold.close()
+    stored = [future.result(60) for future in futures if not (future.done() and future.exception())]
+    assert len(stored) == len(futures) - len(refused)
+    assert large().result(60).first == len(stored) + 1
+    assert ledger.check().size == len(stored) + 1
+
+
+def test_backends_killed_in_a_loop(ledger: TestLedger) -> None:
+    """Writers whose backends are ended again and again store every acknowledged save exactly once."""
+    streams = [lift() for _ in range(8)]
+    failed: list[str] = []
+
+    def write(stream: str) -> None:
+        error: BaseException | None = None
+        for version in range(1, 41):
+            mine = save(event(stream, version))
+            for _ in range(50):
+                error = ledger.recorder.submit(mine).exception(60)
+                if error is None:
+                    break
+                time.sleep(0.02)
+            else:
+                failed.append(repr(error))
+                return
+
+    threads = [threading.Thread(target=write, args=(stream,)) for stream in streams]
+    for thread in threads:
+        thread.start()
+    kills = 0
+    while any(thread.is_alive() for thread in threads):
+        kills += end_writers(ledger)
+        time.sleep(0.05)
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert kills > 3
+    assert ledger.check().versions == dict.fromkeys(streams, 40)
+
+
+WRITER = """
+import sys, uuid
+from infrastructure.connection import Database
+from tests.support.saving import event, open_recorder, save
+recorder = open_recorder(Database(sys.argv[1]))
+print("ready", flush=True)
+stream = f"lift:{uuid.uuid4()}"
+for version in range(1, int(sys.argv[2]) + 1):
+    recorder.submit(save(event(stream, version))).result(60)
+print("done", flush=True)
+recorder.close()
+"""
+
+
+def start_writer(ledger: TestLedger, events: int) -> subprocess.Popen[str]:
+    """Start a process that writes one stream, one event a save."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, ledger.database.url, str(events)],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_stopped_holding_the_lock(ledger: TestLedger) -> None:
+    """A process stopped while it holds the lock stops the others for seconds only, and goes on when continued."""
+    other = start_writer(ledger, 300)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        with ledger.owner() as connection:
+            stopped = False
+            for _ in range(200):
+                os.kill(other.pid, signal.SIGSTOP)
+                row = connection.execute(
+                    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                ).fetchone()
+                if row is not None and row[0]:
+                    stopped = True
+                    break
+                os.kill(other.pid, signal.SIGCONT)
+                time.sleep(0.01)
+        assert stopped
+        began = time.monotonic()
+        ledger.recorder.submit(save(event(lift()))).result(30)
+        assert time.monotonic() - began < 10
+        os.kill(other.pid, signal.SIGCONT)
+        assert other.stdout.readline() == "done\n"
+        assert other.wait(30) == 0
+    finally:
+        os.kill(other.pid, signal.SIGCONT) if other.poll() is None else None
+        other.kill()
+        other.communicate()
+    assert ledger.check().size == 301
+
+
+@pytest.mark.slow
+def test_stale_lock_is_broken(ledger: TestLedger) -> None:
+    """A writer's session that no timeout of the server's ends loses the lock to the next who waits for it."""
+    holder = psycopg.connect(ledger.database.url, application_name="liftledger writer")
+    holder.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(ledger.origin),))
+    began = time.monotonic()
+    ledger.recorder.submit(save(event(lift()))).result(30)
+    assert time.monotonic() - began < 10
+    with pytest.raises(psycopg.OperationalError):
+        holder.execute("SELECT 1")
+    holder.close()
+
+
+STOPPING = """
+import os, signal, sys
+import psycopg
+from infrastructure import clock, vault
+from infrastructure.connection import Database
+
+real = psycopg.Connection.execute
+
+def execute(connection, query, *rest, **named):
+    if isinstance(query, str) and query.startswith(sys.argv[2]):
+        print("stopping", flush=True)
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return real(connection, query, *rest, **named)
+
+psycopg.Connection.execute = execute
+if sys.argv[2].startswith("DELETE"):
+    vault.erase(Database(sys.argv[1]), sys.argv[3], "person:a")
+else:
+    clock.set_scripted(Database(sys.argv[1]), sys.argv[3], "2026-01-01T00:00:00.000000Z", set_by="test")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("major", [18, 16])
+@pytest.mark.parametrize("command", ["DELETE FROM sealed_values", "INSERT INTO clock"])
+def test_commands_stopped_holding_the_lock(request: pytest.FixtureRequest, command: str, major: int) -> None:
+    """An eraser, or a clock's setter, stopped under the lock stops writing for seconds; continued, it changes nothing.
+
+    It says so: the erasure is applied again by the next round.
+    """
+    url = request.getfixturevalue("database_url" if major == 18 else "database_url_16")
+    with ledger_in(url, SCRIPTED) as ledger:
+        set_scripted(ledger.database, SCRIPTED, "2025-11-01T00:00:00.000000Z", set_by="test")
+        ledger.recorder.submit(save(event(lift()))).result(30)
+        holder = subprocess.Popen(
+            [sys.executable, "-c", STOPPING, url, command, SCRIPTED],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "stopping\n"
+            began = time.monotonic()
+            stored = ledger.recorder.submit(save(event(lift()))).result(30)
+            assert time.monotonic() - began < 10
+            assert stored.recorded_at == "2025-11-01T00:00:00.000000Z"
+            os.kill(holder.pid, signal.SIGCONT)
+            _, said = holder.communicate(timeout=30)
+            assert "DatabaseAway" in said
+        finally:
+            holder.kill()
+            holder.communicate()
+        assert ledger.check().size == 2
+
+
+@pytest.mark.slow
+def test_stale_lock_of_a_role_that_may_not_be_ended(ledger: TestLedger) -> None:
+    """A holder of another role's, which a writer may not end, does not keep it from ending those that it may."""
+    name = f"w_{secrets.token_hex(4)}"
+    with ledger.owner() as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN")  # type: ignore[arg-type,unused-ignore] # hex
+        connection.execute(f"GRANT ALL ON SCHEMA liftledger TO {name}")  # type: ignore[arg-type,unused-ignore] # hex
+    holder = psycopg.connect(ledger.database.url, application_name="liftledger eraser")
+    try:
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(ledger.origin),))
+        watchdog = Watchdog()
+        session = WriterSession(
+            replace(ledger.database, role=name), lock_key(ledger.origin), scripted=False, watchdog=watchdog
+        )
+        assert session.break_stale_lock(0) == 0
+        session.close()
+        watchdog.close()
+        assert holder.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        holder.close()
+        with ledger.owner() as connection:
+            connection.execute(f"DROP OWNED BY {name}")  # type: ignore[arg-type,unused-ignore] # hex
+            connection.execute(f"DROP ROLE {name}")  # type: ignore[arg-type,unused-ignore] # hex
+
+
+@pytest.mark.slow
+def test_socket_shut_under_a_hung_message(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that does not come back has its socket shut; the save is stored by the next connection."""
+    ledger.recorder.submit(save(event(lift()))).result()
+    monkeypatch.setattr("infrastructure.session.MESSAGE_S_MAX", 1.0)
+    hold = hold_lock(ledger)
+    future = ledger.recorder.submit(save(event(lift())))
+    time.sleep(2.5)
+    hold.close()
+    assert future.result(30).first == 2
+    assert ledger.check().size == 2
+
+
+def test_killed_process_loses_nothing(ledger: TestLedger) -> None:
+    """A writer process killed with -9 in the middle leaves a sound log and a free lock."""
+    other = start_writer(ledger, 100_000)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        while ledger.recorder.head().size < 20:
+            time.sleep(0.01)
+    finally:
+        other.kill()
+        other.communicate()
+    ledger.recorder.submit(save(event(lift()))).result(30)
+    assert ledger.check().size > 20
+
+
+def test_old_server(database_url_16: str) -> None:
+    """PostgreSQL 16, which has no transaction timeout, serves as well."""
+    with ledger_in(database_url_16) as old:
+        mine = command()
+        old.recorder.submit(save(event(lift()), act=act(mine))).result()
+        assert old.recorder.submit(save(event(lift()), act=act(mine))).result().repeated
+        assert old.check().size == 1
+
+
+def test_rolled_back_database(ledger: TestLedger) -> None:
+    """A database behind what the writer saw committed is not written to: no position is signed twice."""
+    for _ in range(2):
+        ledger.recorder.submit(save(event(lift()))).result()
+    with ledger.owner() as connection:
+        connection.execute("ALTER TABLE events DISABLE TRIGGER ALL")
+        connection.execute("UPDATE events SET frontier = (SELECT leaf FROM events WHERE position = 1)")
+        connection.execute("DELETE FROM events WHERE position = 2")
+        connection.execute("ALTER TABLE events ENABLE ALWAYS TRIGGER append_only")
+    with pytest.raises(RolledBack) as refused:
+        ledger.recorder.submit(save(event(lift()))).result(30)
+    assert refused.value.details == {"size": 1, "seen": 2}

@@ -1,0 +1,318 @@
+"""A verifier's shortcuts say what the long way says: whatever is stored, the two come to one report."""
+
+from __future__ import annotations
+
+import json
+import random
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audit import canonical, jws, reading, usual
+from audit import events as stored_events
+from audit.base64text import encode_url
+from audit.errors import AuditError, CanonicalError, InstantInvalid, NameInvalid
+from audit.instants import parse_instant
+from audit.lens import Lens
+from audit.names import are_streams, check_stream
+from audit.pages import CommandRow, Context
+from audit.shapes import is_known, shape_of
+from audit.whole import Report
+from tests.property.test_canonical import VALUES
+from tests.support.forging import forged
+from tests.support.mutants import MUTANTS, Mutant, copied, flipped
+from tests.support.stored import ACTIONS, VECTORS, Stored, worked_ledger
+from tests.support.story.whole import performed
+
+SEEDS = st.integers(0, 2**32)
+TOLD = json.loads(VECTORS.read_text(encoding="utf-8"))
+RECEIPT_KEY, INSURER_KEY = (
+    Ed25519PrivateKey.from_private_bytes(bytes.fromhex(TOLD["seeds"][name])) for name in ("receipt", "insurer")
+)
+LIFT = 8
+"""Where the insurer registers a lift by one request of one event, from 0."""
+
+
+@cache
+def story() -> Stored:
+    """Give the rows of the whole story."""
+    return performed().stored()
+
+
+def long_way(stored: Stored, page: int) -> Report:
+    """Verify row by row and piece by piece, without a shortcut."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(usual, "holds", lambda *_: False)
+        patched.setattr(reading, "read_columns", lambda *_: None)
+        patched.setattr(stored_events, "shape_of", lambda _: None)
+        return stored.verify(page=page)
+
+
+def proven(stored: Stored) -> int:
+    """Count the saves that the shortcut proves."""
+    said: list[bool] = []
+    with pytest.MonkeyPatch.context() as patched:
+        holds = usual.holds
+
+        def counted(*given: Any) -> bool:  # noqa: ANN401 - as it is called
+            said.append(holds(*given))
+            return said[-1]
+
+        patched.setattr(usual, "holds", counted)
+        stored.verify()
+    return sum(said)
+
+
+def test_the_shortcut_is_taken() -> None:
+    """The one usual save of the worked ledger and a quarter of the story's are proven in one go."""
+    assert proven(worked_ledger()) == 1
+    assert proven(story()) >= len(story().receipts) // 5
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+@settings(max_examples=30, deadline=None)
+@given(seed=SEEDS)
+def test_a_changed_ledger_is_reported_as_the_long_way(mutant: Mutant, seed: int) -> None:
+    """Any one change of the worked ledger: the same findings, in the same places, and the same numbers of rows."""
+    rnd = random.Random(seed)
+    stored = copied(worked_ledger())
+    mutant(stored, rnd)
+    page = rnd.choice([1, 4, 100])
+    assert stored.verify(page=page) == long_way(stored, page)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+@settings(max_examples=3, deadline=None)
+@given(seed=SEEDS)
+def test_a_changed_story_is_reported_as_the_long_way(mutant: Mutant, seed: int) -> None:
+    """The same of the story of every action."""
+    rnd = random.Random(seed)
+    stored = copied(story())
+    mutant(stored, rnd)
+    assert stored.verify(page=50) == long_way(stored, 50)
+
+
+# ------------------------------------------------------------------------------------------------------ the author
+
+CLAIMS: dict[str, list[Any]] = {
+    "aud": ["ledger.example/other", "Not An Origin"], "iss": ["party:00000000-0000-4000-8000-000000000000"],
+    "sub": ["agent:00000000-0000-4000-8000-000000000000", None], "jti": ["00000000-0000-4000-8000-000000000000"],
+    "htm": ["PUT", "post"], "uri": ["/lifts?x", "/parties", '/lifts"', "/lifts\\", "lifts", "/lifts#x"],
+    "bh": ["0" * 64], "seq": [1, 0, True, "1"], "iat": [True, "1", 0, -1, 0.5], "exp": [0, None], "more": [1],
+}  # fmt: skip
+"""What a token might claim instead; None leaves it out, or stands for null."""
+
+
+def with_token(change: Any, *, spaces: bool = False, author_seq: int | None = None) -> Stored:  # noqa: ANN401 - a function
+    """Give the worked ledger with another token of the insurer over his lift, and all that follows from it anew."""
+    stored = worked_ledger()
+    was = json.loads(stored.events[LIFT].header)["author"]["evidence"][0]["digest"]
+    compact = jws.parse(stored.evidence.pop(was)[1])
+    assert isinstance(compact.payload, dict)
+    claims = dict(compact.payload)
+    change(claims)
+    head = encode_url(canonical.encode({"alg": compact.alg, "kid": compact.kid}))
+    text = json.dumps(claims, separators=(", ", ": ") if spaces else (",", ":"), sort_keys=True)
+    signed = f"{head}.{encode_url(text.encode())}"
+    token = f"{signed}.{encode_url(INSURER_KEY.sign(signed.encode()))}".encode()
+    digest = stored_events.body_digest(token)
+    stored.evidence[digest] = ("jwt", token)
+
+    def edit(told: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+        author = told[LIFT][0]["author"]
+        author["evidence"][0]["digest"], author["seq"] = digest, author_seq
+
+    return forged(stored, edit, RECEIPT_KEY)
+
+
+def found(report: Report) -> set[str]:
+    """Give what is found, but for the map root, which stands over other heads now, and the want of a checkpoint."""
+    return set(report.counts) - {"map_root", "unanchored"}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_what_a_signed_token_claims_is_held_as_the_long_way(claim: str) -> None:
+    """Another claim, though truly signed by the key, is found by both ways alike."""
+    for value in CLAIMS[claim]:
+
+        def change(claims: dict[str, Any], value: Any = value) -> None:  # noqa: ANN401 - JSON
+            claims[claim] = value
+
+        stored = with_token(change)
+        report = stored.verify()
+        assert report == long_way(stored, 1_000_000)
+        assert proven(stored) == 0
+        assert found(report), (claim, value)
+
+
+@pytest.mark.parametrize(
+    "later,lives,late,refused",
+    [(0, 60, 0, False), (0, 61, 0, True), (0, 0, 0, True), (0, -1, 0, True), (125, 60, 1, False), (-125, 60, 1, False)],
+)
+def test_times_of_a_token_are_held_as_the_long_way(later: int, lives: int, late: int, *, refused: bool) -> None:
+    """A token lives for a minute at most, and is recorded within two of when it was signed."""
+
+    def change(claims: dict[str, Any]) -> None:
+        claims["iat"] += later
+        claims["exp"] = claims["iat"] + lives
+
+    stored = with_token(change)
+    report = stored.verify()
+    assert report == long_way(stored, 1_000_000)
+    assert found(report) == ({"late"} if late else {"evidence_invalid"} if refused else set())
+    assert proven(stored) == (0 if late or refused else 1)
+
+
+def test_other_spellings_of_claims_are_read_the_long_way() -> None:
+    """Claims with spaces are as good, and only take longer; a number for the key is among them."""
+    stored = with_token(lambda _: None, spaces=True)
+    assert found(stored.verify()) == set()
+    assert proven(stored) == 0
+    numbered = with_token(lambda claims: claims.update(seq=7), author_seq=7)
+    assert found(numbered.verify()) == {"author_gap"}, "1 to 6 never came"
+    assert proven(numbered) == 1
+    assert found(with_token(lambda claims: claims.update(seq=7), author_seq=8).verify()) == {"author", "author_gap"}
+
+
+COMMANDS = {
+    "group": 1, "groups": 2, "first_line": 1, "last_line": 1, "events": 2, "recorded_at": "2025-11-01T00:00:09.000000Z",
+    "opening": False, "request": "POST /lifts  0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_changed_command_is_not_usual(name: str) -> None:
+    """Every member of the usual save's stored command counts."""
+    stored = worked_ledger()
+    for key, rows in stored.commands.items():
+        if rows[0][0] == LIFT + 1:
+            row = CommandRow(**(rows[0][1]._asdict() | {name: COMMANDS[name]}))
+            stored.commands[key] = [(LIFT + 1, row)]
+    assert proven(stored) == 0
+    assert stored.verify() == long_way(stored, 1_000_000)
+
+
+def test_a_table_of_odd_methods_opens_no_door() -> None:
+    """A method that no token may name is refused, though table, command and token agree on it."""
+    stored = with_token(lambda claims: claims.update(htm="post"))
+    table = deepcopy(ACTIONS)
+    for action in table["actions"]:
+        action["method"] = action["method"].lower() if action["id"] == "lift.register" else action["method"]
+    stored.tables = ((1, table),)
+    for rows in stored.commands.values():
+        if rows[0][0] == LIFT + 1:
+            row = rows[0][1]
+            rows[0] = (LIFT + 1, row._replace(request=row.request.replace("POST", "post")))
+    assert proven(stored) == 0
+    assert stored.verify() == long_way(stored, 1_000_000)
+    assert found(stored.verify()) == {"evidence_invalid"}
+
+
+# --------------------------------------------------------------------------------------------------------- shapes
+
+
+@settings(max_examples=300)
+@given(VALUES, SEEDS)
+def test_whatever_is_near_a_known_shape_is_read_strictly(value: canonical.JsonValue, seed: int) -> None:
+    """After a text is known, changed ones are still taken exactly if the encoder would have written them."""
+    rnd = random.Random(seed)
+    data = canonical.encode({"a": value, "b": "text", "c": ["x", 1]})
+    stored_events.read_canonical(data)
+    for _ in range(8):
+        other = _changed(data, rnd)
+        try:
+            wanted: Any = canonical.decode(other)
+            is_canonical = canonical.encode(wanted) == other
+        except CanonicalError:
+            is_canonical = False
+        try:
+            read = stored_events.read_canonical(other)
+        except AuditError:
+            assert not is_canonical
+        else:
+            assert is_canonical
+            assert canonical.encode(read) == other
+
+
+def _changed(data: bytes, rnd: random.Random) -> bytes:
+    at, end = sorted(rnd.randrange(len(data) + 1) for _ in range(2))
+    what = rnd.choice([b'"', b"\\", b'"x', b" ", b"0", b"\x7f", b"\x00", "é".encode(), b"a", b',"a":1', data])
+    return rnd.choice([data[:at] + what + data[at:], data[:at] + data[end:], data + what, flipped(data, rnd)])
+
+
+def test_a_shape_is_everything_but_plain_strings() -> None:
+    """Two texts have one shape if they differ in values that are plain strings, and in nothing else."""
+    shape = shape_of('{"a":"x","b":[1,"y"]}')
+    assert shape == shape_of('{"a":"","b":[1,"another: {1}"]}')
+    others = (
+        '{"a":"x","c":[1,"y"]}', '{"a":"x","b":[2,"y"]}', '{"a":"x","b":[1,"y"]} ', '{"b":"x","a":[1,"y"]}',
+        '{"a":1,"b":[1,"y"]}', '{"a":"x","b":["y",1]}',
+    )  # fmt: skip
+    assert all(shape_of(text) != shape for text in others)
+    for odd in ('{"a":"x","b":[1,"y"]}"z', '{"a":"\\n"}', '{"a":"é"}', '{"a":"\x7f"}', '{"a":"' + "x" * 5000 + '"}'):
+        assert shape_of(odd) is None
+    assert shape is not None
+    assert not is_known(("no such shape", ()))
+
+
+# -------------------------------------------------------------------------------------------------------- headers
+
+
+@settings(max_examples=200, deadline=None)
+@given(seed=SEEDS)
+def test_headers_are_read_at_once_as_one_by_one(seed: int) -> None:
+    """A page's headers are read at once if and only if each of them is one, and come to the same."""
+    rnd = random.Random(seed)
+    data = [row.header for row in rnd.sample(story().events, rnd.randrange(1, 9))]
+    for _ in range(rnd.randrange(3)):
+        at = rnd.randrange(len(data))
+        data[at] = rnd.choice(
+            [flipped(data[at] or b"-", rnd), data[at] + b"\n", b"\n".join([data[at], data[0]]), b"", data[at]]
+        )
+    try:
+        wanted = [stored_events.read_header(each) for each in data]
+    except AuditError:
+        assert stored_events.read_headers(data) is None
+    else:
+        assert stored_events.read_headers(data) == wanted
+
+
+@given(
+    st.lists(
+        st.sampled_from(["map", "ledger", "scheme:310000", "lift:1", "", "map\nledger", "MAP", "map "]), min_size=1
+    )
+)
+def test_streams_are_checked_at_once_as_one_by_one(texts: list[str]) -> None:
+    """A list of streams is taken if and only if each of them is."""
+    try:
+        each = [check_stream(text) for text in texts] == texts
+    except NameInvalid:
+        each = False
+    assert are_streams(texts) is each
+
+
+SECONDS = st.sampled_from([
+    "2026-11-26T16:41:10.788758Z", "2026-11-26T16:41:10.000000Z", "2026-11-26T16:41:10.00000Z", "2026-11-26T16:41:10.Z",
+    "2026-11-26T16:41:10.0000000Z", "2026-11-26T16:41:10.000000", "2026-11-26T16:41:10.000000z",
+    "2026-02-30T16:41:10.000000Z",
+    "2026-11-26T24:41:10.000000Z", "2026-11-26T16:41:10.00000\u0665Z", "2026-11-26T16:41:10.+00001Z",
+    "1969-12-31T23:59:59.999999Z",
+    "1969-12-31T23:59:59.000001Z", "2026-11-26T16:41:10,788758Z", "",
+])  # fmt: skip
+
+
+@given(st.lists(SECONDS, min_size=1, max_size=8))
+def test_instants_are_read_by_the_second_as_one_by_one(texts: list[str]) -> None:
+    """An instant in a second that was met before comes to the same as any other, and what is none stays none."""
+    lens = Lens(Context("o", (), "", {}, frozenset(), ()))
+    for text in texts:
+        try:
+            wanted: float | None = parse_instant(text).timestamp()
+        except InstantInvalid:
+            wanted = None
+        assert lens.seconds(text) == wanted

@@ -1,0 +1,79 @@
+"""The structure of a log checked alone: what it finds, and that it says what it did not look at."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audit.verdicts import CODES
+from tests.support import mutants
+from tests.support.mutants import Mutant, copied
+from tests.support.stored import Stored, worked_ledger
+from tests.support.story.whole import performed
+
+SEEN = (
+    mutants.event_bytes, mutants.event_column, mutants.frontier, mutants.event_gone, mutants.events_swapped,
+    mutants.bodies_swapped,
+)  # fmt: skip
+"""Changes of events, which the structure shows; those of receipts' texts, evidence and requests it does not."""
+
+
+@pytest.mark.parametrize("page", [1, 3, 100])
+def test_the_structure_of_a_sound_ledger_holds(page: int) -> None:
+    """The worked ledger and the story hold; the report says that nothing was checked but the structure."""
+    for stored in (worked_ledger(), performed().stored()):
+        report = stored.verify(page=page, signatures=False)
+        assert report.counts.keys() == {"signatures_unchecked", "unanchored"}, list(report.lines())
+        assert report.root == stored.verify().root
+        assert not report.failed()
+        assert report.failed(strict=True)
+        assert not report.signatures
+        assert [*report.lines()][-2:] == [
+            "completeness: holds in structure, signatures NOT CHECKED",
+            "integrity: holds in structure, signatures NOT CHECKED",
+        ]
+
+
+@pytest.mark.parametrize("mutant", SEEN, ids=lambda mutant: mutant.__name__)
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_no_change_of_an_event_passes(mutant: Mutant, seed: int) -> None:
+    """Any change to a row of events breaks integrity or completeness, without a signature being looked at."""
+    rnd = random.Random(seed)
+    stored = copied(worked_ledger())
+    if mutant(stored, rnd):
+        assert stored.verify(page=rnd.choice([1, 4, 100]), signatures=False).failed()
+
+
+def broken(stored: Stored) -> set[str]:
+    """Give the codes of what breaks integrity or completeness in the structure."""
+    counts = stored.verify(signatures=False).counts
+    return {code for code in counts if CODES[code][0] in {"integrity", "completeness"}}
+
+
+def test_receipts_must_cover_the_events() -> None:
+    """A receipt that is missing, covers another number of events, or stands for none is found; its text is not read."""
+    stored = worked_ledger()
+    del stored.receipts[2]
+    assert broken(stored) == {"receipt_missing"}
+    stored = worked_ledger()
+    stored.receipts[2] = stored.receipts[2]._replace(events=2)
+    assert "receipt" in broken(stored)
+    stored = worked_ledger()
+    stored.receipts.append(stored.receipts[2]._replace(first=999))
+    assert broken(stored) == {"receipt_stray"}
+    stored = worked_ledger()
+    stored.receipts[2] = stored.receipts[2]._replace(note="")
+    assert broken(stored) == set()
+
+
+def test_signatures_are_not_looked_at() -> None:
+    """Without evidence, commands and requests the structure holds: it says nothing of authors."""
+    stored = worked_ledger()
+    stored.evidence.clear()
+    stored.commands.clear()
+    stored.lines.clear()
+    assert broken(stored) == set()

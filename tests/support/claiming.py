@@ -1,0 +1,112 @@
+"""A book with one insured lift, for tests of claims."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from application import claim_decisions, claims, schemes
+from application.ids import new_name
+from application.work import Author
+from domain.aggregate import Event
+from domain.claims import Claim
+from domain.covers import Cover
+from domain.errors import DomainError
+from domain.lifts import Lift
+from domain.policies import Policy
+from tests.support.book import Book
+from tests.support.seeding import seed
+
+LIFT = new_name("lift")
+POLICY = new_name("policy")
+CERTIFICATE = new_name("certificate")
+INSURER, OTHER_INSURER, USE_UNIT, OPERATOR = (new_name("party") for _ in range(4))
+BY_INSURER = Author(INSURER, "insurer", key=new_name("key"))
+BY_OTHER = Author(OTHER_INSURER, "insurer", key=new_name("key"))
+BY_USE_UNIT = Author(USE_UNIT, "use_unit", key=new_name("key"))
+PARTS = ("third_party_injury", "entrapment", "equipment")
+LOSS_AT = "2026-03-01T02:00:00.000000Z"
+LIMIT_FEN = 100_000_00
+
+
+def insured(*, part_limits: dict[str, int] | None = None, limit_fen: int = LIMIT_FEN) -> Book:
+    """Give a book in which LIFT is covered by POLICY for 2026, in all PARTS and the owner's interest."""
+    actions = (*claims.ACTIONS, *claim_decisions.ACTIONS, *schemes.ACTIONS)
+    book = Book({action.id: action for action in actions}, now="2025-12-01T00:00:00.000000Z")
+    operator = Author(OPERATOR, "operator", key=new_name("key"))
+    pack = new_name("pack")
+    book.act(operator, "pack.publish", {"id": pack, "program_pack": "shandong@1"})
+    adoption = {"area": "370100", "pack": pack, "version": 1, "from_date": "2025-01-01", "document": "a" * 64}
+    book.act(operator, "scheme.adopt", adoption)
+    lift = {"id": LIFT, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
+    seed(book, Lift, LIFT, OPERATOR, Lift.Registered, lift, {"on": "2025-01-01"})
+    parts = [{"part": part, "premium_fen": 2_000, **(part_limits or {})} for part in PARTS]
+    draft = {
+        "id": POLICY, "product": new_name("product"), "area": "370100", "holder": USE_UNIT, "interest": "owner",
+        "parts": parts, "limits": {"per_lift_year_fen": limit_fen}, "from_date": "2026-01-01",
+        "to_date": "2027-01-01", "premium_fen": 6_000, "sources": [], "valid_until": "2026-03-01",
+    }  # fmt: skip
+    found = {"insurers": [{"party": INSURER, "share_bp": 10_000}], "findings": []}
+    seed(book, Policy, POLICY, INSURER, Policy.Drafted, draft, found)
+    seed(book, Policy, POLICY, INSURER, Policy.Issued, {"number": "P-1"}, {"findings": []})
+    line = {
+        "policy": POLICY, "lift": LIFT, "certificate": CERTIFICATE, "from_date": "2026-01-01", "to_date": "2027-01-01",
+        "parts": [{"part": part, "premium_fen": 2_000} for part in PARTS],
+    }  # fmt: skip
+    terms = {"interest": "owner", "premises_class": "residential", "pending": True}
+    seed(book, Cover, f"{LIFT}/cover", INSURER, Cover.Attached, line, terms)
+    book.now = "2026-03-05T00:00:00.000000Z"
+    return book
+
+
+def notice(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - members of any type
+    """Give a notice of loss."""
+    said = {
+        "id": new_name("claim"), "lift": LIFT, "loss_at": LOSS_AT, "part": "third_party_injury", "interest": "owner",
+        "kind": "injury",
+    }  # fmt: skip
+    return said | changes
+
+
+def notified(book: Book, **changes: Any) -> dict[str, str]:  # noqa: ANN401 - members of any type
+    """Have the use unit give notice; returns the path of the claim."""
+    said = notice(**changes)
+    book.act(BY_USE_UNIT, "claim.notify", said)
+    return {"lift": said["lift"], "claim": said["id"]}
+
+
+def approval(amount_fen: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of any type
+    """Give an approval."""
+    return {"amount_fen": amount_fen, "currency": "CNY", **more}
+
+
+def payment(amount_fen: int, payee: str = "third_party", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+    """Give a payment."""
+    return {
+        "amount_fen": amount_fen, "currency": "CNY", "payee": {"kind": payee}, "paid_at": "2026-03-05T00:00:00.000000Z",
+    } | more  # fmt: skip
+
+
+def codes(events: list[Event]) -> list[str]:
+    """Give the codes of all findings."""
+    return [found["code"] for event in events for found in event.found.get("findings", [])]
+
+
+def topics(events: list[Event]) -> list[str]:
+    """Give the events' types."""
+    return [event.TOPIC for event in events]
+
+
+def claim_at(book: Book, path: dict[str, str]) -> Claim:
+    """Fold a claim."""
+    return book.state(Claim, f"{path['lift']}/{path['claim']}")
+
+
+def refusal(book: Book, author: Author, action: str, said: dict[str, Any], **path: str) -> DomainError:
+    """Give what a request is refused with; nothing is recorded then."""
+    before = len(book.log)
+    with pytest.raises(DomainError) as refused:
+        book.act(author, action, said, **path)
+    assert len(book.log) == before
+    return refused.value

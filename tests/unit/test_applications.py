@@ -1,0 +1,253 @@
+"""Applications to pay a premium from the fund: filing, checks, approval, reservation, giving up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from application.ids import new_name
+from domain.errors import Conflict, DomainError, Forbidden, RuleBroken
+from tests.support.book import Book
+from tests.support.funding import (
+    FUND,
+    HOUSING,
+    LIFT,
+    PREMIUM_FEN,
+    approve,
+    filed,
+    fund,
+    funded,
+    house,
+    on,
+    pay,
+    planned,
+    quoted,
+    seen,
+    stage,
+    voted,
+)
+from tests.support.insuring import HOLDER, HOMES, INSURER, RIVAL, drafted, line, proposed
+
+EXPIRES = "2026-05-14T16:00:00.000000Z"
+
+
+def test_filing_names_the_proposal_and_tells_what_was_found() -> None:
+    """Amounts, findings, insurer and pack stand in found; nothing is reserved yet."""
+    book = funded()
+    policy = quoted(book)
+    name = filed(book, policy, *voted(book))
+    found = book.log[-1].found
+    assert (found["insurer"], found["premium_fen"], found["bearable_fen"]) == (INSURER.party, PREMIUM_FEN, PREMIUM_FEN)
+    assert (found["owed_fen"], found["on"]) == (0, "2026-03-15")
+    assert {f["verdict"] for f in found["findings"]} == {"compliant", "manual_review"}
+    assert on(book, name).state == "filed"
+    assert fund(book).reserved_fen == 0
+
+
+def test_approval_reserves_the_share_until_its_expiry() -> None:
+    """Sixty days, that of the approval not counted; the reservation is apportioned to the fen."""
+    book = funded()
+    policy = quoted(book)
+    name = filed(book, policy, *voted(book))
+    approved, reserved = approve(book, name)
+    assert (approved.TOPIC, reserved.TOPIC) == ("application.Approved", "fund.Reserved")
+    assert reserved.found["because"] == {"stream": approved.originator_id, "version": approved.originator_version}
+    assert (reserved.found["expires"], reserved.found["amount_fen"]) == (EXPIRES, PREMIUM_FEN)
+    state = fund(book)
+    held = state.reservations[name]
+    assert sorted(held.charged.values()) == [2_666, 2_667, 2_667]
+    assert list(held.charged) == sorted(held.charged)
+    assert (state.reserved_fen, state.available_fen) == (PREMIUM_FEN, 300_000 - PREMIUM_FEN)
+
+
+def test_houses_that_cannot_bear_their_share_pay_it_themselves() -> None:
+    """MF09: the whole share of such a house is its owner's, and the fund's share is what the others come to."""
+    book = funded((9_000, 9_000, 9_000))
+    poor = house(book, 9_000, 1_999)
+    policy = quoted(book, 6_000)
+    name = filed(book, policy, *voted(book), amount_fen=PREMIUM_FEN)
+    with pytest.raises(Conflict) as refusal:
+        approve(book, name, PREMIUM_FEN)
+    assert refusal.value.code == "fund_insufficient"
+    with pytest.raises(Conflict) as less:
+        approve(book, name, 5_999)
+    assert less.value.code == "fund_share_differs"
+    approve(book, name, 6_000)
+    held = fund(book).reservations[name]
+    assert dict(held.owed) == {poor: 2_000}
+    assert sum(held.charged.values()) == held.amount_fen == 6_000
+
+
+def test_a_reservation_binds_the_next_one() -> None:
+    """What one application holds, another cannot: the houses' free balances decide."""
+    book = funded((9_000,), PREMIUM_FEN)
+    plan, vote = voted(book)
+    first = filed(book, quoted(book), plan, vote)
+    second = filed(book, quoted_again(book), plan, vote)
+    approve(book, first)
+    with pytest.raises(Conflict) as refusal:
+        approve(book, second)
+    assert refusal.value.code == "fund_insufficient"
+    book.act(HOUSING, "application.void", {"reason": "withdrawn"}, fund=FUND, application=first)
+    approve(book, second)
+
+
+def quoted_again(book: Book) -> str:
+    """Have a second policy proposed for a later year, out of the fund as well."""
+    later: dict[str, Any] = {"from_date": "2027-04-01", "to_date": "2028-04-01"}
+    sources = [{"kind": "fund_principal", "amount_fen": PREMIUM_FEN}]
+    return proposed(book, line("", LIFT, PREMIUM_FEN, **later), sources=sources, **later)
+
+
+def test_without_the_owners_vote_nothing_is_approved() -> None:
+    """Neither without a vote nor when it failed; the emergency route goes without."""
+    book = funded()
+    policy = quoted(book)
+    plan = planned(book)
+    without = filed(book, policy, plan, None)
+    failed = filed(book, policy, *voted(book, "disagree"))
+    for name in (without, failed):
+        with pytest.raises(RuleBroken) as refusal:
+            approve(book, name)
+        assert (refusal.value.code, refusal.value.details["rule"]) == ("not_voted", "vote.use_fund")
+    approve(book, filed(book, policy, plan, None, emergency="stranded"))
+
+
+def test_what_the_pack_forbids_is_not_approved() -> None:
+    """A plan made public too short a time before the vote (MF04)."""
+    book = funded()
+    plan, vote = voted(book, published_on="2026-02-03")
+    name = filed(book, quoted(book), plan, vote)
+    with pytest.raises(RuleBroken) as refusal:
+        approve(book, name)
+    assert refusal.value.details["finding"] == "plan_publicity_short"
+
+
+def test_one_application_buys_one_proposal() -> None:
+    """A second application for the same policy is not approved, and later not even filed."""
+    book = funded()
+    plan, vote = voted(book)
+    policy = quoted(book)
+    first, second = filed(book, policy, plan, vote), filed(book, policy, plan, vote)
+    approve(book, first)
+    attempts: tuple[Callable[[], object], ...] = (
+        lambda: approve(book, second),
+        lambda: filed(book, policy, plan, vote),
+    )
+    for attempt in attempts:
+        with pytest.raises(Conflict) as refusal:
+            attempt()
+        assert (refusal.value.code, refusal.value.details["by"]) == ("policy_applied_already", first)
+
+
+def test_filing_needs_a_proposal_and_papers_that_belong_together() -> None:
+    """A quotation not proposed, a vote on another plan, a plan for another policy are refused."""
+    book = funded()
+    plan, vote = voted(book)
+    policy = quoted(book)
+    with pytest.raises(Conflict) as early:
+        filed(book, drafted(book, line("", HOMES)), plan, vote)
+    assert early.value.code == "policy_state"
+    other = planned(book, policy=new_name("policy"))
+    for named, code in ((None, "plan_of_other_policy"), (vote, "vote_of_other_plan")):
+        with pytest.raises(Conflict) as refusal:
+            filed(book, policy, other, named)
+        assert refusal.value.code == code
+    book.now = "2026-07-01T02:00:00.000000Z"
+    with pytest.raises(Conflict) as expired:
+        filed(book, policy, plan, vote)
+    assert expired.value.code == "quote_expired"
+
+
+def test_the_bureau_checks_and_refuses() -> None:
+    """Checks are recorded with their gravest verdict; a refused application ends."""
+    book = funded()
+    name = filed(book, quoted(book), *voted(book))
+    (checked,) = book.act(HOUSING, "application.check", {}, fund=FUND, application=name)
+    assert checked.found["verdict"] == "manual_review"
+    book.act(HOUSING, "application.refuse", {"reasons": ["papers_missing"]}, fund=FUND, application=name)
+    attempts: tuple[Callable[[Book, str], object], ...] = (approve, pay, stage)
+    for attempt in attempts:
+        with pytest.raises(Conflict) as refusal:
+            attempt(book, name)
+        assert refusal.value.code == "application_refused"
+
+
+@pytest.mark.parametrize("source", ["fund_income", "emergency_fund"])
+def test_income_of_the_fund_pays_without_charging_houses(source: str) -> None:
+    """增值收益, also what of it is set aside for emergencies, is reserved as a whole and not more than there is."""
+    book = funded((9_000,), 100)
+    policy = quoted(book, source=source)
+    plan, vote = voted(book)
+    name = filed(book, policy, plan, vote, pays_from=source)
+    with pytest.raises(Conflict) as refusal:
+        approve(book, name)
+    assert refusal.value.code == "fund_insufficient"
+    book.act(HOUSING, "fund.add_income", {"amount_fen": PREMIUM_FEN, "kind": "interest"}, fund=FUND)
+    approve(book, name)
+    state = fund(book)
+    assert (state.free_income_fen(), dict(state.reservations[name].charged), on(book, name).groups) == (0, {}, 0)
+    pay(book, name, line=seen(book))
+    state = fund(book)
+    assert (state.income_fen, state.balance_fen, state.ledger["1001"]) == (0, 100, 100)
+
+
+def test_two_kinds_of_pooled_money_are_one_account() -> None:
+    """What is held for an emergency is no longer free as income, so the pool never falls below zero."""
+    book = funded((9_000,), 100)
+    book.act(HOUSING, "fund.add_income", {"amount_fen": PREMIUM_FEN, "kind": "interest"}, fund=FUND)
+    plan, vote = voted(book)
+    approve(book, filed(book, quoted(book, source="emergency_fund"), plan, vote, pays_from="emergency_fund"))
+    other = quoted(book, source="fund_income", interest="maintainer")
+    second = filed(book, other, plan, vote, pays_from="fund_income")
+    with pytest.raises(Conflict) as refusal:
+        approve(book, second)
+    assert refusal.value.code == "fund_insufficient"
+
+
+@pytest.mark.parametrize(
+    "act, said", [("approve", {"fund_share_fen": 1}), ("refuse", {"reasons": ["no"]}), ("check", {})]
+)
+def test_only_the_bureau_decides(act: str, said: dict[str, Any]) -> None:
+    """Whoever manages the estate may file, not decide."""
+    book = funded()
+    name = filed(book, quoted(book), *voted(book))
+    with pytest.raises(Forbidden):
+        book.act(HOLDER, f"application.{act}", said, fund=FUND, application=name)
+
+
+def test_the_filer_may_give_up_and_a_stranger_may_not() -> None:
+    """A given-up application releases what it held."""
+    book = funded()
+    name = filed(book, quoted(book), *voted(book))
+    approve(book, name)
+    said = {"reason": "withdrawn"}
+    with pytest.raises(DomainError):
+        book.act(RIVAL, "application.void", said, fund=FUND, application=name)
+    events = book.act(HOLDER, "application.void", said, fund=FUND, application=name)
+    assert [event.TOPIC for event in events] == ["application.Voided", "fund.ReservationVoided"]
+    assert fund(book).reserved_fen == 0
+    with pytest.raises(Conflict) as refusal:
+        pay(book, name)
+    assert refusal.value.code == "application_voided"
+
+
+def test_giving_up_before_the_approval_releases_nothing() -> None:
+    """There is nothing to release."""
+    book = funded()
+    name = filed(book, quoted(book), *voted(book))
+    said = {"reason": "withdrawn"}
+    events = book.act(HOLDER, "application.void", said, fund=FUND, application=name)
+    assert [event.TOPIC for event in events] == ["application.Voided"]
+
+
+def test_open_reservations_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A named one."""
+    monkeypatch.setattr("domain.funds.RESERVATIONS_MAX", 0)
+    book = funded()
+    name = filed(book, quoted(book), *voted(book))
+    with pytest.raises(Conflict) as refusal:
+        approve(book, name)
+    assert refusal.value.code == "too_many"

@@ -1,0 +1,47 @@
+"""Reading a body as it comes in, within its limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from api import bodies
+from api.bodies import read_body
+from api.errors import BodyStalled, status_of
+from application.errors import TooLarge
+
+
+def _request(parts: Sequence[bytes], *, ends: bool = True) -> Request:
+    left = list(parts)
+
+    async def receive() -> dict[str, Any]:
+        if not left and not ends:
+            await asyncio.Event().wait()
+        part = left.pop(0) if left else b""
+        return {"type": "http.request", "body": part, "more_body": bool(left) or not ends}
+
+    return Request({"type": "http", "method": "POST", "headers": [], "path": "/", "query_string": b""}, receive)
+
+
+def test_parts() -> None:
+    """A body is its parts, in whatever pieces it came; nothing is a body too."""
+    assert asyncio.run(read_body(_request([b"ab", b"c"]), 3)) == b"abc"
+    assert asyncio.run(read_body(_request([]), 3)) == b""
+
+
+def test_limit() -> None:
+    """What passes the limit is refused as soon as it does, though it never ends."""
+    with pytest.raises(TooLarge):
+        asyncio.run(read_body(_request([b"ab", b"cd"], ends=False), 3))
+
+
+def test_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that sends a part and then nothing is given up, so that it does not hold the place of others."""
+    monkeypatch.setattr(bodies, "SILENCE_S_MAX", 0.01)
+    with pytest.raises(BodyStalled) as stalled:
+        asyncio.run(read_body(_request([b"ab"], ends=False), 3))
+    assert status_of(stalled.value) == 408

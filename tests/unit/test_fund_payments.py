@@ -1,0 +1,339 @@
+"""Paying approved applications from the fund: shares of houses, the order, money under way, refunds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from application.ids import new_name
+from domain.accounts import trial_balance_fen
+from domain.applications import CHARGES_PER_GROUP
+from domain.errors import Conflict, DomainError, Forbidden, RuleBroken
+from domain.houses import House
+from domain.payments import Payment
+from domain.policies import Policy
+from tests.support.book import Book
+from tests.support.funding import (
+    BANK,
+    FUND,
+    HOUSING,
+    PREMIUM_FEN,
+    approve,
+    balances,
+    filed,
+    fund,
+    funded,
+    house,
+    on,
+    paid,
+    pay,
+    quoted,
+    ready,
+    seen,
+    stage,
+    voted,
+)
+from tests.support.insuring import HOLDER, INSURER, RIVAL
+from tests.support.seeding import seed
+
+
+def refused(book: Book, application: str, **changes: Any) -> str:  # noqa: ANN401 - members of any type
+    """Try to pay and give the code of the refusal; nothing is written."""
+    before = len(book.log)
+    with pytest.raises(DomainError) as refusal:
+        pay(book, application, **changes)
+    assert len(book.log) == before
+    return refusal.value.code
+
+
+def test_a_payment_is_posted_received_and_charged_at_once() -> None:
+    """One save: order, payment, bank line, balanced entry, application and premium received."""
+    book = funded()
+    policy, application = ready(book)
+    line = seen(book)
+    events = pay(book, application, line=line)
+    assert [event.TOPIC for event in events] == [
+        "application.PaymentOrdered", "payment.Requested", "payment.Instructed", "payment.Confirmed", "bankline.Used",
+        "fund.Posted", "application.Paid", "payment.Matched", "policy.PremiumReceived",
+    ]  # fmt: skip
+    state = fund(book)
+    assert state.ledger == {"1001": 300_000 - PREMIUM_FEN, "4001": -300_000, "5901": PREMIUM_FEN}
+    assert trial_balance_fen(state.ledger) == 0
+    assert (state.paid_fen, state.reserved_fen, state.balance_fen) == (PREMIUM_FEN, 0, 300_000 - PREMIUM_FEN)
+    assert balances(book, [application]) == {name: account.balance_fen for name, account in state.houses.items()}
+    assert book.state(Policy, policy).received == {"fund_principal": PREMIUM_FEN}
+    assert on(book, application).state == "paid"
+
+
+def test_staged_shares_count_only_once_posted() -> None:
+    """A house's book has the share and its working; its balance moves with the posting alone (C12)."""
+    book = funded()
+    _, application = ready(book)
+    name = min(fund(book).houses)
+    charged = book.events(name)[-1]
+    assert (charged.TOPIC, charged.found["amount_fen"]) == ("house.Charged", 2_667)
+    assert charged.found["working"] == {
+        "area_m2_hundredths": 9_000, "areas_m2_hundredths": 27_000, "whole_fen": PREMIUM_FEN,
+        "method": "largest_remainder",
+    }  # fmt: skip
+    assert balances(book, [])[name] == fund(book).houses[name].balance_fen == 100_000
+    pay(book, application, line=seen(book))
+    assert fund(book).houses[name].balance_fen == 97_333
+
+
+def test_what_is_not_approved_is_not_paid() -> None:
+    """The bureau's approval comes first."""
+    book = funded()
+    application = filed(book, quoted(book), *voted(book))
+    assert refused(book, application) == "not_approved"
+
+
+def test_the_payee_is_the_policys_insurer() -> None:
+    """Neither another insurer nor anyone else."""
+    book = funded()
+    _, application = ready(book)
+    assert refused(book, application, payee=RIVAL.party) == "payee_not_insurer"
+    assert refused(book, application, payee=HOLDER.party) == "payee_not_insurer"
+
+
+@pytest.mark.parametrize("amount_fen", [PREMIUM_FEN - 1, PREMIUM_FEN + 1])
+def test_the_share_is_the_approved_one(amount_fen: int) -> None:
+    """To the fen."""
+    book = funded()
+    _, application = ready(book)
+    assert refused(book, application, amount_fen=amount_fen) == "share_not_approved"
+
+
+def test_the_share_is_the_declared_one() -> None:
+    """A house that cannot bear its share leaves less than the quotation declares: it must be quoted again."""
+    book = funded((9_000,))
+    house(book, 9_000, 0)
+    application = filed(book, quoted(book), *voted(book))
+    approve(book, application, PREMIUM_FEN // 2)
+    events = stage(book, application)
+    assert {event.TOPIC for event in events} == {"application.ChargesStaged", "house.Charged", "house.ShareOwed"}
+    assert refused(book, application, amount_fen=PREMIUM_FEN // 2) == "share_not_declared"
+
+
+def test_the_sources_sum_to_the_premium() -> None:
+    """An endorsement that raised the premium leaves the declared sources short."""
+    book = funded()
+    policy, application = ready(book)
+    said = {"effective_on": "2026-04-01", "delta_fen": 1, "number": "E-1", "reason": "added"}
+    seed(book, Policy, policy, INSURER.party, Policy.Issued, {"number": "PZ"}, {})
+    seed(book, Policy, policy, INSURER.party, Policy.Endorsed, said, {"transaction": 2, "lifts": 0})
+    assert refused(book, application) == "sources_not_premium"
+
+
+def test_nothing_is_paid_twice() -> None:
+    """Not while money is under way, not after it arrived, not by a line that paid something else."""
+    book = funded()
+    _, application = ready(book)
+    pay(book, application)
+    assert refused(book, application) == "paid_twice"
+    payment, line = on(book, application).payment or "", seen(book)
+    book.act(BANK, "payment.confirm", {"line": line}, payment=payment)
+    assert refused(book, application) == "paid_twice"
+    for again, code in ((line, "paid_twice"), (seen(book), "paid_twice")):
+        with pytest.raises(Conflict) as refusal:
+            book.act(BANK, "payment.confirm", {"line": again}, payment=payment)
+        assert refusal.value.code == code
+    other = funded()
+    _, second = ready(other)
+    other.streams[line] = book.streams[line]
+    assert refused(other, second, line=line) == "line_used"
+    assert refused(other, second, line=seen(other, 1)) == "line_amount_differs"
+
+
+def test_an_expired_reservation_is_not_paid() -> None:
+    """Before its timer has fired, and after."""
+    book = funded()
+    policy = quoted(book, valid_until="2026-06-13")
+    application = filed(book, policy, *voted(book))
+    approve(book, application)
+    stage(book, application)
+    book.now = "2026-05-14T16:00:00.000000Z"
+    assert refused(book, application) == "reservation_expired"
+
+
+def test_all_shares_are_staged_before_the_payment() -> None:
+    """In order, each group once, and never more than the groups there are."""
+    book = funded()
+    application = filed(book, quoted(book), *voted(book))
+    approve(book, application)
+    assert refused(book, application) == "charges_not_staged"
+    with pytest.raises(Conflict) as refusal:
+        stage(book, application, 2)
+    assert (refusal.value.code, refusal.value.details["next"]) == ("group_out_of_order", 1)
+    stage(book, application)
+    with pytest.raises(Conflict):
+        stage(book, application, 2)
+
+
+def test_a_result_not_public_long_enough_is_not_paid_on() -> None:
+    """Seven natural days (MF04)."""
+    book = funded()
+    policy = quoted(book)
+    plan, vote = voted(book)
+    book.act(HOLDER, "vote.publish", {"published_on": "2026-03-10"}, fund=FUND, vote=vote)
+    application = filed(book, policy, plan, vote)
+    approve(book, application)
+    stage(book, application)
+    with pytest.raises(RuleBroken) as refusal:
+        pay(book, application)
+    assert refusal.value.details["finding"] == "result_publicity_short"
+
+
+def test_only_bureau_and_bank_pay() -> None:
+    """The manager who filed may not."""
+    book = funded()
+    _, application = ready(book)
+    said = {"payment": new_name("payment"), "payee": INSURER.party, "amount_fen": PREMIUM_FEN}
+    with pytest.raises(Forbidden):
+        book.act(HOLDER, "application.pay", said, fund=FUND, application=application)
+    book.act(BANK, "application.pay", said, fund=FUND, application=application)
+
+
+def under_way() -> tuple[Book, str, str, str]:
+    """Give a book with a payment under way: book, policy, application, payment."""
+    book = funded()
+    policy, application = ready(book)
+    pay(book, application)
+    return book, policy, application, on(book, application).payment or ""
+
+
+def test_money_under_way_when_the_application_is_given_up_is_due_back() -> None:
+    """The bank's confirmation is a fact: posted to be returned, houses uncharged, no premium received (C3)."""
+    book, policy, application, payment = under_way()
+    book.act(HOUSING, "application.void", {"reason": "withdrawn"}, fund=FUND, application=application)
+    events = book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
+    assert [event.TOPIC for event in events] == [
+        "payment.Confirmed", "bankline.Used", "fund.Posted", "application.ReturnDue", "payment.ReturnDue",
+    ]  # fmt: skip
+    state = fund(book)
+    assert (state.ledger["return_due"], state.balance_fen) == (PREMIUM_FEN, 300_000)
+    assert trial_balance_fen(state.ledger) == 0
+    assert book.state(Policy, policy).received == {}
+    with pytest.raises(Conflict) as short:
+        book.act(BANK, "payment.return", {"line": seen(book, 1, "in")}, payment=payment)
+    assert short.value.code == "line_amount_differs"
+    book.act(BANK, "payment.return", {"line": seen(book, direction="in")}, payment=payment)
+    state = fund(book)
+    assert (state.ledger["return_due"], state.ledger["1001"], state.return_due) == (0, 300_000, {})
+    assert book.state(Payment, payment).state == "returned"
+
+
+def test_money_for_a_policy_that_ended_meanwhile_is_due_back() -> None:
+    """The reservation is released in the same save."""
+    book, policy, application, payment = under_way()
+    book.act(INSURER, "policy.void", {"reason": "withdrawn"}, policy=policy)
+    events = book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
+    assert "fund.ReservationVoided" in {event.TOPIC for event in events}
+    assert (fund(book).reserved_fen, on(book, application).state) == (0, "return_due")
+
+
+def test_a_failed_payment_may_be_ordered_again() -> None:
+    """The reservation still holds."""
+    book, _, application, payment = under_way()
+    book.act(BANK, "payment.fail", {"reason": "account_unknown"}, payment=payment)
+    assert on(book, application).state == "approved"
+    pay(book, application, line=seen(book))
+    with pytest.raises(Conflict) as refusal:
+        book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
+    assert refusal.value.code == "payment_state"
+
+
+def refund(book: Book, application: str, amount_fen: int) -> str:
+    """Let premium come back; returns the payment's name."""
+    payment = new_name("payment")
+    said = {"payment": payment, "amount_fen": amount_fen, "line": seen(book, amount_fen, "in")}
+    book.act(BANK, "application.refund", said, fund=FUND, application=application)
+    return payment
+
+
+def test_refunds_go_back_in_the_ratio_of_the_charges() -> None:
+    """To the house, whoever owns it now, and never more than it was charged (MF12, C6)."""
+    book = funded()
+    _, application = paid(book)
+    claim = {"amount_fen": 5_000, "reason": "cancelled"}
+    book.act(INSURER, "application.claim_refund", claim, fund=FUND, application=application)
+    first = refund(book, application, 5_000)
+    assert (on(book, application).refund_due_fen, on(book, application).refunded_fen) == (5_000, 5_000)
+    said = {"payment": first, "group": 1}
+    events = book.act(HOUSING, "application.stage_refunds", said, fund=FUND, application=application)
+    assert sorted(e.found["amount_fen"] for e in events if e.TOPIC == "house.Refunded") == [1_666, 1_667, 1_667]
+    state = fund(book)
+    assert balances(book, [application, first]) == {n: a.balance_fen for n, a in state.houses.items()}
+    with pytest.raises(Conflict) as twice:
+        book.act(HOUSING, "application.stage_refunds", said, fund=FUND, application=application)
+    assert twice.value.code == "group_out_of_order"
+    said = {"payment": first, "amount_fen": 1, "line": seen(book, 1, "in")}
+    with pytest.raises(Conflict) as again:
+        book.act(BANK, "application.refund", said, fund=FUND, application=application)
+    assert again.value.code == "paid_twice"
+    with pytest.raises(Conflict) as above:
+        refund(book, application, 3_001)
+    assert above.value.code == "refund_too_high"
+    refund(book, application, 3_000)
+    state = fund(book)
+    assert {account.balance_fen for account in state.houses.values()} == {100_000}
+    assert state.ledger["5901"] == 0
+
+
+def test_refunds_of_nothing_paid_are_refused() -> None:
+    """Neither posted nor staged."""
+    book = funded()
+    _, application = ready(book)
+    with pytest.raises(Conflict):
+        refund(book, application, 1)
+    said = {"payment": new_name("payment"), "group": 1}
+    with pytest.raises(Conflict) as refusal:
+        book.act(HOUSING, "application.stage_refunds", said, fund=FUND, application=application)
+    assert refusal.value.code == "refund_unknown"
+
+
+def test_income_pays_and_is_refunded_as_a_whole() -> None:
+    """No house is charged, none is refunded."""
+    book = funded((9_000,), 100)
+    book.act(BANK, "fund.add_income", {"amount_fen": 10_000, "kind": "interest"}, fund=FUND)
+    application = filed(book, quoted(book, source="fund_income"), *voted(book), pays_from="fund_income")
+    approve(book, application)
+    pay(book, application, line=seen(book))
+    assert fund(book).income_fen == 2_000
+    refund(book, application, 8_000)
+    assert fund(book).income_fen == 10_000
+    assert {account.balance_fen for account in fund(book).houses.values()} == {100}
+
+
+def test_five_hundred_houses_are_staged_in_saves_below_the_limit() -> None:
+    """Each group is one save of at most 250 events; together they come to the share, to the fen (C12)."""
+    book = funded(tuple(range(5_000, 5_500)), 1_000)
+    application = filed(book, quoted(book), *voted(book))
+    approve(book, application)
+    sizes = [len(stage(book, application, group)) for group in (1, 2, 3)]
+    assert sizes == [CHARGES_PER_GROUP + 1, CHARGES_PER_GROUP + 1, 21]
+    assert on(book, application).staged_fen == PREMIUM_FEN
+    pay(book, application, line=seen(book))
+    posted = fund(book).houses
+    assert sum(1_000 - account.balance_fen for account in posted.values()) == PREMIUM_FEN
+    assert balances(book, [application]) == {name: account.balance_fen for name, account in posted.items()}
+    assert all(book.state(House, name).charged_fen.keys() == {application} for name in posted)
+
+
+def test_the_emergency_route_is_paid_without_a_vote() -> None:
+    """No result was published, and none is asked for."""
+    book = funded()
+    plan, _ = voted(book)
+    application = filed(book, quoted(book), plan, None, emergency="stranded")
+    approve(book, application)
+    stage(book, application)
+    assert pay(book, application, line=seen(book))[0].found["findings"] == []
+
+
+def test_a_payment_that_fails_after_giving_up_leaves_it_given_up() -> None:
+    """And the fund untouched."""
+    book, _, application, payment = under_way()
+    book.act(HOUSING, "application.void", {"reason": "withdrawn"}, fund=FUND, application=application)
+    book.act(BANK, "payment.fail", {"reason": "account_unknown"}, payment=payment)
+    assert (on(book, application).state, fund(book).balance_fen) == ("voided", 300_000)

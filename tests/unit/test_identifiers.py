@@ -1,0 +1,100 @@
+"""Identifiers in the lines of a register: claimed, corrected, released, held for review no longer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from application import buildings, lift_changes, lifts
+from application.identifiers import stream_of
+from application.work import Author
+from domain.aggregate import Event
+from domain.identifiers import Identifier
+from domain.lifts import Lift
+from tests.support.book import Book
+
+BUREAU = Author("party:0f8fad5b-d9cb-469f-a165-70867728950e", "market_regulator", areas=("370100",))
+
+
+def new_book() -> Book:
+    """Give an empty book that knows these nouns' actions."""
+    return Book({a.id: a for a in (*lifts.ACTIONS, *lift_changes.ACTIONS, *buildings.ACTIONS)})
+
+
+def claims(*values: str) -> list[dict[str, str]]:
+    """Give identifiers of a platform."""
+    return [{"scheme": "platform_code", "issuer": "register", "value": value} for value in values]
+
+
+def line(number: str, *values: str, status: str = "in_use") -> dict[str, Any]:
+    """Give a line of a register with these identifiers."""
+    return {
+        "source": {"system": "register", "id": number}, "identifiers": claims(*values), "variety": "3110",
+        "area": "370102", "status": status, "building": {"source": {"system": "register", "id": "7"}},
+    }  # fmt: skip
+
+
+def topics(events: list[Event]) -> list[str]:
+    """Give the types of events."""
+    return [event.TOPIC for event in events]
+
+
+def owner(book: Book, value: str) -> str | None:
+    """Say which lift owns a platform's identifier."""
+    return book.state(Identifier, stream_of(claims(value)[0])).owner
+
+
+def test_an_identifier_corrected_in_a_line_frees_the_wrong_one() -> None:
+    """What stood in the lift's last line and is not in the new one is released, so that its own lift gets it."""
+    book = new_book()
+    lift = book.act(BUREAU, "lift.import", line("1", "F-1O0", "K1"))[1].originator_id
+    book.act(BUREAU, "lift.identify", {"identifiers": claims("BY-HAND")}, lift=lift)
+    events = book.act(BUREAU, "lift.import", line("1", "F-100", "K1"))
+    assert topics(events) == ["lift.Corrected", "identifier.Claimed", "identifier.Released"]
+    assert events[0].found["withdrawn"] == [["platform_code", "register", "F-1O0"]]
+    assert (events[2].found["lift"], events[2].found["why"]) == (lift, "withdrawn")
+    assert [value for _, _, value in book.state(Lift, lift).identifiers] == ["K1", "BY-HAND", "F-100"]
+    twin = book.act(BUREAU, "lift.import", line("2", "F-1O0"))
+    assert topics(twin) == ["lift.Registered", "identifier.Claimed", "building.LiftPlaced"]
+    assert [owner(book, value) for value in ("F-100", "K1", "F-1O0")] == [lift, lift, twin[0].originator_id]
+    assert book.act(BUREAU, "lift.import", line("1", "F-100", "K1")) == []
+
+
+def test_an_identifier_written_otherwise_is_the_same() -> None:
+    """Spaces and the case of letters make no other identifier: nothing is claimed and nothing released."""
+    book = new_book()
+    lift = book.act(BUREAU, "lift.import", line("1", "f 100"))[1].originator_id
+    events = book.act(BUREAU, "lift.import", line("1", "F100"))
+    assert (topics(events), events[0].found["withdrawn"]) == (["lift.Corrected"], [])
+    events = book.act(BUREAU, "lift.import", line("1", "G7"))
+    assert topics(events) == ["lift.Corrected", "identifier.Claimed", "identifier.Released"]
+    assert [value for _, _, value in book.state(Lift, lift).identifiers] == ["G7"]
+
+
+def test_a_held_identifier_corrected_in_a_line_is_held_no_longer() -> None:
+    """The review has nothing left to decide; the owner keeps what it has."""
+    book = new_book()
+    first = book.act(BUREAU, "lift.import", line("1", "F-1"))[1].originator_id
+    second = book.act(BUREAU, "lift.import", line("2", "F-1"))[0].originator_id
+    assert book.state(Lift, second).contested
+    events = book.act(BUREAU, "lift.import", line("2", "F-2"))
+    assert topics(events) == ["lift.Corrected", "identifier.Claimed", "identifier.Released"]
+    assert (book.state(Lift, second).contested, owner(book, "F-1")) == ((), first)
+
+
+def test_a_line_that_scraps_and_corrects_releases_each_identifier_once() -> None:
+    """What was wrong is withdrawn, the rest ends with the lift; coming back claims only what is right."""
+    book = new_book()
+    lift = book.act(BUREAU, "lift.import", line("1", "F-1", "K1"))[1].originator_id
+    scrapped = line("1", "F-2", "K1", status="scrapped")
+    events = book.act(BUREAU, "lift.import", scrapped)
+    whys = [event.found.get("why") for event in events if event.TOPIC == "identifier.Released"]
+    assert whys == ["withdrawn", "scrapped"]
+    book.act(BUREAU, "lift.import", line("1", "F-2", "K1"))
+    assert [owner(book, value) for value in ("F-1", "F-2", "K1")] == [None, lift, lift]
+
+
+def test_lines_of_before_the_second_schema_withdrew_nothing() -> None:
+    """An event of schema 1 left the old identifiers with the lift, and so it is read."""
+    state: dict[str, Any] = {"said": {}, "found": {"changed": ["identifiers"]}}
+    Lift.Corrected.upcast_v1_v2(state)
+    assert state["found"]["withdrawn"] == []

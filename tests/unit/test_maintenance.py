@@ -1,0 +1,313 @@
+"""Visits: recorded with findings, countersigned by the use unit, corrected only by new records."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from application import maintenance
+from application.ids import new_name
+from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from domain.maintenance import MaintenanceYear
+from domain.parties import Agent
+from tests.support.book import Book
+from tests.support.seeding import seed
+from tests.support.visiting import (
+    BY_MAINTAINER,
+    BY_SIGNER,
+    BY_STRANGER,
+    CODES,
+    FINISHED,
+    LIFT,
+    MAINTAINER,
+    OPENED,
+    WORKERS,
+    YEAR,
+    body,
+    codes,
+    named,
+    refusal,
+    signing,
+    visit_of,
+    workshop,
+)
+
+
+@pytest.fixture
+def book() -> Book:
+    """A book with a pack in force, a lift with its use unit and maintainer, and two workers."""
+    return workshop()
+
+
+def test_whole_visit_is_four_events_and_one_for_each_worker(book: Book) -> None:
+    """A visit in order has no findings, stands on the lift's year, and on each worker's own chain."""
+    events = book.act(BY_MAINTAINER, "visit.submit", body())
+    assert [event.TOPIC for event in events] == [
+        "visit.Opened", "visit.NodesReceived", "visit.ItemsRecorded", "visit.Finished", "agent.WorkedOn",
+        "agent.WorkedOn",
+    ]  # fmt: skip
+    assert codes(events) == []
+    assert [event.originator_id for event in events] == [YEAR] * 4 + WORKERS
+    assert events[0].effective_at == OPENED
+    assert events[3].effective_at == FINISHED
+    assert events[4].found["because"] == {"stream": YEAR, "version": 4}
+    assert [event.at for event in events[:4]] == ["/opened", "/record", "/items", "/finished"]
+    assert book.state(Agent, WORKERS[0]).visits == 1
+
+
+def test_load_keeps_counts_only(book: Book) -> None:
+    """The folded year has how many results there were of each verdict, not the results."""
+    said = body()
+    said["items"]["results"] = {
+        "normal": CODES[3:], "abnormal": [{"item": CODES[0], "note": "x"}],
+        "not_applicable": [{"item": CODES[1], "reason": "no_such_part"}],
+        "not_due": [{"item": CODES[2], "next_on": "2026-04-01"}],
+    }  # fmt: skip
+    assert codes(book.act(BY_MAINTAINER, "visit.submit", said)) == []
+    assert visit_of(book, said).counted == (len(CODES) - 3, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "changes, code",
+    [
+        ({"workers": WORKERS[:1]}, "one_worker"),
+        ({"workers": [WORKERS[0], WORKERS[0]]}, "worker_named_twice"),
+        ({"workers": [WORKERS[0], new_name("agent")]}, "worker_unknown"),
+        ({"opened_at": "2026-03-02T02:30:00.000000Z"}, "too_short"),
+        ({"opened_at": "2026-03-02T02:50:00.000000Z"}, "finished_before_opened"),
+        ({"opened_at": "2026-02-20T02:00:00.000000Z"}, "back_dated"),
+        ({"opened_at": "2026-03-02T05:00:00.000000Z"}, "in_future"),
+    ],
+)
+def test_facts_are_recorded_with_findings(book: Book, changes: dict[str, Any], code: str) -> None:
+    """What a visit shows is flagged, never refused."""
+    assert code in codes(book.act(BY_MAINTAINER, "visit.submit", body(**changes)))
+
+
+def test_another_maintainer_is_flagged(book: Book) -> None:
+    """Who is not the lift's maintainer that day is recorded so, and so are workers that are not his."""
+    found = codes(book.act(BY_STRANGER, "visit.submit", body()))
+    assert found.count("worker_not_of_maintainer") == 2
+    assert "not_the_maintainer" in found
+
+
+def test_a_worker_whose_certificate_nobody_stated_is_flagged(book: Book) -> None:
+    """T5002 asks for licensed workers; what is missing is to be supplied, the visit happened all the same."""
+    worker = new_name("agent")
+    seed(book, Agent, worker, MAINTAINER, Agent.Enrolled, {"id": worker, "party": MAINTAINER, "role": "worker"})
+    events = book.act(BY_MAINTAINER, "visit.submit", body(workers=[WORKERS[0], worker]))
+    (found,) = events[0].found["findings"]
+    assert (found["code"], found["verdict"]) == ("worker_without_certificate", "needs_supplement")
+    assert (found["rule"], found["facts"]) == ("maintenance.workers", {"worker": worker})
+
+
+def test_worker_of_another_role_is_flagged(book: Book) -> None:
+    """Only an agent enrolled as worker counts as one."""
+    adjuster = new_name("agent")
+    enrolment = {"id": adjuster, "party": MAINTAINER, "role": "adjuster"}
+    seed(book, Agent, adjuster, MAINTAINER, Agent.Enrolled, enrolment)
+    said = body(workers=[WORKERS[0], adjuster])
+    assert codes(book.act(BY_MAINTAINER, "visit.submit", said)) == ["worker_of_other_role"]
+
+
+def test_interval_counts_from_the_last_visit_also_of_last_year(book: Book) -> None:
+    """More than 15 days since the last visit are flagged, across the turn of the year too; 15 are not."""
+    book.now = "2026-01-20T00:00:00.000000Z"
+    for opened, expected in (
+        ("2025-12-31T15:00:00.000000Z", []),
+        ("2026-01-15T02:00:00.000000Z", []),
+        ("2026-01-31T02:00:00.000000Z", ["interval_over_15_days"]),
+    ):
+        book.now = opened[:11] + "23:00:00.000000Z"
+        said = body(opened_at=opened)
+        said["finished"]["finished_at"] = opened[:14] + "45:00.000000Z"
+        assert codes(book.act(BY_MAINTAINER, "visit.submit", said)) == expected
+    assert book.events(f"{LIFT}/maintenance:2025")
+
+
+def test_year_is_that_of_the_civil_day(book: Book) -> None:
+    """A visit at 16:00 UTC on 31 December belongs to the next year in Shanghai."""
+    book.now = "2025-12-31T18:00:00.000000Z"
+    said = body(opened_at="2025-12-31T16:00:00.000000Z")
+    said["finished"]["finished_at"] = "2025-12-31T16:40:00.000000Z"
+    assert book.act(BY_MAINTAINER, "visit.submit", said)[0].originator_id == YEAR
+
+
+def test_items_are_held_against_the_catalogue(book: Book) -> None:
+    """Items that are missing, unknown, of another annex, or given twice are flagged."""
+    said = body()
+    said["items"]["results"] = {"normal": [*CODES[2:], CODES[2], "D-1-01", "A-4-99"]}
+    events = book.act(BY_MAINTAINER, "visit.submit", said)
+    assert codes(events) == ["items_missing", "item_unknown", "item_of_other_annex", "item_twice"]
+    assert events[2].found["findings"][0]["facts"] == {"count": 2, "items": ",".join(sorted(CODES[:2]))}
+
+
+def test_visit_without_items_lacks_them(book: Book) -> None:
+    """A visit that ends without results lacks all items that were due."""
+    said = body()
+    del said["items"]
+    assert codes(book.act(BY_MAINTAINER, "visit.submit", said)) == ["items_missing"]
+
+
+def test_far_check_in_is_flagged(book: Book) -> None:
+    """A check-in farther from the lift than the pack's distance is flagged."""
+    said = body()
+    said["record"]["nodes"][0]["distance_m"] = 201
+    assert codes(book.act(BY_MAINTAINER, "visit.submit", said)) == ["far_from_lift"]
+
+
+def test_no_pack_no_pack_findings(book: Book) -> None:
+    """Where no pack was adopted facts are recorded all the same, without what only a pack can say."""
+    book.streams.pop("scheme:370100")
+    assert codes(book.act(BY_MAINTAINER, "visit.submit", body(workers=WORKERS[:1]))) == []
+
+
+def test_visit_by_parts_signs_the_same_digest_as_its_events(book: Book) -> None:
+    """A visit written node by node ends with a digest over its events; later nodes are recorded, not covered."""
+    said = body()
+    book.act(BY_MAINTAINER, "visit.nodes", named(said, nodes=[node("early")]))
+    book.act(BY_MAINTAINER, "visit.open", said["opened"])
+    book.act(BY_MAINTAINER, "visit.items", named(said, results=said["items"]["results"]))
+    events = book.act(BY_MAINTAINER, "visit.finish", named(said, finished_at=FINISHED))
+    assert [e.TOPIC for e in events] == ["visit.Finished", "agent.WorkedOn", "agent.WorkedOn"]
+    stream = book.events(YEAR)
+    expected = maintenance.visit_digest(said["opened"]["id"], stream[:3], stream[3].said or {})
+    assert events[0].found["digest"] == expected
+    late = book.act(BY_MAINTAINER, "visit.nodes", named(said, nodes=[node("late")]))
+    assert codes(late) == ["after_the_end"]
+    assert visit_of(book, said).digest == expected
+
+
+def node(name: str) -> dict[str, Any]:
+    """Give a node."""
+    return {"id": name, "kind": "photo", "device_time": OPENED, "photo": "c" * 64}
+
+
+def test_nodes_are_a_set(book: Book) -> None:
+    """Nodes come in any order, before the visit is opened; what came before is flagged; always one event."""
+    said = body()
+    first = book.act(BY_MAINTAINER, "visit.nodes", named(said, nodes=[node("b"), node("a")]))
+    again = book.act(BY_MAINTAINER, "visit.nodes", named(said, nodes=[node("a"), node("c"), node("c")]))
+    assert [len(first), len(again)] == [1, 1]
+    assert codes(first) == []
+    assert codes(again) == ["node_duplicate"]
+    assert again[0].found["duplicates"] == ["a", "c"]
+    assert book.state(MaintenanceYear, YEAR).nodes[said["opened"]["id"]] == {"a", "b", "c"}
+
+
+def test_nodes_of_anothers_visit_are_flagged(book: Book) -> None:
+    """Nodes by somebody else than the visit's maintainer are recorded so."""
+    said = body()
+    book.act(BY_MAINTAINER, "visit.open", said["opened"])
+    assert codes(book.act(BY_STRANGER, "visit.nodes", named(said, nodes=[node("a")]))) == ["not_the_visits_maintainer"]
+
+
+def test_nodes_of_an_unknown_lift_are_refused(book: Book) -> None:
+    """A record needs a lift."""
+    lost = named(body(), nodes=[node("a")]) | {"lift": new_name("lift")}
+    with pytest.raises(NotFound) as refused:
+        book.act(BY_MAINTAINER, "visit.nodes", lost)
+    assert refused.value.code == "lift_unknown"
+
+
+def test_nodes_of_a_visit_are_limited(book: Book) -> None:
+    """Past a thousand nodes a visit takes no more."""
+    said = body()
+    for start in range(0, 1000, 100):
+        nodes = [node(f"n{start + place}") for place in range(100)]
+        book.act(BY_MAINTAINER, "visit.nodes", named(said, nodes=nodes))
+    with pytest.raises(Invalid) as refused:
+        book.act(BY_MAINTAINER, "visit.nodes", named(said, nodes=[node("one")]))
+    assert refused.value.code == "too_many"
+
+
+def correction(old: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a new record in the place of an old one."""
+    return {"corrects": named(old, why="wrong_worker"), **body()}
+
+
+def test_correction_is_a_new_record(book: Book) -> None:
+    """Both records stay: the old one names the new, the new the old, and the old is signed no more."""
+    old = body()
+    book.act(BY_MAINTAINER, "visit.submit", old)
+    signed = signing(book, old)
+    new = correction(old)
+    events = book.act(BY_MAINTAINER, "visit.correct", new)
+    assert [e.TOPIC for e in events][:2] == ["visit.Corrected", "visit.Opened"]
+    assert visit_of(book, old).corrected_by == new["opened"]["id"]
+    assert visit_of(book, new).corrects == old["opened"]["id"]
+    assert visit_of(book, old).finished_at == FINISHED
+    assert refusal(book, BY_SIGNER, "visit.countersign", signed) == "visit_corrected"
+    assert refusal(book, BY_MAINTAINER, "visit.correct", correction(old)) == "corrected_already"
+    assert codes(book.act(BY_SIGNER, "visit.countersign", signing(book, new))) == []
+
+
+def test_a_corrected_visit_counts_once_for_who_worked_on_it(book: Book) -> None:
+    """Whoever stands in both records is told of the correction and counts one visit; who joins it counts it too."""
+    old = body(workers=WORKERS[:1])
+    book.act(BY_MAINTAINER, "visit.submit", old)
+    new = {"corrects": named(old, why="worker_missing"), **body()}
+    events = book.act(BY_MAINTAINER, "visit.correct", new)
+    told = {e.originator_id: e.found.get("corrects") for e in events if e.TOPIC == "agent.WorkedOn"}
+    assert told == {WORKERS[0]: old["opened"]["id"], WORKERS[1]: None}
+    assert [book.state(Agent, worker).visits for worker in WORKERS] == [1, 1]
+    book.act(BY_MAINTAINER, "visit.submit", body(opened_at="2026-03-02T04:00:00.000000Z"))
+    assert [book.state(Agent, worker).visits for worker in WORKERS] == [2, 2]
+
+
+def test_correction_after_the_signature_is_flagged(book: Book) -> None:
+    """What was signed and then corrected must be seen to have been."""
+    old = body()
+    book.act(BY_MAINTAINER, "visit.submit", old)
+    book.act(BY_SIGNER, "visit.countersign", signing(book, old))
+    assert codes(book.act(BY_MAINTAINER, "visit.correct", correction(old))) == ["corrected_after_signature"]
+
+
+def test_records_are_corrected_by_their_author_and_when_finished(book: Book) -> None:
+    """Another maintainer corrects nothing, and an open visit is finished, not corrected."""
+    old = body()
+    book.act(BY_MAINTAINER, "visit.open", old["opened"])
+    assert refusal(book, BY_MAINTAINER, "visit.correct", correction(old)) == "visit_unfinished"
+    assert refusal(book, BY_STRANGER, "visit.correct", correction(old)) == "right_missing"
+
+
+def test_a_record_cannot_be_changed(book: Book) -> None:
+    """Nothing is opened, itemised or finished twice."""
+    said = body()
+    book.act(BY_MAINTAINER, "visit.submit", said)
+    assert refusal(book, BY_MAINTAINER, "visit.submit", said) == "visit_exists"
+    results = named(said, results={"normal": CODES})
+    assert refusal(book, BY_MAINTAINER, "visit.items", results) == "visit_finished"
+    assert refusal(book, BY_MAINTAINER, "visit.finish", named(said, finished_at=FINISHED)) == "visit_finished"
+    begun = body()
+    book.act(BY_MAINTAINER, "visit.open", begun["opened"])
+    book.act(BY_MAINTAINER, "visit.items", named(begun, results={"normal": CODES}))
+    assert refusal(book, BY_MAINTAINER, "visit.items", named(begun, results={})) == "items_recorded"
+    assert refusal(book, BY_STRANGER, "visit.finish", named(begun, finished_at=FINISHED)) == "right_missing"
+
+
+def test_dispute_stays_beside_the_record(book: Book) -> None:
+    """The use unit may say that a record is not true; the record is as it was."""
+    said = body()
+    book.act(BY_MAINTAINER, "visit.submit", said)
+    book.act(BY_SIGNER, "visit.dispute", named(said, reason="not_on_site"))
+    assert visit_of(book, said).disputes == 1
+    assert refusal(book, BY_STRANGER, "visit.dispute", named(said, reason="x")) == "right_missing"
+
+
+def test_only_maintainers_record_visits(book: Book) -> None:
+    """A use unit records no visits."""
+    assert refusal(book, BY_SIGNER, "visit.submit", body()) == "right_missing"
+    assert issubclass(Forbidden, DomainError)
+    assert issubclass(Conflict, DomainError)
+
+
+def test_malformed_codes_are_refused_by_the_shape(book: Book) -> None:
+    """An item code that is none is no fact to be recorded."""
+    said = copy.deepcopy(body())
+    said["items"]["results"]["normal"] = ["E-9-1"]
+    with pytest.raises(ValueError, match="string_pattern_mismatch"):
+        book.act(BY_MAINTAINER, "visit.submit", said)

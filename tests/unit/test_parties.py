@@ -1,0 +1,220 @@
+"""Parties: suspended ones sign no longer, in person or by a key of their own; mandates let others act for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api import credentials
+from application import mandates, parties
+from application.errors import Unauthenticated
+from application.identity import identify
+from application.ids import new_name
+from application.work import AggregateCache, Author
+from audit import tokens
+from domain.errors import DomainError
+from domain.mandates import Mandate
+from domain.parties import Agent, Key, Party
+from domain.policies import Policy
+from domain.time import parse_instant
+from tests.support.book import ORIGIN, Book
+from tests.support.insuring import HOLDER, INSURER, OPERATOR, TODAY, drafted, line, office
+from tests.support.seeding import seed
+
+BROKER = Author(new_name("party"), "broker")
+OTHER = Author(new_name("party"), "broker")
+
+
+@pytest.fixture
+def book() -> Book:
+    """The office of `tests.support.insuring` with two brokers."""
+    book = office()
+    for author in (BROKER, OTHER):
+        seed(book, Party, author.party, OPERATOR.party, Party.Registered, {"id": author.party, "kind": author.kind})
+    book.actions = {**book.actions, **{action.id: action for action in (*mandates.ACTIONS, *parties.ACTIONS)}}
+    return book
+
+
+def giving(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - members of any type
+    """Give a mandate of the policyholder to the broker."""
+    return {
+        "id": new_name("mandate"), "giver": HOLDER.party, "to": BROKER.party, "acts": ["policy.propose"],
+        "from_date": "2026-03-01", "to_date": "2026-07-01",
+    } | changes  # fmt: skip
+
+
+def quoted(book: Book) -> str:
+    """Bring a quotation to where the holder proposes it."""
+    policy = drafted(book, line(""))
+    book.act(INSURER, "policy.quote", {"count": 1, "premium_fen": 8_000}, policy=policy)
+    return policy
+
+
+def refusal(book: Book, author: Author, action: str, said: dict[str, Any], **path: str) -> str:
+    """Give the code that a request is refused with."""
+    with pytest.raises(DomainError) as refused:
+        book.act(author, action, said, **path)
+    return refused.value.code
+
+
+def test_a_mandated_party_acts_for_its_giver(book: Book) -> None:
+    """The broker proposes for the holder; the event's author is the broker, and it tells under which mandate."""
+    policy, said = quoted(book), giving()
+    given = book.act(HOLDER, "mandate.give", said)
+    assert [event.TOPIC for event in given] == ["mandate.Given", "party.MandateReceived"]
+    assert given[1].originator_id == BROKER.party
+    (proposed,) = book.act(BROKER, "policy.propose", {}, policy=policy)
+    assert proposed.author.party == BROKER.party
+    assert proposed.found["reads"][f"{HOLDER.party}/{said['id']}"] == 1
+    assert book.state(Policy, policy).state == "proposed"
+
+
+@pytest.mark.parametrize(
+    "author, changes",
+    [
+        (BROKER, {"acts": ["claim.file"]}),
+        (BROKER, {"from_date": "2026-03-16"}),
+        (OTHER, {}),
+        (BROKER, {"to": OTHER.party}),
+    ],
+)
+def test_a_mandate_is_for_its_holder_its_acts_and_its_days(book: Book, author: Author, changes: dict[str, Any]) -> None:
+    """Nobody else, nothing else, and not on another day."""
+    policy = quoted(book)
+    book.act(HOLDER, "mandate.give", giving(**changes))
+    assert refusal(book, author, "policy.propose", {}, policy=policy) == "right_missing"
+
+
+def test_a_mandate_is_over_on_its_last_day(book: Book) -> None:
+    """`to_date` is the first day on which it lets nothing be done."""
+    policy = quoted(book)
+    book.act(HOLDER, "mandate.give", giving(to_date="2026-03-16"))
+    book.now = "2026-03-15T16:00:00.000000Z"
+    assert refusal(book, BROKER, "policy.propose", {}, policy=policy) == "right_missing"
+
+
+@pytest.mark.parametrize("author", [HOLDER, BROKER])
+def test_either_side_ends_a_mandate(book: Book, author: Author) -> None:
+    """From then on it lets nothing be done; it is ended once, and by nobody else."""
+    policy, said = quoted(book), giving()
+    book.act(HOLDER, "mandate.give", said)
+    path = {"party": HOLDER.party, "mandate": said["id"]}
+    assert refusal(book, OTHER, "mandate.end", {"reason": "withdrawn"}, **path) == "right_missing"
+    book.act(author, "mandate.end", {"reason": "withdrawn"}, **path)
+    assert book.state(Mandate, f"{HOLDER.party}/{said['id']}").ended
+    assert book.state(Party, BROKER.party).mandates == {}
+    assert refusal(book, BROKER, "policy.propose", {}, policy=policy) == "right_missing"
+    assert refusal(book, author, "mandate.end", {"reason": "withdrawn"}, **path) == "mandate_ended"
+
+
+def test_a_mandate_is_never_more_than_its_givers_right(book: Book) -> None:
+    """A mandate of somebody who is not the holder lets nobody propose, and a suspended giver has no rights to lend."""
+    policy = quoted(book)
+    book.act(OTHER, "mandate.give", giving(giver=OTHER.party))
+    assert refusal(book, BROKER, "policy.propose", {}, policy=policy) == "right_missing"
+    book.act(HOLDER, "mandate.give", giving())
+    book.act(OPERATOR, "party.suspend", {"reason": "closed"}, party=HOLDER.party)
+    assert refusal(book, BROKER, "policy.propose", {}, policy=policy) == "right_missing"
+
+
+@pytest.mark.parametrize(
+    "changes, code",
+    [
+        ({"giver": OTHER.party}, "right_missing"),
+        ({"to": HOLDER.party}, "mandate_to_self"),
+        ({"to": new_name("party")}, "party_unknown"),
+        ({"acts": ["policy.propose", "policy.propose"]}, "act_twice"),
+        ({"from_date": "2026-01-01", "to_date": "2026-03-15"}, "mandate_past"),
+        ({"to_date": "2026-03-01"}, "period_empty"),
+    ],
+)
+def test_mandates_that_cannot_be_are_refused(book: Book, changes: dict[str, Any], code: str) -> None:
+    """For oneself, of another, to nobody, over already."""
+    assert refusal(book, HOLDER, "mandate.give", giving(**changes)) == code
+
+
+def test_nobody_gives_a_right_he_has_not(book: Book) -> None:
+    """An owners' bank that gives no notice of claims cannot let a broker file their papers."""
+    bank = Author(new_name("party"), "bank")
+    seed(book, Party, bank.party, OPERATOR.party, Party.Registered, {"id": bank.party, "kind": bank.kind})
+    said = giving(giver=bank.party, acts=["claim.file"])
+    assert refusal(book, bank, "mandate.give", said) == "act_not_givers"
+
+
+def test_suspended_parties_hold_nothing_new(book: Book) -> None:
+    """A suspended party receives no mandate and is suspended once."""
+    book.act(OPERATOR, "party.suspend", {"reason": "closed"}, party=BROKER.party)
+    assert refusal(book, HOLDER, "mandate.give", giving()) == "party_suspended"
+    assert refusal(book, OPERATOR, "party.suspend", {"reason": "closed"}, party=BROKER.party) == "suspended_already"
+
+
+@pytest.mark.parametrize("whose", ["party", "agent"])
+def test_keys_of_a_suspended_party_authenticate_nobody(book: Book, whose: str) -> None:
+    """Neither its own key nor that of its agent signs once it is suspended; before, both do."""
+    agent = new_name("agent")
+    seed(book, Agent, agent, HOLDER.party, Agent.Enrolled, {"id": agent, "party": HOLDER.party, "role": "member"})
+    holder = HOLDER.party if whose == "party" else agent
+    key, private = credentials.new_key()
+    seconds = int(parse_instant(TODAY).timestamp())
+    registered = credentials.registration(ORIGIN, holder, key, private, seconds)
+    seed(book, Key, key, HOLDER.party, Key.Registered, registered, {"holder": holder})
+    claims = tokens.Claims(
+        iss=HOLDER.party, sub=agent if whose == "agent" else None, aud=ORIGIN, iat=seconds, exp=seconds + 30,
+        jti="00000000-0000-4000-8000-000000000000", htm="POST", uri="/parties", bh="0" * 64,
+    )  # fmt: skip
+    token = tokens.make_token(private, key, claims)
+    assert identify(token, TODAY, AggregateCache(), book).author.party == HOLDER.party
+    book.act(OPERATOR, "party.suspend", {"reason": "closed"}, party=HOLDER.party)
+    with pytest.raises(Unauthenticated) as refused:
+        identify(token, TODAY, AggregateCache(), book)
+    assert refused.value.code == "party_suspended"
+
+
+def test_a_worker_is_enrolled_with_the_number_of_his_certificate(book: Book) -> None:
+    """Without it he is enrolled all the same, with the finding that it is to be supplied; others need none."""
+    findings: dict[str, list[str]] = {}
+    for label, more in (
+        ("worker", {"role": "worker"}), ("adjuster", {"role": "adjuster"}),
+        ("certified", {"role": "worker", "person": new_name("person"), "certificate": "T370100000000000000"}),
+    ):  # fmt: skip
+        said = {"id": new_name("agent"), "party": BROKER.party, **more}
+        (enrolled,) = book.act(BROKER, "agent.enrol", said)
+        findings[label] = [found["code"] for found in enrolled.found.get("findings", ())]
+        assert book.state(Agent, said["id"]).certified is (label == "certified")
+    assert findings == {"worker": ["certificate_missing"], "adjuster": [], "certified": []}
+
+
+def test_a_worker_signs_for_his_work_and_not_for_the_company(book: Book) -> None:
+    """A person's own key changes nobody's keys and agents but its own; the administrator's and the party's may."""
+    party, at = BROKER.party, int(parse_instant(TODAY).timestamp())
+
+    def person(role: str) -> Author:
+        name, key = new_name("agent"), new_name("key")
+        _, private = credentials.new_key()
+        registered = credentials.registration(ORIGIN, name, key, private, at)
+        book.act(BROKER, "agent.enrol", {"id": name, "party": party, "role": role, "key": registered})
+        return Author(party, "broker", name, frozenset({role}), key, personal=True)
+
+    def new_key(holder: str) -> dict[str, Any]:
+        key, private = credentials.new_key()
+        return credentials.registration(ORIGIN, holder, key, private, at)
+
+    worker, colleague, administrator = person("worker"), person("worker"), person("administrator")
+    assert worker.agent is not None
+    colleagues = str(colleague.key)
+    tried: tuple[tuple[str, dict[str, Any], dict[str, str]], ...] = (
+        ("key.register", {**new_key(party), "holder": party}, {}),
+        ("key.revoke", {"reason": "lost"}, {"key": colleagues}),
+        ("key.rotate", {"key": new_key(str(colleague.agent))}, {"key": colleagues}),
+        ("agent.enrol", {"id": new_name("agent"), "party": party, "role": "administrator"}, {}),
+        ("agent.leave", {}, {"agent": str(colleague.agent)}),
+    )
+    for action, said, path in tried:
+        assert refusal(book, worker, action, said, **path) == "role_missing", action
+
+    assert book.act(worker, "key.rotate", {"key": new_key(worker.agent)}, key=str(worker.key))
+    assert book.act(worker, "agent.leave", {}, agent=worker.agent)
+    for action, said, path in tried:
+        if action != "key.rotate":  # revoked by now
+            assert book.act(administrator, action, said, **path), action

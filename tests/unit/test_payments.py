@@ -1,0 +1,182 @@
+"""Payments of premium from other sources than the fund, and the bank's lines; subsidies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from application.ids import new_name
+from domain.errors import Conflict, Forbidden
+from domain.payments import Payment
+from domain.policies import Policy
+from domain.policy_shapes import FUND_SOURCES
+from domain.subsidies import Subsidy
+from tests.support.book import Book
+from tests.support.funding import BANK, FINANCE, LIFT, PREMIUM_FEN, funded, quoted, seen
+from tests.support.insuring import AREA, HOLDER, INSURER, RIVAL, line, proposed
+
+
+def request(book: Book, policy: str, **changes: Any) -> str:  # noqa: ANN401 - members of any type
+    """Ask for the whole premium out of the property fee; returns the payment's name."""
+    name = new_name("payment")
+    said = {
+        "id": name, "policy": policy, "payee": INSURER.party, "amount_fen": PREMIUM_FEN, "source_kind": "property_fee",
+    }  # fmt: skip
+    book.act(HOLDER, "payment.request", said | changes)
+    return name
+
+
+def test_a_confirmed_payment_is_premium_received_in_the_same_save() -> None:
+    """Requested, instructed, confirmed by a line, matched."""
+    book = funded()
+    policy = quoted(book, 0)
+    payment = request(book, policy)
+    book.act(HOLDER, "payment.instruct", {"reference": "r1"}, payment=payment)
+    events = book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
+    assert [event.TOPIC for event in events] == [
+        "payment.Confirmed", "bankline.Used", "payment.Matched", "policy.PremiumReceived",
+    ]  # fmt: skip
+    assert events[-1].found["payment"] == payment
+    assert book.state(Policy, policy).paid
+    state = book.state(Payment, payment)
+    assert (state.state, state.matched, state.payer) == ("confirmed", True, HOLDER.party)
+
+
+@pytest.mark.parametrize(
+    "changes, code",
+    [
+        ({"payee": RIVAL.party}, "payee_not_insurer"),
+        ({"amount_fen": PREMIUM_FEN + 1}, "above_due"),
+        ({"source_kind": "common_income"}, "above_due"),
+        ({"source_kind": "fund_principal"}, "application_needed"),
+    ],
+)
+def test_requests_that_cannot_be_premium_are_refused(changes: dict[str, Any], code: str) -> None:
+    """Another payee, more than the source owes, the fund without an application."""
+    book = funded()
+    with pytest.raises(Conflict) as refusal:
+        request(book, quoted(book, 0), **changes)
+    assert refusal.value.code == code
+
+
+@pytest.mark.parametrize("source", sorted(FUND_SOURCES))
+def test_the_fund_pays_by_an_application_whatever_its_pocket(source: str) -> None:
+    """No money of the owners leaves by a plain request: their vote and the bureau's approval come first."""
+    book = funded()
+    policy = quoted(book, source=source)
+    with pytest.raises(Conflict) as refusal:
+        request(book, policy, source_kind=source)
+    assert refusal.value.code == "application_needed"
+
+
+def test_two_payments_of_one_premium_leave_one_due_back() -> None:
+    """Both were confirmed: the second is booked and what is over is due back (C4)."""
+    book = funded()
+    policy = quoted(book, 0)
+    first, second = request(book, policy), request(book, policy)
+    for payment in (first, second):
+        book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
+    state = book.state(Payment, second)
+    assert (state.state, state.return_due_fen) == ("return_due", PREMIUM_FEN)
+    assert book.state(Payment, first).state == "confirmed"
+    book.act(BANK, "payment.return", {"line": seen(book, direction="in")}, payment=second)
+    with pytest.raises(Conflict) as refusal:
+        book.act(BANK, "payment.return", {"line": seen(book, direction="in")}, payment=second)
+    assert refusal.value.code == "paid_twice"
+
+
+def test_money_for_a_quotation_that_expired_is_due_back() -> None:
+    """The confirmation stands, the policy takes nothing (C3)."""
+    book = funded()
+    policy = quoted(book, 0)
+    payment = request(book, policy)
+    book.now = "2026-07-02T02:00:00.000000Z"
+    with pytest.raises(Conflict) as refusal:
+        request(book, policy)
+    assert refusal.value.code == "quote_expired"
+    book.act(INSURER, "payment.confirm", {"line": seen(book)}, payment=payment)
+    assert book.state(Payment, payment).state == "return_due"
+    assert book.state(Policy, policy).received == {}
+
+
+def test_a_line_is_used_once() -> None:
+    """And must be of the payment's amount."""
+    book = funded()
+    policy = quoted(book, 0)
+    used = seen(book)
+    book.act(BANK, "payment.confirm", {"line": used}, payment=request(book, policy, amount_fen=PREMIUM_FEN))
+    other = request(book, quoted_alike(book))
+    for name, code in ((used, "line_used"), (seen(book, 7), "line_amount_differs")):
+        with pytest.raises(Conflict) as refusal:
+            book.act(BANK, "payment.confirm", {"line": name}, payment=other)
+        assert refusal.value.code == code
+
+
+def quoted_alike(book: Book) -> str:
+    """Have a policy for a later year proposed."""
+    later: dict[str, Any] = {"from_date": "2027-04-01", "to_date": "2028-04-01"}
+    return proposed(book, line("", LIFT, PREMIUM_FEN, **later), **later)
+
+
+def test_failed_payments_end_and_lines_are_seen_by_banks() -> None:
+    """A use unit sees no lines and confirms nothing."""
+    book = funded()
+    payment = request(book, quoted(book, 0))
+    with pytest.raises(Forbidden):
+        book.act(HOLDER, "payment.confirm", {"line": seen(book)}, payment=payment)
+    book.act(BANK, "payment.fail", {"reason": "account_unknown"}, payment=payment)
+    assert book.state(Payment, payment).state == "failed"
+    said = {"id": new_name("bankline"), "digest": "a" * 64, "amount_fen": 1, "direction": "in", "on": "2026-03-15"}
+    with pytest.raises(Forbidden):
+        book.act(HOLDER, "bankline.see", said)
+
+
+def subsidised(book: Book, granted_fen: int = 3_000) -> tuple[str, str]:
+    """Have a policy partly subsidised and the subsidy granted; returns policy and subsidy."""
+    sources = [
+        {"kind": "fiscal_subsidy", "amount_fen": 3_000}, {"kind": "property_fee", "amount_fen": PREMIUM_FEN - 3_000},
+    ]  # fmt: skip
+    policy, subsidy = proposed(book, line("", LIFT, PREMIUM_FEN), sources=sources), new_name("subsidy")
+    claim = {"id": subsidy, "programme": "district-2026", "area": AREA, "policy": policy, "amount_fen": 3_000}
+    book.act(HOLDER, "subsidy.claim", claim)
+    book.act(FINANCE, "subsidy.grant", {"amount_fen": granted_fen}, subsidy=subsidy)
+    return policy, subsidy
+
+
+def test_a_subsidy_is_claimed_granted_paid_and_asked_back() -> None:
+    """Each step within the one before."""
+    book = funded()
+    policy, subsidy = subsidised(book)
+    said = {"amount_fen": 3_000, "source_kind": "fiscal_subsidy", "subsidy": subsidy}
+    payment = request(book, policy, **said)
+    events = book.act(BANK, "payment.confirm", {"line": seen(book, 3_000)}, payment=payment)
+    assert "subsidy.Paid" in {event.TOPIC for event in events}
+    back = {"amount_fen": 3_000, "reason": "not_entitled"}
+    book.act(FINANCE, "subsidy.claw_back", back, subsidy=subsidy)
+    with pytest.raises(Conflict) as refusal:
+        book.act(FINANCE, "subsidy.claw_back", back, subsidy=subsidy)
+    assert refusal.value.code == "above_paid"
+    state = book.state(Subsidy, subsidy)
+    assert (state.state, state.paid_fen, state.clawed_back_fen) == ("paid", 3_000, 3_000)
+
+
+def test_subsidies_above_claim_or_grant_are_refused() -> None:
+    """Nor may one be granted twice or pay for another policy."""
+    book = funded()
+    policy, subsidy = subsidised(book, 2_000)
+    with pytest.raises(Conflict) as twice:
+        book.act(FINANCE, "subsidy.grant", {"amount_fen": 1}, subsidy=subsidy)
+    assert twice.value.code == "granted_already"
+    with pytest.raises(Conflict) as above:
+        request(book, policy, amount_fen=3_000, source_kind="fiscal_subsidy", subsidy=subsidy)
+    assert above.value.code == "above_grant"
+    with pytest.raises(Conflict) as other:
+        request(book, quoted_alike(book), amount_fen=1, subsidy=subsidy)
+    assert other.value.code == "subsidy_of_other_policy"
+    third = new_name("subsidy")
+    claim = {"id": third, "programme": "p", "area": AREA, "policy": policy, "amount_fen": 10}
+    book.act(INSURER, "subsidy.claim", claim)
+    with pytest.raises(Conflict) as more:
+        book.act(FINANCE, "subsidy.grant", {"amount_fen": 11}, subsidy=third)
+    assert more.value.code == "above_claim"

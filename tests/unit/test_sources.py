@@ -1,0 +1,55 @@
+"""What somebody holds of a log is read whatever its form, and what comes from no log is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from audit.bundlefiles import pack
+from audit.errors import AuditError, BundleInvalid, CanonicalError, NoteError, ProofError
+from audit.sources import read_receipts, read_source
+from tests.support.bundles import LIFT
+from tests.support.comparing import (
+    answered,
+    files,
+    log,
+    receipt,
+    source,
+)
+
+
+@pytest.mark.parametrize(
+    "data, error, code",
+    [
+        (b"\xff", BundleInvalid, "source_unknown"),
+        (b"nothing\n", NoteError, "note_malformed"),
+        (b"{", CanonicalError, "json_invalid"),
+        (b"{}", ProofError, "receipt_proof_malformed"),
+        (b'{"groups":[]}', BundleInvalid, "receipt_unknown"),
+        (b'{"groups":[1]}', BundleInvalid, "receipt_unknown"),
+        (b"c2sp.org/tlog-proof@v2\n", ProofError, "log_proof_malformed"),
+        (b"PK", BundleInvalid, "bundle_zip"),
+    ],
+)
+def test_what_comes_from_no_log_is_refused(data: bytes, error: type[AuditError], code: str, tmp_path: Path) -> None:
+    """Whatever its form: with a code, before anything is compared."""
+    with pytest.raises(error) as caught:
+        source(data, tmp_path)
+    assert caught.value.code == code
+
+
+def test_an_answer_of_another_number_of_events_is_none(tmp_path: Path) -> None:
+    """Leaves beside a receipt are those of its save; a bundle may be a zip or a folder."""
+    told = answered(log(), 10)
+    told["groups"][0]["events"].pop()
+    with pytest.raises(BundleInvalid):
+        source(told, tmp_path)
+    made = files(log(), LIFT)
+    (tmp_path / "b.zip").write_bytes(pack(made))
+    for name, content in made.items():
+        (tmp_path / "b" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "b" / name).write_bytes(content)
+    one, other = (read_source(tmp_path / name, log().policy) for name in ("b", "b.zip"))
+    assert one.leaves == other.leaves
+    assert len(read_receipts(receipt(log(), 9).encode())) == 1

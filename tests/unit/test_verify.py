@@ -1,0 +1,216 @@
+"""What a verifier makes of keys, first events and kinds of evidence; the worked ledger is the ground."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from audit import canonical
+from audit.histories import read_histories
+from audit.pages import KeyHistory
+from audit.verdicts import CODES, verdict
+from audit.whole import Report
+from tests.support.forging import Edit, forged
+from tests.support.stored import VECTORS, worked_ledger
+
+Events = list[tuple[dict[str, Any], dict[str, Any]]]
+Histories = Mapping[str, KeyHistory]
+TOLD = json.loads(VECTORS.read_text(encoding="utf-8"))
+RECEIPT_KEY = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(TOLD["seeds"]["receipt"]))
+INSURER = json.loads(worked_ledger().events[8].header)["author"]["key"]
+
+
+def broken(report: Report) -> set[str]:
+    """Give the codes of what breaks integrity or completeness."""
+    return {code for code in report.counts if CODES[code][0] in {"integrity", "completeness"}}
+
+
+def changed(**members: Any) -> Callable[[Histories], Histories]:  # noqa: ANN401 - members of a history
+    """Give a change to what the log says of the insurer's key, which signs at 9 and at 10 to 11."""
+    return lambda keys: {**keys, INSURER: keys[INSURER]._replace(**members)}
+
+
+def test_a_key_signs_after_its_registration_only() -> None:
+    """A key that is not registered, or later or in the same save, has not signed."""
+    assert broken(worked_ledger().verify(keys=changed(registered=9))) == {"key_unknown"}
+    report = worked_ledger().verify(keys=lambda keys: {name: key for name, key in keys.items() if name != INSURER})
+    assert report.counts["key_unknown"] == 2
+
+
+@pytest.mark.parametrize("ended,ends", [(8, 2), (9, 1), (10, 0), (11, 0), (12, 0)])
+def test_a_key_signs_until_it_is_ended(ended: int, ends: int) -> None:
+    """The save that ends a key may be signed by it; later ones may not."""
+    assert worked_ledger().verify(keys=changed(ended=ended)).counts["key_ended"] == ends
+
+
+def test_what_a_compromised_key_signed_is_contested() -> None:
+    """From the moment named on; nothing is broken by it."""
+    report = worked_ledger().verify(keys=changed(compromised_since="2025-11-01T00:00:02.000000Z"))
+    assert report.counts["contested"] == 1
+    assert not report.failed()
+    assert any(line.startswith("authorship: contested at 10") for line in report.lines())
+
+
+def test_another_public_key_did_not_sign() -> None:
+    """The signature is checked with the key that the log registered."""
+    stranger = worked_ledger().verify(keys=changed(public=TOLD_JWK))
+    assert broken(stranger) == {"signature"}
+    assert broken(worked_ledger().verify(keys=changed(public={"kty": "RSA"}))) == {"key_unknown"}
+
+
+TOLD_JWK = json.loads(worked_ledger().events[3].body)["found"]["public"]
+
+
+def test_a_key_of_somebody_else_speaks_for_nobody_else() -> None:
+    """The holder must be the author: the party, or the agent that is named."""
+    for kind in ("party", "agent"):
+        stranger = f"{kind}:00000000-0000-4000-8000-000000000000"
+        assert broken(worked_ledger().verify(keys=changed(holder=stranger))) == {"author"}
+
+
+def test_an_agents_act_by_the_partys_key_is_on_behalf() -> None:
+    """The administrator's token names him; were the key the party's, the act would stand on its word."""
+    admin, party = (json.loads(worked_ledger().events[4].header)["author"][name] for name in ("key", "party"))
+    report = worked_ledger().verify(keys=lambda keys: {**keys, admin: keys[admin]._replace(holder=party)})
+    assert report.counts["on_behalf"] == 1
+    assert not report.failed()
+    assert report.failed(strict=True)
+
+
+def _edit_found(at: int, **members: Any) -> Edit:  # noqa: ANN401 - JSON
+    def edit(events: Events) -> None:
+        events[at][1]["found"] |= members
+
+    return edit
+
+
+def _edit_header(at: int, **members: Any) -> Edit:  # noqa: ANN401 - JSON
+    def edit(events: Events) -> None:
+        events[at][0].update(members)
+
+    return edit
+
+
+GENESES = {
+    "origin": _edit_found(0, origin="scripted.ledger.example/other"),
+    "clock": _edit_found(0, clock="database"),
+    "checkpoint": _edit_found(0, checkpoint=[]),
+    "table": _edit_found(0, table={"format": 1, "actions": []}, actions="00"),
+    "kind": _edit_found(1, kind="insurer"),
+    "party": _edit_found(2, party="party:00000000-0000-4000-8000-000000000000"),
+    "holder": _edit_found(3, holder="party:00000000-0000-4000-8000-000000000000"),
+    "because": _edit_found(3, because={"stream": "ledger", "version": 2}),
+    "type": _edit_header(1, type="party.Suspended"),
+    "time": _edit_header(1, effective_at="2025-10-31T00:00:00.000000Z"),
+    "stream": _edit_header(1, stream="party:00000000-0000-4000-8000-000000000000"),
+}
+
+
+@pytest.mark.parametrize("edit", GENESES.values(), ids=GENESES.keys())
+def test_the_first_save_is_what_the_administrator_signed(edit: Edit) -> None:
+    """Origin, clock, ledger keys, operator and administrator hang together by his statement."""
+    assert "genesis" in broken(forged(worked_ledger(), edit, RECEIPT_KEY).verify())
+
+
+def test_without_a_first_event_no_receipt_is_believed() -> None:
+    """The receipt key is known through event 1; without it every save says so."""
+    stored = forged(worked_ledger(), _edit_found(0, receipt="none"), RECEIPT_KEY)
+    assert stored.verify().counts["receipt"] == 6
+
+
+def _evidence_kind(kind: str) -> Edit:
+    def edit(events: Events) -> None:
+        events[8][0]["author"]["evidence"][0]["kind"] = kind
+
+    return edit
+
+
+def _stored_as(kind: str) -> Report:
+    stored = forged(worked_ledger(), _evidence_kind(kind), RECEIPT_KEY)
+    for digest, (was, data) in list(stored.evidence.items()):
+        if digest in stored.events[8].header.decode():
+            assert was == "jwt"
+            stored.evidence[digest] = (kind, data)
+    return stored.verify()
+
+
+@pytest.mark.parametrize("kind", ["callback", "webauthn"])
+def test_evidence_that_only_its_issuer_can_check_is_named(kind: str) -> None:
+    """Its digest holds, and no more is claimed."""
+    report = _stored_as(kind)
+    assert report.counts["evidence_unchecked"] == 1
+    assert report.failed(strict=True)
+
+
+@pytest.mark.parametrize("kind,code", [("letter", "evidence_invalid"), ("init", "genesis"), ("timer", "timer")])
+def test_evidence_of_another_kind_does_not_stand(kind: str, code: str) -> None:
+    """A request's token is no first statement, no timer and nothing else."""
+    assert code in broken(_stored_as(kind))
+
+
+def test_only_map_roots_have_no_evidence() -> None:
+    """An event without any, and a map root with a receipt, are found."""
+
+    def bare(events: Events) -> None:
+        events[8][0]["author"] |= {"evidence": [], "key": None}
+
+    stored = forged(worked_ledger(), bare, RECEIPT_KEY)
+    assert {"evidence_missing", "receipt"} <= broken(stored.verify())
+
+
+def test_types_unknown_to_the_program_are_noted() -> None:
+    """A newer schema, or a type from newer software, is verified as bytes and named."""
+    known = {json.loads(row.header)["type"]: 1 for row in worked_ledger().events}
+    del known["limit.Consumed"]
+    report = worked_ledger().verify(known=lambda _: known)
+    assert report.counts["type_unknown"] == 1
+    assert not report.failed()
+
+
+def test_histories_of_unreadable_events_tell_nothing() -> None:
+    """Bytes that are no JSON, or JSON of another shape, are left to the page that holds them."""
+    nothing = [(1, b"{", b"{}"), (2, b"[]", b"[]"), (3, b"{}", b"{}"), (4, canonical.encode({"stream": 1}), b"{}")]
+    context, keys = read_histories("ledger.example/x", nothing)
+    assert (context.receipts, context.keys, context.tables, keys) == ((), {}, (), ())
+
+
+PERSON = "person:0f8fad5b-d9cb-469f-a165-70867728950e"
+UNTIL = "2031-01-04T16:00:00.000000Z"
+RESTRICTED = ("person.Restricted", 1, {"until": UNTIL})
+HELD, LIFTED = ("person.HoldSet", 1, {"dispute": "d"}), ("person.HoldLifted", 1, {"dispute": "d"})
+ERASED = ("person.Erased", 2, {"due": UNTIL})
+
+
+@pytest.mark.parametrize(
+    "events,explained",
+    [
+        ([("person.Erased", 1, {})], True), ([RESTRICTED, ERASED], True), ([RESTRICTED, HELD, LIFTED, ERASED], True),
+        ([RESTRICTED], False), ([ERASED], False), ([RESTRICTED, HELD, ERASED], False),
+        ([("person.Restricted", 1, {"until": "2041-01-01T00:00:00.000000Z"}), ERASED], False),
+        ([("person.Erased", 2, {})], False),
+    ],
+)  # fmt: skip
+def test_an_erasure_explains_what_is_gone_if_it_was_due(
+    events: list[tuple[str, int, dict[str, Any]]], explained: bool
+) -> None:
+    """In the first schema at once; since then only after a restriction, when it ended, and while no hold was on."""
+    stored = [
+        (
+            position, canonical.encode({"stream": PERSON, "type": type_, "schema": schema}),
+            canonical.encode({"said": None, "found": found}),
+        )
+        for position, (type_, schema, found) in enumerate(events, 1)
+    ]  # fmt: skip
+    context, _ = read_histories("ledger.example/x", stored)
+    assert (PERSON in context.erased) == explained
+
+
+def test_every_code_is_said_in_words() -> None:
+    """Each finding has a kind and a sentence, and one line."""
+    for code, (kind, sentence) in CODES.items():
+        assert verdict(code, 7, "x").line() == f"{kind}: {code} at 7: {sentence} (x)"
+        assert verdict(code).line() == f"{kind}: {code}: {sentence}"
