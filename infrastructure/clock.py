@@ -98,7 +98,7 @@ class ScriptedClock:
         try:
             self._connection = self._connection or connect_reader(self._database)
             row = self._connection.execute(_SCRIPTED).fetchone()
-        except psycopg.OperationalError as away:
+        except psycopg.Error as away:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None

@@ -29,6 +29,7 @@ LOCKERS = (WRITER_APPLICATION, ERASER_APPLICATION, CLOCK_APPLICATION)
 """Who takes the writers' lock; whoever of them holds it for too long is ended by the next writer."""
 SERVER_VERSION_MIN = 150_000
 _TRANSACTION_TIMEOUT_SINCE = 170_000
+_NO_LOCK = "the ledger's lock cannot be held"
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 DURABLE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_apply", "local")}
 
@@ -60,6 +61,28 @@ def lock_key(origin: str) -> int:
     return int.from_bytes(sha256(b"liftledger/writer\x00" + origin.encode()).digest()[:8], signed=True)
 
 
+def is_away(error: BaseException | None) -> bool:
+    """Say whether an error is of the connection or the server's state, so that the same may be tried again.
+
+    libpq gives what it could not send, while something of the server's was still unread, as an error without a state
+    over a connection that it still takes for sound; psycopg makes a plain DatabaseError of it.
+    """
+    return isinstance(error, psycopg.OperationalError) or (
+        type(error) is psycopg.DatabaseError and error.diag.sqlstate is None
+    )
+
+
+@contextmanager
+def telling_away(why: str = "the database is away", *, retry_after_s: int = 5) -> Iterator[None]:
+    """Raise DatabaseAway for what `is_away`; nothing was changed then by a statement that commits itself alone."""
+    try:
+        yield
+    except psycopg.DatabaseError as error:
+        if is_away(error):
+            raise DatabaseAway(why, retry_after_s=retry_after_s) from error
+        raise
+
+
 def connect_writer(database: Database) -> psycopg.Connection:
     """Open the session that appends: autocommit (it says BEGIN itself), limits on, plans fixed to index probes.
 
@@ -87,13 +110,13 @@ def under_lock(database: Database, application: str, origin: str) -> Iterator[ps
     Raises DatabaseAway when the lock or the server is not to be had in time; nothing was changed then.
     """
     try:
-        with _connect(database, application) as connection:
+        with telling_away(_NO_LOCK), _connect(database, application) as connection:
             _limit(connection)
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(origin),))
                 yield connection
-    except (psycopg.OperationalError, pg.IdleInTransactionSessionTimeout, pg.TransactionTimeout) as away:
-        raise DatabaseAway("the ledger's lock cannot be held", retry_after_s=5) from away
+    except (pg.IdleInTransactionSessionTimeout, pg.TransactionTimeout) as ended:
+        raise DatabaseAway(_NO_LOCK, retry_after_s=5) from ended
 
 
 def connect_reader(database: Database) -> psycopg.Connection:

@@ -11,7 +11,6 @@ import orjson
 import psycopg
 
 from application.bundling import Sealing
-from application.errors import DatabaseAway
 from application.evidence import SaveRow, Stamped
 from application.proving import HeadProofs
 from application.saves import StoredHeader
@@ -22,7 +21,7 @@ from audit.merkle import HASH_BYTES
 from audit.pages import Answers, Questions
 from audit.tiles import TiledTree
 from infrastructure import log_reader
-from infrastructure.connection import Database, connect_plain
+from infrastructure.connection import Database, connect_plain, telling_away
 from infrastructure.page_answers import PageAnswers
 from infrastructure.tile_store import read_tile
 
@@ -165,8 +164,5 @@ class StoredSealings:
             bytes.fromhex(manifest), sealing.heads.size, sealing.checkpoint, canonical.encode(heads),
             *(sealing.stamped or (None, None)),
         )  # fmt: skip
-        try:
-            with connect_plain(self.database, "liftledger evidence") as connection:
-                connection.execute(_KEEP, row)
-        except psycopg.OperationalError as away:
-            raise DatabaseAway("the database is away", retry_after_s=5) from away
+        with telling_away(), connect_plain(self.database, "liftledger evidence") as connection:
+            connection.execute(_KEEP, row)

@@ -8,11 +8,10 @@ from typing import Any
 
 import psycopg
 
-from application.errors import DatabaseAway
 from application.reading.ports import Found, OpenedField, People, PersonalRead
 from audit import canonical
 from infrastructure import vault
-from infrastructure.connection import Database, connect_plain
+from infrastructure.connection import Database, connect_plain, telling_away
 
 _FOUND = "SELECT DISTINCT person FROM blind_index WHERE kind = %s AND token = %s ORDER BY person LIMIT %s"
 _STREAMS = "SELECT DISTINCT stream FROM sealed_places WHERE person = %s ORDER BY stream LIMIT %s"
@@ -43,11 +42,8 @@ class SqlPeople(People):
 
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection]:
-        try:
-            with connect_plain(self._database, "liftledger personal reads") as connection:
-                yield connection
-        except psycopg.OperationalError as away:
-            raise DatabaseAway("the database is away", retry_after_s=5) from away
+        with telling_away(), connect_plain(self._database, "liftledger personal reads") as connection:
+            yield connection
 
     def found(self, kind: str, token: bytes, limit: int) -> Sequence[str]:
         """Give the persons with a value under a token of the blind index."""

@@ -21,7 +21,7 @@ from application.saves import Act, Command, NewEvent, Save, Saved, SourceKey, St
 from audit import canonical, merkle
 from domain.errors import Invalid
 from infrastructure import log_reader
-from infrastructure.connection import Database, configure, configure_reader
+from infrastructure.connection import Database, configure, configure_reader, telling_away
 from infrastructure.halting import Guard
 from infrastructure.keyring import Keyring
 from infrastructure.receipts import ReceiptSigner
@@ -143,9 +143,9 @@ class LedgerRecorder(ApplicationRecorder):
         """Lend a reading connection for a short time. Raises DatabaseAway."""
         try:
             self._pool.open()
-            with self._pool.connection() as connection:
+            with telling_away(), self._pool.connection() as connection:
                 yield connection
-        except (PoolTimeout, psycopg.OperationalError) as away:
+        except PoolTimeout as away:
             raise DatabaseAway("the database is away", retry_after_s=5) from away
 
     def _read(self, read: Callable[[psycopg.Connection], T]) -> T:

@@ -222,7 +222,7 @@ class WriterSession:
         if result.status in {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}:
             return result
         error = error_from_result(result)
-        if self._pgconn.status != pq.ConnStatus.OK:
+        if self._pgconn.status != pq.ConnStatus.OK or error.diag.sqlstate is None:  # the client's, not the server's
             raise ConnectionLost(str(error)) from error
         raise error
 

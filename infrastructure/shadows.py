@@ -18,7 +18,7 @@ from psycopg import sql
 from application.projections.base import Bitemporal
 from application.projections.catalogue import PROJECTIONS
 from application.verifying import Compared, Progress
-from infrastructure.connection import Database, connect_plain
+from infrastructure.connection import Database, connect_plain, is_away
 from infrastructure.errors import InfrastructureError, ShadowsRefused
 from infrastructure.projection_tables import metadata, parked, tables, tracking
 from infrastructure.projector import TRACKING, Projector
@@ -103,9 +103,11 @@ class Shadows:
         make_shadows(connection, self.database.schema)
         try:
             reached = projector.catch_up(position, self._telling(position))
-        except (psycopg.OperationalError, pg.UndefinedTable, pg.UndefinedColumn):
+        except (pg.UndefinedTable, pg.UndefinedColumn):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a broken log does here, it gets its own verdicts
+        except Exception as error:
+            if is_away(error):
+                raise
             return Compared(None, [("projection_unread", f"no replay: {type(error).__name__}", 1)])
         connection.execute("ANALYZE " + ", ".join(f"{TEMPORARY}.{kept.table}" for kept in KEPT))
         return _Comparison(connection, self.database.schema, digest, reached).run()

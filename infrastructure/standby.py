@@ -9,7 +9,7 @@ import psycopg
 
 from infrastructure import checkpoint_store
 from infrastructure.checkpoint_store import Published
-from infrastructure.connection import Database, connect_reader
+from infrastructure.connection import Database, connect_reader, is_away
 from infrastructure.errors import LogDiffers
 from infrastructure.following import PAGE_MAX, Followed
 
@@ -31,9 +31,11 @@ class Standby:
         """Follow to the newest checkpoint. Raises psycopg.Error, and LogDiffers, after which nothing is known."""
         try:
             self._follow()
-        except psycopg.OperationalError:
-            self._let_go()  # what was followed still holds, behind another connection too
-            raise
+        except psycopg.Error as away:
+            self._let_go()
+            if not is_away(away):
+                self.close()
+            raise  # what was followed still holds where it was the connection, behind another too
         except BaseException:
             self.close()
             raise

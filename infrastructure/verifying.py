@@ -20,9 +20,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-import psycopg
-
-from application.errors import DatabaseAway
 from application.saves import EVENTS_PER_SAVE_MAX
 from application.verifying import NOTHING, Besides, ErasedMeanwhile, Extent, Progress, verify_log
 from application.verifying import spans as cut
@@ -33,7 +30,7 @@ from audit.structure import StructureChecker
 from audit.verify import Checker
 from audit.whole import Report, Totals
 from domain.aggregate import type_registry
-from infrastructure.connection import Database, connect_plain, connect_reader
+from infrastructure.connection import Database, connect_plain, connect_reader, telling_away
 from infrastructure.errors import InfrastructureError
 from infrastructure.page_answers import PageAnswers
 from infrastructure.published import NOBODY, PublishedLog, Trust
@@ -181,10 +178,8 @@ class PageReader:
     """Reads and checks pages over one connection; `size` is the last position that is looked at."""
 
     def __init__(self, pages: StoredPages, context: Context, size: int) -> None:
-        try:
+        with telling_away():
             self._connection = connect_reader(pages.database)
-        except psycopg.OperationalError as away:
-            raise DatabaseAway("the database is away") from away
         self._answers = PageAnswers(self._connection, pages.master_key)
         self._checker = Checker(context) if pages.signatures else StructureChecker(context)
         self._size = size
@@ -201,14 +196,12 @@ class PageReader:
 
     def check(self, first: int, last: int) -> PageReport:
         """Check the saves that begin between two positions. Raises DatabaseAway."""
-        try:
+        with telling_away():
             start, stop, receipts = self._bounds(first, last)
             rows = list(map(EventRow._make, self._rows(_EVENTS, (start, stop))))
             if isinstance(self._checker, StructureChecker):
                 return self._checker.check(start, stop, rows, receipts)
             return self._checker.check(start, stop, rows, receipts, self._answers.ask)
-        except psycopg.OperationalError as away:
-            raise DatabaseAway("the database is away") from away
 
     def _bounds(self, first: int, last: int) -> tuple[int, int, list[ReceiptRow]]:
         """Give the first position of the first save that begins in the span, the last one of the last, the receipts.
@@ -254,7 +247,7 @@ def verify(
     types = {topic: kind.SCHEMA for topic, kind in type_registry.items()}
     for left in reversed(range(TRIES_MAX)):
         try:
-            with ExitStack() as stack:
+            with telling_away(), ExitStack() as stack:
                 published = None
                 if log:
                     connection = stack.enter_context(connect_reader(database))
@@ -266,6 +259,4 @@ def verify(
         except ErasedMeanwhile:
             if besides.resumed is not None or not left:  # what it went on from is used up
                 raise
-        except psycopg.OperationalError as away:
-            raise DatabaseAway("the database is away") from away
     raise AssertionError

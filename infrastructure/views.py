@@ -28,7 +28,7 @@ from sqlalchemy import (
     tuple_,
     values,
 )
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.sql.expression import FromClause
 
@@ -38,7 +38,7 @@ from application.timers import DUE_PER_ROUND_MAX, Due
 from domain.funds import EXPIRY_RULE
 from domain.persons import RETENTION_RULE
 from domain.schemes import DISTRICT_DIGITS
-from infrastructure.connection import Database, connect_plain, lock_key
+from infrastructure.connection import Database, connect_plain, is_away, lock_key
 from infrastructure.projection_tables import parked, tables, tracking
 from infrastructure.projector import TRACKING
 from infrastructure.reach import effective_at, in_areas, known_at, lift_spans, within
@@ -84,7 +84,9 @@ class SqlViews:
                     return connection.execute(query).all()
                 finally:
                     connection.exec_driver_sql("RESET enable_nestloop")
-        except (OperationalError, PoolExhausted) as away:
+        except (DatabaseError, PoolExhausted) as away:
+            if isinstance(away, DatabaseError) and not is_away(away.orig):
+                raise
             raise DatabaseAway("the read models cannot be reached", retry_after_s=5) from away
 
     def _found(self, query: Select[Any], *, counting: bool = False) -> list[Found]:

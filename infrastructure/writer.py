@@ -27,7 +27,7 @@ from audit.rotation import RECEIPT
 from domain.errors import Conflict, DomainError
 from domain.ledgers import STREAM, Ledger
 from infrastructure.clock_watch import ClockWatch
-from infrastructure.connection import Database, lock_key
+from infrastructure.connection import Database, is_away, lock_key
 from infrastructure.errors import InfrastructureError
 from infrastructure.halting import Guard, Reached, Unguarded
 from infrastructure.keyring import Keyring
@@ -43,9 +43,6 @@ RECOVERY_S_MAX = 20.0
 STALE_LOCK_S = 4.0
 PLACES = frozenset({"file", "folder"})
 """Details of refusals that name places of this machine."""
-# Operational: locks, timeouts, no space, shutting down. Read-only: a standby that is not yet the primary.
-_TRANSIENT = (psycopg.OperationalError, pg.ReadOnlySqlTransaction)
-
 log = structlog.get_logger()
 
 Answer = Saved | Exception
@@ -140,20 +137,20 @@ class Writer:
                     self._fail(entries, lambda: ClockBehind("the database's clock does not move on", retry_after_s=5))
                     return
                 time.sleep(early.wait_s)  # the lock is free meanwhile; whatever waits is behind the same clock
-            except (ConnectionLost, *_TRANSIENT) as error:
-                in_doubt = in_doubt or (session is not None and session.commit_sent)
-                self._after_trouble(session, error)
-                if time.monotonic() > deadline:
-                    self._give_up(entries, in_doubt=in_doubt)
-                    return
             except (DomainError, InfrastructureError) as refused:
                 self._rolled_back()
                 self._fail(entries, _again(refused))
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, it must hurt its own save only
-                self._rolled_back()
-                self._alone(entries, error)
-                return
+                if not _passes(error):
+                    self._rolled_back()
+                    self._alone(entries, error)
+                    return
+                in_doubt = in_doubt or (session is not None and session.commit_sent)
+                self._after_trouble(session, error)
+                if time.monotonic() > deadline:
+                    self._give_up(entries, in_doubt=in_doubt)
+                    return
 
     def _alone(self, entries: list[Entry], error: Exception) -> None:
         """Run the saves of a failed batch one by one, so that only the culprit fails."""
@@ -343,6 +340,11 @@ class Writer:
     def _fail(self, entries: list[Entry], make: Callable[[], Exception]) -> None:
         waiting = [entry for entry in entries if not entry.done]
         _resolve(waiting, [make() for _ in waiting])
+
+
+def _passes(error: Exception) -> bool:
+    """Say whether to try again: connections, locks, timeouts, no space; a standby that is not yet the primary."""
+    return is_away(error) or isinstance(error, (ConnectionLost, pg.ReadOnlySqlTransaction))
 
 
 def _unforeseen(error: Exception) -> Callable[[], Unforeseen]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +23,7 @@ from application.saves import RequestLine, Saved
 from infrastructure import save_queue, writer
 from infrastructure.clock import set_scripted
 from infrastructure.connection import Database, lock_key
-from infrastructure.session import Watchdog, WriterSession
+from infrastructure.session import ConnectionLost, Watchdog, WriterSession
 from tests.support.saving import SCRIPTED, TestLedger, act, command, event, ledger_in, lift, open_recorder, save
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +89,37 @@ def test_connection_lost(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch, mo
         new.state for each in mine for new in each.events
     ]
     assert ledger.check().size == 3
+
+
+def test_connection_lost_with_a_notice_unread(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that cannot be sent while something of the server's is still unread is a lost connection too.
+
+    The client's library gives an error without a state then, over a connection that it still takes for sound.
+    """
+    ledger.recorder.submit(save(event(lift()))).result()
+    real = WriterSession.begin
+    told: list[Exception] = []
+
+    def begin(session: WriterSession) -> None:
+        if told:
+            return real(session)
+        session.connection.execute("LISTEN here")
+        with ledger.owner() as other:
+            other.execute("NOTIFY here")
+        select.select([session.connection], [], [], 10)
+        with socket.socket(fileno=os.dup(session.connection.fileno())) as handle:
+            handle.shutdown(socket.SHUT_WR)
+        try:
+            return real(session)
+        except Exception as error:
+            told.append(error)
+            raise
+
+    monkeypatch.setattr(WriterSession, "begin", begin)
+    assert not ledger.recorder.submit(save(event(lift()))).result(30).repeated
+    assert isinstance(told[0], ConnectionLost)
+    assert type(told[0].__cause__) is psycopg.DatabaseError, "the fault was not the one meant"
+    assert ledger.check().size == 2
 
 
 def test_outcome_unknown(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
