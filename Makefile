@@ -8,6 +8,9 @@ REGISTER ?=
 BIN := .venv/bin
 PACKAGES := domain application infrastructure api audit
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Made ahead, since every process of a service, and every command, would else compile the whole house again where
+# PYTHONDONTWRITEBYTECODE is set, or the folder may not be written to.
+BYTECODE = $(BIN)/python -m compileall -q $(PACKAGES)
 INSTALLED := .venv/installed
 INSTALLED_DEV := .venv/installed-dev
 # uv follows its own rules about colours and caches; the lock files must depend on none of the caller's settings.
@@ -24,12 +27,15 @@ help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## Play a year of the ledger and prove it; REGISTER=file.csv starts from a register of lifts.
+	@$(BYTECODE)
 	$(BIN)/liftledger demo $(if $(REGISTER),--register "$(REGISTER)")
 
 run: $(INSTALLED) ## Run the service; ARGS="…" are passed on.
+	@$(BYTECODE)
 	$(BIN)/liftledger run $(ARGS)
 
 test: $(INSTALLED_DEV) ## Run every test that does not measure speed; ARGS="…" go to pytest, JOBS=2 processes.
+	@$(BYTECODE) tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 lint: $(INSTALLED_DEV) ## Check rules, form, types and layers.
@@ -43,9 +49,11 @@ format: $(INSTALLED_DEV) ## Set imports and form right.
 	$(BIN)/ruff format
 
 coverage: $(INSTALLED_DEV) ## Run the tests and show which branches they never took.
+	@$(BYTECODE) tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term-missing $(ARGS)
 
 bench: $(INSTALLED_DEV) ## Measure; ARGS="…" choose what.
+	@$(BYTECODE) bench
 	$(BIN)/python -m bench $(ARGS)
 
 lock: $(BIN)/python ## Renew the lock files; LOCK_FLAGS= keeps versions that still fit.

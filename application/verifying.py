@@ -6,7 +6,10 @@ The checks themselves are `audit.verify` and `audit.whole`, which know no databa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import Final, Protocol
 
 from audit.histories import read_histories
@@ -72,8 +75,11 @@ class Published(Protocol):
 class StoredViews(Protocol):
     """The stored read models (infrastructure/shadows.py)."""
 
-    def compare(self) -> Compared:
-        """Make the read models again beside the stored ones, and hold these against them."""
+    def compare(self, stopped: Callable[[], bool]) -> Compared:
+        """Make the read models again beside the stored ones, and hold these against them; called in another thread.
+
+        It ends soon, whatever it then gives, when `stopped` says so.
+        """
 
 
 class LogPages(Protocol):
@@ -130,39 +136,41 @@ def verify_log(
     """Verify a log from its stored bytes.
 
     `known` maps event types to the newest schema that this program knows; `checkpoints` are believed by the caller;
-    `published` checks what the ledger published of itself. What is appended meanwhile is not looked at. Raises
-    ErasedMeanwhile when something is missing that an erasure during the verification may explain.
+    `published` checks what the ledger published of itself. What is appended meanwhile is not looked at. The read models
+    are held against it at the same time, in a thread beside. Raises ErasedMeanwhile when something is missing that an
+    erasure during the verification may explain.
     """
-    extent = pages.extent()
-    context, keys = read_histories(origin, pages.history(), known=known)
-    own: Sequence[Checkpoint] = ()
-    anchored: int | None = None
-    if published is not None:
-        own = published.checkpoints(extent.size)
-        anchored = max([published.anchored, *(each.size for each in checkpoints)])
-    if progress is not None:
-        progress(0, extent.size)
-    whole = Whole(origin, [*own, *checkpoints], anchored)
-    if besides.resumed is not None:
-        besides.resumed.check_fits(context, extent.size, signatures=pages.signatures)
-        whole = Whole.from_state(besides.resumed, whole.checkpoints, anchored)
-        _retrace(whole, besides.resumed, pages, published)
-    for report in pages.check(context, spans(extent.size, first=whole.size + 1)):
-        whole.add(report)
+    with _beside(besides.views) as comparing:
+        extent = pages.extent()
+        context, keys = read_histories(origin, pages.history(), known=known)
+        own: Sequence[Checkpoint] = ()
+        anchored: int | None = None
         if published is not None:
-            published.add(report.leaves)
+            own = published.checkpoints(extent.size)
+            anchored = max([published.anchored, *(each.size for each in checkpoints)])
         if progress is not None:
-            progress(whole.size, extent.size)
-    if whole.lacks(EXPLAINED) and read_histories(origin, pages.history()).context.erased != context.erased:
-        raise ErasedMeanwhile("persons were erased while the log was verified; verify again")
-    state = None if besides.keep is None else whole.to_state(context, signatures=pages.signatures)
-    if published is not None:
-        for finding in published.finish():
-            whole.find(*finding)
-        whole.check_rooted(each.size for each in own)
-    views_at = None if besides.views is None else _hold_views(whole, besides.views)
-    histories = [position for position in keys if position <= extent.size]
-    found = whole.finish(extent.totals, histories, signatures=pages.signatures, views_at=views_at)
+            progress(0, extent.size)
+        whole = Whole(origin, [*own, *checkpoints], anchored)
+        if besides.resumed is not None:
+            besides.resumed.check_fits(context, extent.size, signatures=pages.signatures)
+            whole = Whole.from_state(besides.resumed, whole.checkpoints, anchored)
+            _retrace(whole, besides.resumed, pages, published)
+        for report in pages.check(context, spans(extent.size, first=whole.size + 1)):
+            whole.add(report)
+            if published is not None:
+                published.add(report.leaves)
+            if progress is not None:
+                progress(whole.size, extent.size)
+        if whole.lacks(EXPLAINED) and read_histories(origin, pages.history()).context.erased != context.erased:
+            raise ErasedMeanwhile("persons were erased while the log was verified; verify again")
+        state = None if besides.keep is None else whole.to_state(context, signatures=pages.signatures)
+        if published is not None:
+            for finding in published.finish():
+                whole.find(*finding)
+            whole.check_rooted(each.size for each in own)
+        views_at = _hold_views(whole, comparing)
+        histories = [position for position in keys if position <= extent.size]
+        found = whole.finish(extent.totals, histories, signatures=pages.signatures, views_at=views_at)
     if state is not None and besides.keep is not None and found.integrity and found.completeness:
         besides.keep(state)
     return found
@@ -180,9 +188,25 @@ def _retrace(whole: Whole, state: State, pages: LogPages, published: Published |
         whole.find("checkpoint", size)
 
 
-def _hold_views(whole: Whole, views: StoredViews) -> int | None:
-    """Hold the read models against the log; gives the position as of which they were."""
-    compared = views.compare()
+@contextmanager
+def _beside(views: StoredViews | None) -> Iterator[Future[Compared] | None]:
+    """Hold the read models against the log in a thread of its own, which ends with the block."""
+    if views is None:
+        yield None
+        return
+    stopped = Event()
+    with ThreadPoolExecutor(1, "liftledger-views") as aside:
+        try:
+            yield aside.submit(views.compare, stopped.is_set)
+        finally:
+            stopped.set()
+
+
+def _hold_views(whole: Whole, comparing: Future[Compared] | None) -> int | None:
+    """Take over what came of holding the read models against the log; gives the position as of which they were."""
+    if comparing is None:
+        return None
+    compared = comparing.result()
     for code, detail, count in compared.findings:
         whole.find(code, None, detail, count)
     return compared.at

@@ -140,7 +140,7 @@ _HEADER = re.compile(
     f'"schema":([1-9][0-9]{{0,5}}),"seq":({_COUNTER}),"stream":"([a-z0-9:/-]{{1,128}})",'
     f'"type":"([a-z_]+\\.[A-Z][A-Za-z]*)","v":1,"version":({_COUNTER})}}'
 )
-_HEADERS = re.compile(f"^(?:{_HEADER.pattern})$", re.MULTILINE)
+_HEADERS = f"^(?:{_HEADER.pattern})$"  # compiled when the first page is read
 _JWT: Final = '","kind":"jwt"}'
 _ONE_JWT: Final = len('{"digest":"') + 64 + len(_JWT)
 _EVIDENCE = re.compile('{"digest":"([0-9a-f]{64})","kind":"([a-z-]+)"}')
@@ -182,7 +182,7 @@ def read_headers(data: Sequence[bytes]) -> list[Header] | None:
     except UnicodeDecodeError:
         return None
     # No header holds a line break, and each line is matched whole: so many matches are the headers, one by one.
-    found = _HEADERS.findall(text)
+    found = re.findall(_HEADERS, text, re.MULTILINE)
     if len(found) != len(data) or text.count("\n") != len(data) - 1:
         return None
     (agent, evidence, key, party, author_seq, body, command, effective_at, ledger, position, prev, recorded_at, schema,

@@ -135,7 +135,7 @@ def are_streams(texts: Sequence[str]) -> bool:
     """Say whether `check_stream` takes each of these texts."""
     # No stream holds a line break, and each line is matched whole.
     text = "\n".join(texts)
-    found = _STREAMS.findall(text)
+    found = re.findall(_STREAMS, text, re.MULTILINE)
     return len(found) == len(texts) == text.count("\n") + 1 and max(map(len, texts)) <= NAME_CHARS_MAX
 
 
@@ -161,8 +161,8 @@ def _grammar_of_streams(subject: str, heads: tuple[str, ...]) -> str:
 
 _NAME = re.compile("|".join(f"(?:{kind}):{grammar}" for kind, grammar in IDS.items()))
 _STREAM = re.compile("|".join(_grammar_of_streams(subject, heads) for subject, heads in SUBJECTS.items()))
-
-_STREAMS = re.compile(f"^(?:{_STREAM.pattern})$", re.MULTILINE)
+# Compiled when a page of a log is first read, and kept by `re`: a bundle has none, and starts the sooner.
+_STREAMS = f"^(?:{_STREAM.pattern})$"
 
 
 def _is_short(text: object) -> TypeGuard[str]:

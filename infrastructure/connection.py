@@ -29,7 +29,7 @@ LOCKERS = (WRITER_APPLICATION, ERASER_APPLICATION, CLOCK_APPLICATION)
 """Who takes the writers' lock; whoever of them holds it for too long is ended by the next writer."""
 SERVER_VERSION_MIN = 150_000
 _TRANSACTION_TIMEOUT_SINCE = 170_000
-_NO_LOCK = "the ledger's lock cannot be held"
+_AWAY = (psycopg.OperationalError, pg.IdleInTransactionSessionTimeout, pg.TransactionTimeout)
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 DURABLE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_apply", "local")}
 
@@ -64,12 +64,11 @@ def lock_key(origin: str) -> int:
 def is_away(error: BaseException | None) -> bool:
     """Say whether an error is of the connection or the server's state, so that the same may be tried again.
 
-    libpq gives what it could not send, while something of the server's was still unread, as an error without a state
-    over a connection that it still takes for sound; psycopg makes a plain DatabaseError of it.
+    The server ends a session that stands still in a transaction with states that psycopg counts among the internal
+    errors. What libpq could not send, while something of the server's was still unread, it gives as an error without a
+    state over a connection that it still takes for sound; psycopg makes a plain DatabaseError of it.
     """
-    return isinstance(error, psycopg.OperationalError) or (
-        type(error) is psycopg.DatabaseError and error.diag.sqlstate is None
-    )
+    return isinstance(error, _AWAY) or (type(error) is psycopg.DatabaseError and error.diag.sqlstate is None)
 
 
 @contextmanager
@@ -109,14 +108,11 @@ def under_lock(database: Database, application: str, origin: str) -> Iterator[ps
     The session has the writers' limits, so that one which is stopped in the middle does not stop all writing.
     Raises DatabaseAway when the lock or the server is not to be had in time; nothing was changed then.
     """
-    try:
-        with telling_away(_NO_LOCK), _connect(database, application) as connection:
-            _limit(connection)
-            with connection.transaction():
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(origin),))
-                yield connection
-    except (pg.IdleInTransactionSessionTimeout, pg.TransactionTimeout) as ended:
-        raise DatabaseAway(_NO_LOCK, retry_after_s=5) from ended
+    with telling_away("the ledger's lock cannot be held"), _connect(database, application) as connection:
+        _limit(connection)
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(origin),))
+            yield connection
 
 
 def connect_reader(database: Database) -> psycopg.Connection:

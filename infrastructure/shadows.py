@@ -75,6 +75,14 @@ KEPT: Final = tuple(_kept())
 """All tables that are compared."""
 
 
+class _Stopped(Exception):
+    """Whoever asked for the comparison no longer wants it."""
+
+
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Shadows:
     """`application.verifying.StoredViews` over a database; `progress` is told how far the log was read again."""
@@ -82,28 +90,30 @@ class Shadows:
     database: Database
     progress: Progress | None = None
 
-    def compare(self) -> Compared:
+    def compare(self, stopped: Callable[[], bool] = _never) -> Compared:
         """Make the read models again up to where the stored ones are, and hold these against them.
 
-        Raises ShadowsRefused, psycopg.Error.
+        `stopped` is asked after each page, and ends it with nothing compared. Raises ShadowsRefused, psycopg.Error.
         """
         try:
             with connect_plain(self.database, "liftledger shadows") as connection:
-                return self._compare(connection)
+                return self._compare(connection, stopped)
+        except _Stopped:
+            return Compared(None)
         except (pg.InsufficientPrivilege, pg.ReadOnlySqlTransaction) as refused:
             raise ShadowsRefused("the read models cannot be made again here: use --log-only") from refused
         except (pg.UndefinedTable, pg.UndefinedColumn) as missing:
             return Compared(None, [("projection", missing.diag.message_primary or "a table is missing", 1)])
 
-    def _compare(self, connection: psycopg.Connection) -> Compared:
+    def _compare(self, connection: psycopg.Connection, stopped: Callable[[], bool]) -> Compared:
         projector = Projector(self.database, connect=lambda: connection)
         position, digest = _tracked(connection, self.database.schema)
         if digest != projector.digest:
             return Compared(None, [("projection_unread", digest or "never made", 1)])
         make_shadows(connection, self.database.schema)
         try:
-            reached = projector.catch_up(position, self._telling(position))
-        except (pg.UndefinedTable, pg.UndefinedColumn):
+            reached = projector.catch_up(position, self._telling(position, stopped))
+        except (pg.UndefinedTable, pg.UndefinedColumn, _Stopped):
             raise
         except Exception as error:
             if is_away(error):
@@ -112,9 +122,14 @@ class Shadows:
         connection.execute("ANALYZE " + ", ".join(f"{TEMPORARY}.{kept.table}" for kept in KEPT))
         return _Comparison(connection, self.database.schema, digest, reached).run()
 
-    def _telling(self, size: int) -> Callable[[int], None] | None:
-        progress = self.progress
-        return None if progress is None else lambda done: progress(done, size)
+    def _telling(self, size: int, stopped: Callable[[], bool]) -> Callable[[int], None]:
+        def tell(done: int) -> None:
+            if stopped():
+                raise _Stopped
+            if self.progress is not None:
+                self.progress(done, size)
+
+        return tell
 
 
 def make_shadows(connection: psycopg.Connection, schema: str) -> None:
