@@ -141,6 +141,10 @@ class PageRows:
         report.tallies["receipts"] += len(receipts)
         index = 0
         for receipt in receipts:
+            if receipt.events == 1 and index < len(seen) and seen[index].row.position == receipt.first:
+                yield receipt, seen[index : index + 1]
+                index += 1
+                continue
             while index < len(seen) and seen[index].row.position < receipt.first:
                 loose = self._loose(index, receipt.first)
                 yield None, loose

@@ -48,9 +48,11 @@ class _Structure(PageRows):
         """Check that a save has one author and a receipt of its extent, and take it into its chains."""
         report, header = self.report, events[0].header
         report.tallies["saves"] += 1
-        for seen in events[1:]:
-            if mark_of(seen.header) != mark_of(header):
-                report.find("author", seen.row.position, "differs within the save")
+        if len(events) > 1:
+            mark = mark_of(header)
+            for seen in events[1:]:
+                if mark_of(seen.header) != mark:
+                    report.find("author", seen.row.position, "differs within the save")
         if header.evidence:
             if receipt is None:
                 report.find("receipt_missing", events[0].row.position)
