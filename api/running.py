@@ -18,8 +18,8 @@ from api import bootstrap, logs
 from domain.errors import Busy
 
 BACKLOG: Final = 2048
-START_S_MAX: Final = 60.0
-STOP_S_MAX: Final = 30.0
+START_S_MAX: Final = 120.0
+STOP_S_MAX: Final = 90.0
 ROUND_S: Final = 0.05
 
 

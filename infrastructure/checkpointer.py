@@ -29,7 +29,7 @@ from infrastructure import checkpoint_store
 from infrastructure.alone import Alone
 from infrastructure.checkpoint_store import Published, Signing
 from infrastructure.clock_watch import ClockWatch
-from infrastructure.connection import Database, connect_plain, connect_reader, lock_key
+from infrastructure.connection import ROOTS_APPLICATION, Database, connect_plain, connect_reader, lock_key
 from infrastructure.errors import CheckpointerBusy, LogDiffers
 from infrastructure.following import PAGE_MAX, Followed, Row
 from infrastructure.halting import Guard, Unguarded
@@ -325,7 +325,7 @@ class Checkpointer:
             self._watchdog = self._watchdog or Watchdog()
             self._session = WriterSession(
                 self.database, lock_key(self.origin), scripted=self.origin.startswith("scripted."),
-                watchdog=self._watchdog,
+                watchdog=self._watchdog, application=ROOTS_APPLICATION,
             )  # fmt: skip
         return self._session
 

@@ -97,6 +97,7 @@ class ScriptedClock:
     def _read(self) -> None:
         try:
             self._connection = self._connection or connect_reader(self._database)
+            asked_s = time.monotonic()
             row = self._connection.execute(_SCRIPTED).fetchone()
         except psycopg.Error as away:
             if self._connection is not None:
@@ -105,7 +106,7 @@ class ScriptedClock:
             raise ClockBehind("the ledger's clock cannot be read", code="clock_unknown", retry_after_s=1) from away
         if row is None:
             raise ClockBehind("the scripted clock was never set", code="clock_not_set", retry_after_s=1)
-        self._now, self._read_s = row[0], time.monotonic()
+        self._now, self._read_s = row[0], asked_s
 
 
 def ledger_clock(database: Database, origin: str) -> DatabaseClock | ScriptedClock:

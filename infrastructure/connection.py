@@ -23,9 +23,10 @@ STATEMENT_TIMEOUT_MS = 15_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 3_000
 TRANSACTION_TIMEOUT_MS = 20_000
 WRITER_APPLICATION = "liftledger writer"
+ROOTS_APPLICATION = "liftledger roots"
 ERASER_APPLICATION = "liftledger eraser"
 CLOCK_APPLICATION = "liftledger clock"
-LOCKERS = (WRITER_APPLICATION, ERASER_APPLICATION, CLOCK_APPLICATION)
+LOCKERS = (WRITER_APPLICATION, ROOTS_APPLICATION, ERASER_APPLICATION, CLOCK_APPLICATION)
 """Who takes the writers' lock; whoever of them holds it for too long is ended by the next writer."""
 SERVER_VERSION_MIN = 150_000
 _TRANSACTION_TIMEOUT_SINCE = 170_000
@@ -82,12 +83,12 @@ def telling_away(why: str = "the database is away", *, retry_after_s: int = 5) -
         raise
 
 
-def connect_writer(database: Database) -> psycopg.Connection:
+def connect_writer(database: Database, application: str = WRITER_APPLICATION) -> psycopg.Connection:
     """Open the session that appends: autocommit (it says BEGIN itself), limits on, plans fixed to index probes.
 
     Raises DatabaseUnsafe if the server could lose what it acknowledged; psycopg.OperationalError if it is away.
     """
-    connection = _connect(database, WRITER_APPLICATION)
+    connection = _connect(database, application)
     try:
         _limit(connection)
         # Plans made while the ledger was empty are kept; they must be right when it is full (never a scan or a hash).

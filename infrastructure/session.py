@@ -28,7 +28,7 @@ from infrastructure.batch_parameters import (
     hashes_parameters,
     place_parameters,
 )
-from infrastructure.connection import LOCKERS, Database, connect_writer
+from infrastructure.connection import LOCKERS, WRITER_APPLICATION, Database, connect_writer
 from infrastructure.settling import Batch, CommandState, Heads, Questions
 
 MESSAGE_S_MAX = 18.0
@@ -84,7 +84,10 @@ class Watchdog:
 class WriterSession:
     """One connection of the writer thread; every method but `abort` belongs to that thread."""
 
-    def __init__(self, database: Database, key: int, *, scripted: bool, watchdog: Watchdog) -> None:
+    def __init__(
+        self, database: Database, key: int, *, scripted: bool, watchdog: Watchdog,
+        application: str = WRITER_APPLICATION,
+    ) -> None:  # fmt: skip
         """Connect and prepare. Raises ConnectionLost, psycopg.Error, DatabaseUnsafe."""
         self.number = next(_numbers)
         self.deadline: float | None = None
@@ -96,7 +99,7 @@ class WriterSession:
         self._closing = threading.Lock()
         self._begin = b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(%d)" % key
         try:
-            self.connection = connect_writer(database)
+            self.connection = connect_writer(database, application)
         except psycopg.OperationalError as error:
             raise ConnectionLost(str(error)) from error
         self._pgconn = self.connection.pgconn

@@ -167,6 +167,7 @@ def test_no_reader_passes_an_open_writer(ledger: TestLedger, monkeypatch: pytest
     """While one process has written and not committed, nobody sees or overtakes its positions."""
     from infrastructure.session import WriterSession  # noqa: PLC0415 - patched here only
 
+    monkeypatch.setattr("infrastructure.connection.IDLE_IN_TRANSACTION_TIMEOUT_MS", 60_000)
     real = WriterSession.commit
     written, let_go = threading.Event(), threading.Event()
     mine = lift()
@@ -174,12 +175,12 @@ def test_no_reader_passes_an_open_writer(ledger: TestLedger, monkeypatch: pytest
     def slow(session: WriterSession) -> None:
         if not written.is_set():
             written.set()
-            assert let_go.wait(10)
+            assert let_go.wait(60)
         real(session)
 
     monkeypatch.setattr(WriterSession, "commit", slow)
     held = ledger.recorder.submit(save(event(mine)))
-    assert written.wait(10)
+    assert written.wait(60)
     other = open_recorder(ledger.database)
     later = other.submit(save(event(lift())))
     assert ledger.recorder.head().size == 0

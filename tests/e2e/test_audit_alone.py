@@ -19,7 +19,7 @@ from audit.contradictions import Contradiction
 from audit.cosignatures import cosigner_vkey
 from tests.support.bundles import LIFT, NOTHING, approve_more, signed_anew, without_line
 from tests.support.bundling import worked
-from tests.support.knocking import NDJSON, agent, salted, send
+from tests.support.knocking import NDJSON, TIMEOUT_S, agent, salted, send
 from tests.support.logs import Log
 from tests.support.scenes import until
 from tests.support.service import Service
@@ -51,7 +51,7 @@ def run(desk: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     start = "import runpy, sys; sys.path.insert(0, '.'); runpy.run_module('audit', run_name='__main__', alter_sys=True)"
     return subprocess.run(
         [sys.executable, "-I", "-W", "error", "-c", start, *arguments],
-        cwd=desk, capture_output=True, text=True, encoding="utf-8", check=False, timeout=60, env={"PYTHONUTF8": "1"},
+        cwd=desk, capture_output=True, text=True, encoding="utf-8", check=False, timeout=180, env={"PYTHONUTF8": "1"},
     )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def published(desk: Path, service: Service) -> Path:
     """What a running ledger hands out, each thing as its route or command gives it, on the expert's desk."""
 
     def get(name: str, route: str, **params: int) -> str:
-        answer = httpx.get(f"{service.url}{route}", params=params)
+        answer = httpx.get(f"{service.url}{route}", params=params, timeout=TIMEOUT_S)
         assert answer.status_code == 200, answer.text
         (desk / name).write_bytes(answer.content)
         return answer.text

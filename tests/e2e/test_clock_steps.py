@@ -12,7 +12,7 @@ import pytest
 from api import bootstrap
 from api.client import Client
 from infrastructure.stepping import to_us
-from tests.support.knocking import agent, code, nothing_written, salted, send
+from tests.support.knocking import TIMEOUT_S, agent, code, nothing_written, salted, send
 from tests.support.postgres import fresh_database
 from tests.support.scenes import until
 from tests.support.service import Service, serve
@@ -43,7 +43,9 @@ def _ahead_s(instant: str) -> float:
 
 def _noticed(service: Service, seconds: float) -> None:
     """Wait until the door's estimate has followed the database's clock."""
-    until(lambda: abs(_ahead_s(httpx.get(f"{service.url}/health").json()["ledger_time"]) - seconds) < 5)
+    until(
+        lambda: abs(_ahead_s(httpx.get(f"{service.url}/health", timeout=TIMEOUT_S).json()["ledger_time"]) - seconds) < 5
+    )
 
 
 def _write(service: Service, client: Client, ahead_s: float = 0) -> httpx.Response:

@@ -24,6 +24,7 @@ from api.client import Client, Credentials, Refused, clock_of
 from audit import note
 from audit.__main__ import main as audit
 from audit.keys import public_bytes
+from tests.support.knocking import TIMEOUT_S
 from tests.support.postgres import fresh_database
 from tests.support.service import ORIGIN, SCRIPTED, Service, free_port, serve
 
@@ -113,7 +114,7 @@ def test_a_register_is_imported_once_and_its_changes_once(
 def test_a_register_is_imported_into_a_ledger_whose_time_stands_still(postgres: str, tmp_path: Path) -> None:
     """Also the ledger that the demonstration leaves behind takes a register: tokens are dated by its own time."""
     with fresh_database(postgres) as url, serve(url, tmp_path / "scripted", origin=SCRIPTED) as scripted:
-        with httpx.Client(base_url=scripted.url) as http:
+        with httpx.Client(base_url=scripted.url, timeout=TIMEOUT_S) as http:
             now = clock_of(http, SCRIPTED)
             administrator = Client(http, SCRIPTED, scripted.administrator.credentials, now)
             key, private = credentials.new_key()
@@ -166,7 +167,7 @@ def test_a_checkpoint_is_a_signed_note(liftledger: Commands) -> None:
 def test_evidence_is_made_and_verified(liftledger: Commands, service: Service, tmp_path: Path) -> None:
     """One file over several subjects, for whom it is said to be; never written over another, nor without a name."""
     insurer = service.party("insurer").credentials.party
-    file, keys = tmp_path / "bundle.zip", httpx.get(f"{service.url}/log/keys").text.splitlines()
+    file, keys = tmp_path / "bundle.zip", httpx.get(f"{service.url}/log/keys", timeout=TIMEOUT_S).text.splitlines()
     said = ("evidence", insurer, "ledger", "--for", insurer, "--until", "2100-01-01T00:00:00.000000Z")
     assert "python -m audit verify" in liftledger(*said, "--purpose", "court", "--out", str(file))
     (tmp_path / "policy").write_text("".join(f"log {key}\n" for key in keys[1:]) + "quorum none\n", encoding="utf-8")

@@ -129,7 +129,7 @@ def _assert_erased(told: str) -> None:
     assert re.fullmatch(r"retention\.insurance_short until 203\d-\d\d-\d\d", duties[1])
     assert re.fullmatch(r"under seal until 203\d-\d\d-\d\d · 封存", states[1])
     assert duties[2] == "nothing · 无"
-    assert re.fullmatch(r"destroyed 2026-09-\d\d · 已销毁", states[2])
+    assert re.fullmatch(r"destroyed 2026-(09|10)-\d\d · 已销毁", states[2])
     assert opened[1:] == ("person_restricted", "person_erased")
     gone = re.search(r"^note: erased: (\d+) ", told, re.MULTILINE)
     assert gone is not None

@@ -19,6 +19,7 @@ from domain.time import parse_instant
 from infrastructure import log_reader
 from infrastructure.connection import connect_reader
 from infrastructure.tombstones import FILE
+from tests.support.knocking import TIMEOUT_S
 from tests.support.postgres import fresh_database
 from tests.support.scenes import until
 from tests.support.service import SCRIPTED, Service, serve
@@ -40,7 +41,7 @@ def own(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 def _set(service: Service, now: str) -> None:
     """Move the clock, and wait until the worker has seen it."""
     bootstrap.clock_setter(service.settings, service.origin)(now)
-    until(lambda: httpx.get(f"{service.url}/health").json()["ledger_time"] >= now)
+    until(lambda: httpx.get(f"{service.url}/health", timeout=TIMEOUT_S).json()["ledger_time"] >= now)
 
 
 def _then(service: Service, who: Client) -> Client:

@@ -22,6 +22,7 @@ from audit.later import verify_with_later
 from audit.manifests import Manifest
 from audit.policy import Policy
 from tests.support.authority import OPENSSL, AuthorityFolder, answering
+from tests.support.knocking import TIMEOUT_S
 from tests.support.loading import loading
 from tests.support.postgres import fresh_database
 from tests.support.scenes import until
@@ -33,7 +34,7 @@ ZIP = "application/zip"
 
 def policy(service: Service) -> Policy:
     """Believe the keys that the ledger states of itself, for a test."""
-    keys = httpx.get(f"{service.url}/log/keys").text.splitlines()
+    keys = httpx.get(f"{service.url}/log/keys", timeout=TIMEOUT_S).text.splitlines()
     return Policy.parse("".join(f"log {key}\n" for key in keys[1:]).encode() + b"quorum none\n")
 
 
@@ -117,13 +118,12 @@ def test_a_bundle_is_witnessed_though_the_ledger_is_written(postgres: str, tmp_p
     with witnessed(postgres, tmp_path) as (service, believed):
         insurer = service.party("insurer")
         me = insurer.credentials.party
-        with loading(service, service.party("insurer")) as load:
+        with loading(service, service.party("insurer"), threads=1) as load:
             load.more()
             for _ in range(5):
-                response = asked(service, insurer, {"party": me, "streams": [enrol(insurer)]})
-                report = verify_bundle(unpack(response.content), believed)
+                report = verify_bundle(unpack(_witnessed(service, insurer, me)), believed)
                 assert report.holds, "\n".join(report.lines())
-                assert (len(report.witnesses), response.headers["evidence-quorum"]) == (2, "yes")
+                assert len(report.witnesses) == 2
         service.verify()
 
 
@@ -137,8 +137,25 @@ def test_a_bundle_goes_out_when_witnesses_are_silent(postgres: str, tmp_path: Pa
         assert (report.anchored, report.integrity, report.completeness) == (False, True, True)
 
 
+def _witnessed(service: Service, insurer: Client, me: str) -> bytes:
+    """Ask for a bundle until the witnesses were as quick as it is asked, which a busy machine cannot promise."""
+    told: list[bytes] = []
+
+    def witnessed() -> bool:
+        response = asked(service, insurer, {"party": me, "streams": [enrol(insurer)]})
+        assert response.status_code in {201, 503}
+        if response.headers.get("evidence-quorum") == "yes":
+            told.append(response.content)
+        return bool(told)
+
+    until(witnessed)
+    return told[0]
+
+
 def restarted(service: Service, position: int) -> int:
     """Start a ledger anew, which has its newest checkpoint stamped; give the size of the first over a position."""
+    # The first look at witnesses and authority comes right after the start, the next an hour later.
+    until(lambda: service.rows("SELECT count(*) FROM checkpoints WHERE size >= %s", position) != [(0,)])
     service.stop()
     service.start()
     query = "SELECT min(size) FROM checkpoint_stamps WHERE size >= %s"
@@ -281,7 +298,10 @@ def test_the_door_stays_the_door(service: Service) -> None:
     insurer = service.party("insurer")
     body = salted({"party": insurer.credentials.party, "streams": [insurer.credentials.party]})
     kind = {"Content-Type": "application/json"}
-    assert httpx.post(f"{service.url}/evidence", content=body, headers=kind).json()["code"] == "token_missing"
+    assert (
+        httpx.post(f"{service.url}/evidence", content=body, headers=kind, timeout=TIMEOUT_S).json()["code"]
+        == "token_missing"
+    )
     with pytest.raises(Refused) as caught:
         insurer.post_lines("/evidence", [body])
     assert caught.value.code == "ndjson_not_taken"
@@ -293,4 +313,4 @@ def test_the_door_stays_the_door(service: Service) -> None:
     ).decode()  # fmt: skip
     changed = body.replace(b'"salt":"', b'"salt":"' + secrets.token_hex(1).encode())
     signed = {**kind, "Authorization": f"Bearer {token}"}
-    assert httpx.post(f"{service.url}/evidence", content=changed, headers=signed).status_code == 401
+    assert httpx.post(f"{service.url}/evidence", content=changed, headers=signed, timeout=TIMEOUT_S).status_code == 401

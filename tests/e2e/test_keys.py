@@ -15,7 +15,7 @@ import pytest
 from api import bootstrap
 from audit.errors import NoteError
 from audit.note import open_note, parse_vkey
-from tests.support.knocking import agent, salted, send
+from tests.support.knocking import TIMEOUT_S, agent, salted, send
 from tests.support.postgres import fresh_database
 from tests.support.scenes import until
 from tests.support.service import Service, serve
@@ -35,7 +35,7 @@ def command(service: Service, *words: str) -> list[str]:
     """Run `liftledger keys` beside the ledger; gives its lines."""
     done = subprocess.run(
         [sys.executable, "-m", "api.cli", "keys", *words], env={**os.environ, **service.environment},
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -64,7 +64,7 @@ def signed_by(service: Service, vkey: str) -> set[int]:
 
 def test_keys_are_handed_on_while_everybody_writes(service: Service) -> None:
     """Receipts: old up to the rotation, new after it, in whichever worker; checkpoints follow; all of it verifies."""
-    old = httpx.get(f"{service.url}/log/keys").text.splitlines()
+    old = httpx.get(f"{service.url}/log/keys", timeout=TIMEOUT_S).text.splitlines()
     (prepared,) = command(service, "prepare", "receipt")
     with ThreadPoolExecutor(THREADS) as pool:
         writing = [pool.submit(write, service) for _ in range(WRITES)]
@@ -80,11 +80,11 @@ def test_keys_are_handed_on_while_everybody_writes(service: Service) -> None:
     assert len(by_new) >= WRITES
 
     at = int(command(service, "rotate", "checkpoint", "--url", service.url)[0].split()[-1])
-    keys = httpx.get(f"{service.url}/log/keys").text.splitlines()
+    keys = httpx.get(f"{service.url}/log/keys", timeout=TIMEOUT_S).text.splitlines()
     assert keys[0] == prepared
     assert set(keys[:3]).isdisjoint(old)
     assert set(keys[3:]) == set(old), "whoever holds an older proof finds its key"
     until(lambda: service.rows("SELECT count(*) FROM checkpoints WHERE size >= %s", at) != [(0,)])
-    open_note(httpx.get(f"{service.url}/log/checkpoint").text, list(map(parse_vkey, keys[1:])))
+    open_note(httpx.get(f"{service.url}/log/checkpoint", timeout=TIMEOUT_S).text, list(map(parse_vkey, keys[1:])))
     report = bootstrap.verify(service.settings)
     assert not report.failed(), "\n".join(report.lines())

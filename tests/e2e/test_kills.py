@@ -10,7 +10,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
@@ -21,7 +20,8 @@ from tests.support.loading import Load, loading
 from tests.support.scenes import children, until
 from tests.support.service import Service, serve
 
-RECOVERY_S_MAX = 20.0
+RECOVERY_S_MAX = 90.0
+"""Seconds on a quiet machine; the bound is for one that does ten other things."""
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +39,6 @@ def insurer(own: Service) -> Client:
 
 def _web(service: Service) -> list[int]:
     return sorted(pid for pid, line in children(service.pid).items() if "api.workers web" in line)
-
-
-def _postmaster(service: Service) -> int:
-    """Give the number of the server that runs, or last ran; 0 while its file is being written."""
-    told = ""
-    with suppress(FileNotFoundError):
-        told = (service.settings.var / "postgresql" / "postmaster.pid").read_text()
-    return int((told.split() or ["0"])[0])
 
 
 def _sound(service: Service, load: Load) -> None:
@@ -73,11 +65,11 @@ def test_the_database_is_killed(own: Service, insurer: Client) -> None:
     with loading(own, insurer) as load:
         for _ in range(2):
             load.more()
-            before = _postmaster(own)
+            before = own.postmaster()
             os.kill(before, signal.SIGKILL)
             began = time.monotonic()
             # Its orphans may answer a little longer, since what they commit is durable all the same.
-            until(lambda before=before: _postmaster(own) not in {0, before})  # type: ignore[misc] # lambda's default
+            until(lambda before=before: own.postmaster() not in {0, before})  # type: ignore[misc] # lambda's default
             load.more(5)
             assert time.monotonic() - began < RECOVERY_S_MAX
     _sound(own, load)
@@ -131,7 +123,7 @@ def test_a_worker_is_stopped_while_it_holds_the_lock(own: Service, insurer: Clie
             began = time.monotonic()
             answer = send(own, own.administrator, "/agents", salted(agent(own.administrator)))
             assert answer.status_code == 201
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 25
         finally:
             os.kill(stopped, signal.SIGCONT)
         load.more()
@@ -140,18 +132,16 @@ def test_a_worker_is_stopped_while_it_holds_the_lock(own: Service, insurer: Clie
 
 def _stopped_with_the_lock(service: Service) -> int:
     """Stop web workers at random moments until one stands still with the ledger's lock; gives its number."""
-    held = "SELECT pid, virtualtransaction FROM pg_locks WHERE locktype = 'advisory' AND granted"
-    deadline = time.monotonic() + 30
-    with service.owner() as connection:
-        while time.monotonic() < deadline:
-            for worker in _web(service):
-                os.kill(worker, signal.SIGSTOP)
-                time.sleep(0.005)
-                holder = connection.execute(held).fetchall()
-                if holder:
-                    time.sleep(0.4)
-                    if connection.execute(held).fetchall() == holder:
-                        return worker
-                os.kill(worker, signal.SIGCONT)
-                time.sleep(0.01)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for worker in _web(service):
+            os.kill(worker, signal.SIGSTOP)
+            time.sleep(0.005)
+            holder = service.holder()
+            if holder:
+                time.sleep(0.4)
+                if service.holder() == holder:
+                    return worker
+            os.kill(worker, signal.SIGCONT)
+            time.sleep(0.01)
     pytest.fail("no worker was ever caught with the lock")

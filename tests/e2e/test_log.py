@@ -19,7 +19,7 @@ from audit.note import open_note, open_signatures, parse_vkey
 from audit.policy import Policy
 from audit.receiptproofs import ReceiptProof
 from infrastructure import map_service
-from tests.support.knocking import agent, salted, send
+from tests.support.knocking import TIMEOUT_S, agent, salted, send
 from tests.support.scenes import until
 from tests.support.service import ORIGIN, Service
 
@@ -32,7 +32,7 @@ def insurer(service: Service) -> Client:
 
 def keys(service: Service) -> list[str]:
     """Read the verifier keys that the ledger states of itself."""
-    return httpx.get(f"{service.url}/log/keys").text.splitlines()
+    return httpx.get(f"{service.url}/log/keys", timeout=TIMEOUT_S).text.splitlines()
 
 
 def policy(service: Service) -> Policy:
@@ -46,7 +46,7 @@ def checkpoint(service: Service, least: int = 1) -> Checkpoint:
     found: list[Checkpoint] = []
 
     def published() -> bool:
-        answer = httpx.get(f"{service.url}/log/checkpoint")
+        answer = httpx.get(f"{service.url}/log/checkpoint", timeout=TIMEOUT_S)
         if answer.status_code == 404:
             return False
         text, signers = open_note(answer.text, [parse_vkey(key) for key in keys(service)[1:]])
@@ -64,7 +64,8 @@ def test_a_checkpoint_is_published_within_seconds(service: Service, insurer: Cli
     made = checkpoint(service, written["groups"][0]["first"])
     assert made.origin == ORIGIN
     _, signatures = open_signatures(
-        httpx.get(f"{service.url}/log/checkpoint").text, [parse_vkey(key) for key in keys(service)[1:]]
+        httpx.get(f"{service.url}/log/checkpoint", timeout=TIMEOUT_S).text,
+        [parse_vkey(key) for key in keys(service)[1:]],
     )
     assert sorted(each.verifier.type for each in signatures) == [0x01, 0x06]
 
@@ -75,7 +76,7 @@ def test_tiles_give_the_published_root(service: Service, insurer: Client) -> Non
     made = checkpoint(service, 300)
 
     def read(level: int, index: int, width: int) -> bytes:
-        answer = httpx.get(f"{service.url}/log/{tiles.Tile(level, index, width).path()}")
+        answer = httpx.get(f"{service.url}/log/{tiles.Tile(level, index, width).path()}", timeout=TIMEOUT_S)
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"] == "application/octet-stream"
         assert "immutable" in answer.headers["cache-control"]
@@ -83,26 +84,29 @@ def test_tiles_give_the_published_root(service: Service, insurer: Client) -> Non
 
     assert tiles.TiledTree(made.size, read).root() == made.root
     beyond = tiles.Tile(0, made.size // 256 + 1, 256).path()
-    assert httpx.get(f"{service.url}/log/{beyond}").status_code == 404
+    assert httpx.get(f"{service.url}/log/{beyond}", timeout=TIMEOUT_S).status_code == 404
     for path in ("tile/0/1", "tile/8/000", "tile/0/000.p/0", "tile/0/x001", "tile/entries/../000"):
-        assert httpx.get(f"{service.url}/log/{path}").json()["code"] in {"tile_unknown", "not_found"}
+        assert httpx.get(f"{service.url}/log/{path}", timeout=TIMEOUT_S).json()["code"] in {"tile_unknown", "not_found"}
 
 
 def test_entry_bundles_are_for_those_entitled(service: Service, insurer: Client) -> None:
     """An auditor reads the headers that hash to the tile's leaves; others are told that they may not."""
     checkpoint(service, 5)
     path = tiles.Tile(None, 0, 4).path()
-    assert httpx.get(f"{service.url}/log/{path}").json()["code"] == "token_missing"
+    assert httpx.get(f"{service.url}/log/{path}", timeout=TIMEOUT_S).json()["code"] == "token_missing"
     with pytest.raises(Exception, match="right_missing"):
         insurer.get(f"/log/{path}")
     auditor = service.party("auditor")
     entries = tiles.decode_bundle(auditor.get_bytes(f"/log/{path}"), 4)
-    hashes = httpx.get(f"{service.url}/log/{tiles.Tile(0, 0, 4).path()}").content
+    hashes = httpx.get(f"{service.url}/log/{tiles.Tile(0, 0, 4).path()}", timeout=TIMEOUT_S).content
     assert b"".join(map(leaf_hash, entries)) == hashes
     assert read_header(entries[0]).type == "ledger.Opened"
     answers = [
         httpx.get(
-            f"{service.url}/log/{path}", headers={"Accept-Encoding": coding}, auth=Signer(ORIGIN, auditor.credentials)
+            f"{service.url}/log/{path}",
+            headers={"Accept-Encoding": coding},
+            auth=Signer(ORIGIN, auditor.credentials),
+            timeout=TIMEOUT_S,
         )
         for coding in ("gzip, br", "identity")
     ]
@@ -121,7 +125,7 @@ def test_an_event_is_proven_with_the_same_bytes_for_ever(service: Service, insur
     verify_event(bytes(header), LogProof.parse(told["proof"]), policy(service), ORIGIN)
     insurer.post("/agents", agent(insurer))
     checkpoint(service, told["position"] + 2)
-    assert httpx.get(f"{service.url}/log/proof/{told['position']}").text == told["proof"]
+    assert httpx.get(f"{service.url}/log/proof/{told['position']}", timeout=TIMEOUT_S).text == told["proof"]
     read = LogProof.parse(told["proof"])
     changed = bytes(header).replace(b"agent.Enrolled", b"agent.Enrolles")
     with pytest.raises(merkle.ProofError):
@@ -133,7 +137,7 @@ def test_one_event_of_a_large_save_is_proven_from_the_receipt(service: Service, 
     written = insurer.post_lines("/agents", [agent(insurer) for _ in range(100)])
     position = written["groups"][0]["first"] + 41
     header = bytes(service.rows("SELECT header FROM events WHERE position = %s", position)[0][0])
-    proof = ReceiptProof.from_json(httpx.get(f"{service.url}/log/receipt/{position}").json())
+    proof = ReceiptProof.from_json(httpx.get(f"{service.url}/log/receipt/{position}", timeout=TIMEOUT_S).json())
     assert proof.receipt == written["groups"][0]["receipt"]
     assert len(proof.path) <= 7
     proof.verify(header, parse_vkey(keys(service)[0]))
@@ -144,10 +148,12 @@ def test_two_checkpoints_are_consistent(service: Service, insurer: Client) -> No
     first = checkpoint(service)
     insurer.post("/agents", agent(insurer))
     second = checkpoint(service, first.size + 1)
-    told = httpx.get(f"{service.url}/log/consistency", params={"old": first.size, "new": second.size}).json()
+    told = httpx.get(
+        f"{service.url}/log/consistency", params={"old": first.size, "new": second.size}, timeout=TIMEOUT_S
+    ).json()
     verify_consistency(first.size, second.size, list(map(bytes.fromhex, told["path"])), first.root, second.root)
     for old, new, code in ((second.size, first.size, "sizes_malformed"), (1, 10**9, "checkpoint_unknown")):
-        answer = httpx.get(f"{service.url}/log/consistency", params={"old": old, "new": new})
+        answer = httpx.get(f"{service.url}/log/consistency", params={"old": old, "new": new}, timeout=TIMEOUT_S)
         assert answer.json()["code"] == code
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.knocking import agent
+from tests.support.knocking import TIMEOUT_S, agent
 from tests.support.service import Service
 
 
 def figures(service: Service) -> dict[str, float]:
     """Scrape the ledger as Prometheus does."""
-    text = httpx.get(f"{service.url}/metrics").raise_for_status().text
+    text = httpx.get(f"{service.url}/metrics", timeout=TIMEOUT_S).raise_for_status().text
     return {sample.name: sample.value for family in text_string_to_metric_families(text) for sample in family.samples}
 
 

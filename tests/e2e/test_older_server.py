@@ -64,12 +64,11 @@ def test_what_is_written_is_read(older: Service) -> None:
 def test_the_database_is_killed(older: Service) -> None:
     """The postmaster killed under load comes back; what was acknowledged is there, and all of it verifies."""
     insurer = older.party("insurer")
-    place = older.settings.var / "postgresql" / "postmaster.pid"
     with loading(older, insurer) as load:
         load.more()
-        before = int(place.read_text().split()[0])
+        before = older.postmaster()
         os.kill(before, signal.SIGKILL)
-        until(lambda: place.exists() and (place.read_text().split() or [str(before)])[0] != str(before))
+        until(lambda: older.postmaster() not in {0, before})
         load.more(5)
     acknowledged, _ = load.settle()
     assert acknowledged >= 10

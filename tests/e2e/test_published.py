@@ -22,7 +22,7 @@ from infrastructure.published import PublishedLog
 from infrastructure.timestamping import Authority, Stamp, load_roots
 from tests.e2e.test_commands import Commands
 from tests.support.authority import OPENSSL, AuthorityFolder, answering
-from tests.support.knocking import agent
+from tests.support.knocking import TIMEOUT_S, agent
 from tests.support.postgres import fresh_database
 from tests.support.scenes import until
 from tests.support.service import Service, serve
@@ -36,7 +36,7 @@ def stopped(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         insurer.post_lines("/agents", [agent(insurer) for _ in range(300)])
         until(lambda: service.rows("SELECT count(*) FROM tiles") == [(1,)])
         insurer.post("/agents?wait=proof", agent(insurer))
-        keys = httpx.get(f"{service.url}/log/keys").text.splitlines()[1:]
+        keys = httpx.get(f"{service.url}/log/keys", timeout=TIMEOUT_S).text.splitlines()[1:]
         lines = "".join(f"log {key}\n" for key in keys)
         (service.settings.var / "policy.txt").write_text(f"{lines}quorum none\n")
         service.stop()
@@ -138,7 +138,7 @@ def test_time_stamps_are_held_to_their_checkpoints(stopped: Service, tmp_path: P
     """
     authority = AuthorityFolder(tmp_path / "tsa").make()
     notes = stopped.rows("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 2")
-    with answering(authority) as url, httpx.Client(trust_env=False) as http:
+    with answering(authority) as url, httpx.Client(trust_env=False, timeout=TIMEOUT_S) as http:
         token = Authority(url, load_roots(authority.root), http).stamp(notes[0][1]).response
 
     def stamped(size: int, data: bytes) -> Report:
@@ -161,7 +161,7 @@ def test_time_stamps_are_held_to_their_authority(stopped: Service, tmp_path: Pat
     ((size, note),) = stopped.rows("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
     stamps = []
     for each in (authority, stranger):
-        with answering(each) as url, httpx.Client(trust_env=False) as http:
+        with answering(each) as url, httpx.Client(trust_env=False, timeout=TIMEOUT_S) as http:
             stamps.append(Authority(url, load_roots(each.root), http).stamp(note))
     root, other = (each.folder / "root.pem" for each in (authority, stranger))
 

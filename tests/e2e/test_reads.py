@@ -10,6 +10,7 @@ import pytest
 import uuid_utils
 
 from api.client import Client, Refused
+from tests.support.knocking import TIMEOUT_S
 from tests.support.service import Service
 
 
@@ -220,7 +221,7 @@ def test_mandates_stand_on_both_sides(use_unit: Client, service: Service) -> Non
 
 def test_refusals(use_unit: Client, service: Service) -> None:
     """An unsigned read, an unknown parameter, a future time and a wrong cursor are problems with stable codes."""
-    assert httpx.get(f"{service.url}/lifts").json()["code"] == "token_missing"
+    assert httpx.get(f"{service.url}/lifts", timeout=TIMEOUT_S).json()["code"] == "token_missing"
     for query, code in (
         ({"colour": "red"}, "query_unknown"), ({"known_at": "2190-01-01T00:00:00.000000Z"}, "known_at_future"),
         ({"cursor": "zzz"}, "cursor_malformed"), ({"limit": "5000"}, "limit_malformed"),
@@ -251,7 +252,7 @@ def test_unchanged_answers_are_not_sent_again(use_unit: Client) -> None:
 
 def test_every_question_is_described(service: Service) -> None:
     """The OpenAPI document holds every reading route with its parameters and the signature it needs."""
-    document = httpx.get(f"{service.url}/openapi.json").json()
+    document = httpx.get(f"{service.url}/openapi.json", timeout=TIMEOUT_S).json()
     assert document["openapi"].startswith("3.1")
     for path in ("/coverage", "/lifts/{lift}/timeline", "/claims", "/funds/{fund}/statement", "/events/{position}"):
         described = document["paths"][path]["get"]

@@ -105,7 +105,7 @@ def test_whatever_comes_is_answered(
     tried: list[int] = []
 
     @settings(
-        max_examples=CASES_EACH, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+        max_examples=CASES_EACH, database=None, derandomize=True, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=operation.as_strategy(generation_mode=mode))

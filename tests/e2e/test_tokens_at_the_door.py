@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from api import credentials
 from api.client import Client, Refused
 from audit import canonical, keys
-from tests.support.knocking import nothing_written
+from tests.support.knocking import TIMEOUT_S, nothing_written
 from tests.support.service import Service
 
 
@@ -51,7 +51,7 @@ def _send(
 ) -> httpx.Response:  # fmt: skip
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
     headers |= {} if key is None else {"Idempotency-Key": key}
-    return httpx.post(f"{service.url}{path}", content=body, headers=headers)
+    return httpx.post(f"{service.url}{path}", content=body, headers=headers, timeout=TIMEOUT_S)
 
 
 def _code(response: httpx.Response) -> tuple[int, str]:
@@ -153,7 +153,7 @@ def test_no_token_at_all(service: Service) -> None:
     """An unsigned write is told to sign."""
     body, headers = _body(service.administrator), {"Content-Type": "application/json"}
     with nothing_written(service):
-        response = httpx.post(f"{service.url}/agents", content=body, headers=headers)
+        response = httpx.post(f"{service.url}/agents", content=body, headers=headers, timeout=TIMEOUT_S)
 
     assert _code(response) == (401, "token_missing")
 

@@ -20,6 +20,7 @@ from audit.heads import open_head
 from audit.merkle import EMPTY_ROOT
 from audit.note import Checkpoint, open_note, open_signatures, signature_line
 from audit.witnessing import REQUEST_BYTES_MAX
+from tests.support.knocking import TIMEOUT_S
 from tests.support.logs import Log
 from tests.support.witnesses import NAME, ServedWitness, witness
 
@@ -75,7 +76,7 @@ def test_a_log_never_cosigned_has_no_checkpoint(served: ServedWitness, log: Log)
     """404 on the monitoring path, for it and for what is no log's hash."""
     assert served.latest(log).status_code == 404
     for path in ("none", "0" * 64, "..%2F..%2Fwitness.key", "%2e%2e"):
-        assert httpx.get(f"{served.url}/{path}/checkpoint").status_code == 404
+        assert httpx.get(f"{served.url}/{path}/checkpoint", timeout=TIMEOUT_S).status_code == 404
 
 
 @pytest.mark.parametrize("body", [b"", b"old 0\n\n", b"old 1", b"\xff\n\n\xff", b"old 00\n\n%b", b"old 0\nAAAA\n\n%b"])
@@ -203,15 +204,15 @@ def test_what_is_too_large_is_not_read(served: ServedWitness, log: Log) -> None:
     """413 above the limit, declared or streamed; 405 for another method; the next request is served as ever."""
     assert served.post(bytes(REQUEST_BYTES_MAX + 1)).status_code == 413
     parts = (bytes(1024) for _ in range(REQUEST_BYTES_MAX // 1024 + 1))
-    assert httpx.post(f"{served.url}/add-checkpoint", content=parts).status_code == 413
-    assert httpx.get(f"{served.url}/add-checkpoint").status_code == 405
-    assert httpx.post(f"{served.url}/{'0' * 64}/checkpoint").status_code == 405
+    assert httpx.post(f"{served.url}/add-checkpoint", content=parts, timeout=TIMEOUT_S).status_code == 413
+    assert httpx.get(f"{served.url}/add-checkpoint", timeout=TIMEOUT_S).status_code == 405
+    assert httpx.post(f"{served.url}/{'0' * 64}/checkpoint", timeout=TIMEOUT_S).status_code == 405
     _cosigned(served, log, 3)
 
 
 def test_a_connection_serves_many_submissions(served: ServedWitness, log: Log) -> None:
     """Keep-alive: refusals and cosignatures alike leave the connection open."""
-    with httpx.Client(base_url=served.url) as client:
+    with httpx.Client(base_url=served.url, timeout=TIMEOUT_S) as client:
         for size, status in ((3, 200), (3, 409), (2, 409)):
             body = f"old 0\n\n{log.note(size)}".encode()
             answer = client.post("/add-checkpoint", content=body)

@@ -168,7 +168,7 @@ def test_a_quorum_that_is_missing_for_long_is_told(settings: bootstrap.Settings,
     assert states(policed)["witnesses"] == "wrong"
     file.write_text(f"log {log}\nwitness regulator {key}\nquorum regulator\n")
     assert states(policed)["witnesses"] == "good"
-    _shift(3_590)(settings)
+    _shift(3_000)(settings)
     assert states(policed)["witnesses"] == "good"
     _shift(3_700)(settings)
     (told,) = [check for check in bootstrap.diagnose(policed) if check.code == "witnesses"]

@@ -118,7 +118,7 @@ def test_killed_server_recovers_with_all_rows(var: Path) -> None:
         began = time.monotonic()
         assert server.start()
         assert rows(server.migration_url) == list(range(200))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60, "a stopped orphan would hold it up for ever"
         idle.close()
 
 

@@ -17,6 +17,7 @@ import pytest
 from infrastructure.clock import set_scripted
 from infrastructure.connection import lock_key
 from infrastructure.session import Watchdog, WriterSession
+from tests.support.postgres import LOCKS
 from tests.support.saving import SCRIPTED, TestLedger, event, ledger_in, lift, save
 
 ROOT = Path(__file__).parents[2]
@@ -55,10 +56,8 @@ def test_stopped_holding_the_lock(ledger: TestLedger) -> None:
             stopped = False
             for _ in range(200):
                 os.kill(other.pid, signal.SIGSTOP)
-                row = connection.execute(
-                    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-                ).fetchone()
-                if row is not None and row[0]:
+                locks = connection.execute(LOCKS, (lock_key(ledger.origin),)).fetchall()
+                if any(granted for _, _, granted, _ in locks):
                     stopped = True
                     break
                 os.kill(other.pid, signal.SIGCONT)
@@ -66,7 +65,7 @@ def test_stopped_holding_the_lock(ledger: TestLedger) -> None:
         assert stopped
         began = time.monotonic()
         ledger.recorder.submit(save(event(lift()))).result(30)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 25
         os.kill(other.pid, signal.SIGCONT)
         assert other.stdout.readline() == "done\n"
         assert other.wait(30) == 0
@@ -84,7 +83,7 @@ def test_stale_lock_is_broken(ledger: TestLedger) -> None:
     holder.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(ledger.origin),))
     began = time.monotonic()
     ledger.recorder.submit(save(event(lift()))).result(30)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
     with pytest.raises(psycopg.OperationalError):
         holder.execute("SELECT 1")
     holder.close()
@@ -133,10 +132,10 @@ def test_commands_stopped_holding_the_lock(request: pytest.FixtureRequest, comma
             assert holder.stdout.readline() == "stopping\n"
             began = time.monotonic()
             stored = ledger.recorder.submit(save(event(lift()))).result(30)
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 25
             assert stored.recorded_at == "2025-11-01T00:00:00.000000Z"
             os.kill(holder.pid, signal.SIGCONT)
-            _, said = holder.communicate(timeout=30)
+            _, said = holder.communicate(timeout=180)
             assert "DatabaseAway" in said
         finally:
             holder.kill()

@@ -21,6 +21,7 @@ from infrastructure.projector import Projector
 from tests.support.history import Told, history, name
 from tests.support.projecting import store, views
 from tests.support.saving import TestLedger
+from tests.support.scenes import until
 
 FOLLOW = """
 import sys, threading
@@ -64,16 +65,23 @@ def projector(ledger: TestLedger) -> Iterator[Projector]:
     made.close()
 
 
+def _position(ledger: TestLedger) -> int:
+    with connect_plain(ledger.database, "test") as connection:
+        row = connection.execute("SELECT max(position) FROM projection_tracking").fetchone()
+    return 0 if row is None or row[0] is None else int(row[0])
+
+
 @pytest.mark.parametrize("page", [1, 7])
 def test_kills_leave_every_event_applied_once(ledger: TestLedger, projector: Projector, page: int) -> None:
     """A projector killed again and again in its work ends with the rows of one that was never killed."""
     last = store(ledger, history(11, lifts=30))
     for _ in range(6):
+        before = _position(ledger)
         child = subprocess.Popen([sys.executable, "-c", FOLLOW, ledger.database.url, str(page)])
-        time.sleep(0.9)
+        until(lambda before=before: _position(ledger) in {last, *range(before + 1, last)})  # type: ignore[misc] # lambda's default
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert projector.catch_up() == last

@@ -16,6 +16,7 @@ from infrastructure.clock import DatabaseClock, ScriptedClock, accept_step, ledg
 from infrastructure.connection import Database
 from infrastructure.stepping import to_us
 from tests.support.saving import TestLedger, event, lift, open_recorder, save
+from tests.support.scenes import until
 
 T0, T1, T2 = (f"2025-11-01T00:00:0{i}.000000Z" for i in range(3))
 
@@ -51,11 +52,11 @@ def test_recorded_at_is_the_databases(ledger: TestLedger) -> None:
 
 def test_little_behind_is_waited_out(ledger: TestLedger) -> None:
     """A clock a little behind the log is waited for without holding the lock; nothing is recorded before the last."""
+    began = time.monotonic()
     first = write(ledger)
     shift(ledger, -1.5)
-    began = time.monotonic()
     second = write(ledger)
-    assert 1 < time.monotonic() - began < 5
+    assert 1.5 <= time.monotonic() - began < 30
     assert second >= first
     ledger.check()
 
@@ -284,8 +285,7 @@ def test_doors_estimate(ledger: TestLedger) -> None:
     try:
         assert abs(to_us(clock.now()) / 1e6 - time.time() - 3600) < 1
         shift(ledger, 0)
-        time.sleep(0.5)
-        assert abs(to_us(clock.now()) / 1e6 - time.time()) < 1
+        until(lambda: abs(to_us(clock.now()) / 1e6 - time.time()) < 1)
     finally:
         clock.close()
 

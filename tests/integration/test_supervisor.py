@@ -81,7 +81,7 @@ def test_worker_that_cannot_start_is_tried_again(scene: Scene) -> None:
 
 def test_stubborn_worker_is_killed(scene: Scene) -> None:
     """A worker that does not end in time is killed; the supervisor ends well."""
-    supervised = scene.supervise(stop_s_max=0.3, stubborn=scene.worker("stubborn", on_term=":")).ready()
+    supervised = scene.supervise(stop_s_max=3, stubborn=scene.worker("stubborn", on_term=":")).ready()
     until(lambda: scene.told("stubborn", "began"))
     supervised.signal(signal.SIGTERM)
     assert supervised.status() == 0

@@ -171,8 +171,11 @@ def test_few_checkpoints_are_looked_at(
     assert "checkpoint_signatures_key" in str(plan)
 
 
-def test_an_answer_is_given_again_for_a_second(ledger: TestLedger, tmp_path: Path) -> None:
+def test_an_answer_is_given_again_for_a_second(
+    ledger: TestLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever asks all the time asks the database once a second; without a policy nobody asks it at all."""
+    monkeypatch.setattr("infrastructure.watching.FRESH_S", 60.0)
     asked: list[int] = []
 
     @contextmanager

@@ -35,7 +35,7 @@ def flipped(data: bytes, place: float, bit: int) -> bytes:
 
 
 @given(place=places)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_changed_byte_of_any_file_is_rejected(place: tuple[str, float, int]) -> None:
     """T11: whoever changes a bit of any file, the instructions included, has no bundle of the ledger's any more."""
     log, files, _ = made()
@@ -44,7 +44,7 @@ def test_a_changed_byte_of_any_file_is_rejected(place: tuple[str, float, int]) -
 
 
 @given(place=places)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_not_even_the_ledger_can_change_what_it_once_handed_out(place: tuple[str, float, int]) -> None:
     """T1: a faithless ledger that signs a new manifest changes what nobody else authenticates: the README.
 
@@ -58,7 +58,7 @@ def test_not_even_the_ledger_can_change_what_it_once_handed_out(place: tuple[str
 
 
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_changed_byte_of_the_zip_shows_or_changes_no_file(where: float, bit: int) -> None:
     """Of the zip only what is no file's content can change: times, attributes, and what stands twice in it."""
     log, files, data = made()
@@ -70,7 +70,7 @@ def test_a_changed_byte_of_the_zip_shows_or_changes_no_file(where: float, bit: i
 
 
 @given(name=st.sampled_from(sorted(made()[1])), other=st.sampled_from(sorted(made()[1])))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_files_are_all_there_and_each_at_its_place(name: str, other: str) -> None:
     """A file taken away, added, or put in place of another one, is found."""
     log, files, _ = made()
@@ -81,7 +81,7 @@ def test_files_are_all_there_and_each_at_its_place(name: str, other: str) -> Non
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.filter_too_much])
 def test_odd_words_are_judged_and_never_break_the_verifier(seed: int) -> None:
     """T13: whatever a ledger writes into an event, hashed, chained and signed as it should be, there is a verdict."""
     rnd = Random(seed)

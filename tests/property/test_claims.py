@@ -57,7 +57,7 @@ def check(book: Book, paths: list[dict[str, str]]) -> None:
     assert min([0, *limit.reserved.values(), *limit.consumed.values()]) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ACTS, max_size=25))
 def test_money_stays_within_limits_under_any_sequence(acts: list[tuple[int, str, int]]) -> None:
     """Whatever is tried on three claims of one limit, paid ≤ authorised ≤ limit, and claims and limit agree."""

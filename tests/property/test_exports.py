@@ -131,7 +131,7 @@ def test_the_export_itself_holds(size: int) -> None:
 
 
 @given(place=places, where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_changed_byte_of_any_file_is_rejected(place: tuple[int, str], where: float, bit: int) -> None:
     """T1, T11: there is no file of an export that nobody authenticates."""
     size, name = place
@@ -141,7 +141,7 @@ def test_a_changed_byte_of_any_file_is_rejected(place: tuple[int, str], where: f
 
 
 @given(place=places, where=st.floats(0, 1, exclude_max=True), more=st.binary(min_size=1, max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_file_cut_grown_lost_or_moved_is_rejected(place: tuple[int, str], where: float, more: bytes) -> None:
     """T1, T11: each file is whole, ends where it ends, and stands at its place."""
     size, name = place
@@ -164,7 +164,7 @@ def test_the_cosigned_export_itself_holds() -> None:
 
 
 @given(at=st.integers(0, 4), where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_changed_byte_by_any_known_key_is_rejected(at: int, where: float, bit: int) -> None:
     """T1, T11: of text and lines, Ed25519 or ML-DSA-44, the log's or a witness's.
 
@@ -180,7 +180,7 @@ def test_a_changed_byte_by_any_known_key_is_rejected(at: int, where: float, bit:
 
 
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_strangers_line_says_nothing_however_it_is_changed(where: float, bit: int) -> None:
     """Unknown keys are ignored (signed-note): the note is malformed by it, or believed as it was."""
     parts = flipped(5, where, bit)

@@ -87,7 +87,7 @@ def hold_laws(fund: Fund) -> None:
 
 
 @given(areas=AREAS, steps=STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_happens_the_books_balance(areas: list[int], steps: list[tuple[str, int, int]]) -> None:
     """Deposits, income, reservations, voids, expiries, payments, losses, returns and refunds in any order."""
     fund = opened(areas)
@@ -101,7 +101,7 @@ def test_whatever_happens_the_books_balance(areas: list[int], steps: list[tuple[
 
 
 @given(areas=AREAS, steps=STEPS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_replay_gives_the_same_fund(areas: list[int], steps: list[tuple[str, int, int]]) -> None:
     """Shares that no event writes out follow from the state, so a fold of the events gives them again."""
     fund = opened(areas)
@@ -121,7 +121,7 @@ def test_a_replay_gives_the_same_fund(areas: list[int], steps: list[tuple[str, i
     areas=AREAS, total_fen=st.integers(1, 10**9),
     poor=st.sets(st.integers(0, 11)),
 )  # fmt: skip
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_shares_sum_to_the_amount_and_follow_the_areas(areas: list[int], total_fen: int, poor: set[int]) -> None:
     """Charged and owed come to the whole; equal areas differ by a fen at the most; a larger area never has less."""
     fund = opened(areas)
@@ -141,7 +141,7 @@ def test_shares_sum_to_the_amount_and_follow_the_areas(areas: list[int], total_f
 
 
 @given(areas=AREAS, total_fen=st.integers(1, 10_000), parts=st.lists(st.integers(1, 3_000), max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_house_is_refunded_more_than_it_was_charged(areas: list[int], total_fen: int, parts: list[int]) -> None:
     """Several refunds together stay below the charge of each house, and all of it gives each its own again (MF12)."""
     fund = opened(areas)

@@ -55,7 +55,7 @@ def row_of(value: tuple[object, ...]) -> tuple[Row, int | None]:
     return row, known_to
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 120), max_size=6), forgetful=st.booleans())
 def test_any_cut_gives_the_same_rows(seed: int, cuts: list[int], forgetful: bool) -> None:
     """Batches of any sizes, with or without memory of earlier ones, give the rows of one single batch."""
@@ -65,7 +65,7 @@ def test_any_cut_gives_the_same_rows(seed: int, cuts: list[int], forgetful: bool
     assert project(batches, events, forgetful=forgetful) == project([events], events, forgetful=False)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), known=st.integers(1, 100))
 def test_known_then_is_a_prefix(seed: int, known: int) -> None:
     """What was known at a position equals what is known at the end of a log that stops there."""
@@ -86,7 +86,7 @@ def test_known_then_is_a_prefix(seed: int, known: int) -> None:
         assert then == now
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000))
 def test_effective_times_do_not_overlap(seed: int) -> None:
     """Of what is known at one time, rows of one item never overlap in effective time."""

@@ -75,7 +75,7 @@ def test_the_shortcut_is_taken() -> None:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS)
 def test_a_changed_ledger_is_reported_as_the_long_way(mutant: Mutant, seed: int) -> None:
     """Any one change of the worked ledger: the same findings, in the same places, and the same numbers of rows."""
@@ -87,7 +87,7 @@ def test_a_changed_ledger_is_reported_as_the_long_way(mutant: Mutant, seed: int)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(seed=SEEDS)
 def test_a_changed_story_is_reported_as_the_long_way(mutant: Mutant, seed: int) -> None:
     """The same of the story of every action."""
@@ -263,7 +263,7 @@ def test_a_shape_is_everything_but_plain_strings() -> None:
 # -------------------------------------------------------------------------------------------------------- headers
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seed=SEEDS)
 def test_headers_are_read_at_once_as_one_by_one(seed: int) -> None:
     """A page's headers are read at once if and only if each of them is one, and come to the same."""

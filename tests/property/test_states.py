@@ -45,7 +45,7 @@ def test_resumed_is_whole_at_every_end_of_the_worked_ledger(*, signatures: bool)
         assert without_rest(resumed) == whole, cut
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(place=st.floats(0, 1), page=st.sampled_from([20, 1000]))
 def test_resumed_is_whole_in_the_story(place: float, page: int) -> None:
     """The same holds for the story of every action, unless a key was reported compromised since from a time before."""
@@ -97,7 +97,7 @@ def kept() -> tuple[State, bytes]:
     return state, file.getvalue()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_a_damaged_file_is_refused(data: st.DataObject) -> None:
     """Whichever byte is changed, cut off or added, the file is refused with one of two codes."""
@@ -118,7 +118,7 @@ def test_a_file_is_read_as_it_was_written() -> None:
     assert read.map.root() == state.map.root()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_a_log_changed_behind_the_cut_is_refused(data: st.DataObject) -> None:
     """Any flipped bit of an event's row, and any event left out, repeated or moved, is not what was verified."""

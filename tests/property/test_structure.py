@@ -38,7 +38,7 @@ def test_the_structure_of_a_sound_ledger_holds(page: int) -> None:
 
 
 @pytest.mark.parametrize("mutant", SEEN, ids=lambda mutant: mutant.__name__)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32))
 def test_no_change_of_an_event_passes(mutant: Mutant, seed: int) -> None:
     """Any change to a row of events breaks integrity or completeness, without a signature being looked at."""

@@ -29,7 +29,7 @@ def story() -> Stored:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS)
 def test_no_change_of_the_worked_ledger_passes(mutant: Mutant, seed: int) -> None:
     """Any one change to any row of the worked ledger breaks integrity or completeness, in pages of any size."""
@@ -40,7 +40,7 @@ def test_no_change_of_the_worked_ledger_passes(mutant: Mutant, seed: int) -> Non
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(seed=SEEDS)
 def test_no_change_of_the_story_passes(mutant: Mutant, seed: int) -> None:
     """The same holds for the story of every action, whose saves have many events, lines and sealed fields."""
@@ -67,7 +67,7 @@ def prefix(stored: Stored, end: int) -> Stored:
     return cut
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), st.sampled_from([worked_ledger, story]))
 def test_any_prefix_verifies_and_any_extension_is_consistent(data: st.DataObject, made: Callable[[], Stored]) -> None:
     """Cut after any save a ledger is a sound one, in pages of any size; the tree of every longer one begins with it."""

@@ -82,7 +82,7 @@ class AuthorityFolder:
         assert OPENSSL is not None
         (self.folder / "query.tsq").write_bytes(query)
         command = [OPENSSL, "ts", "-reply", "-config", "openssl.cnf", "-queryfile", "query.tsq", "-out", "reply.tsr"]
-        subprocess.run(command, cwd=self.folder, check=True, capture_output=True, timeout=30)
+        subprocess.run(command, cwd=self.folder, check=True, capture_output=True, timeout=180)
         return (self.folder / "reply.tsr").read_bytes()
 
     def verifies(self, response: bytes, data: bytes) -> bool:
@@ -91,7 +91,7 @@ class AuthorityFolder:
         (self.folder / "kept.tsr").write_bytes(response)
         (self.folder / "data").write_bytes(data)
         command = [OPENSSL, "ts", "-verify", "-in", "kept.tsr", "-data", "data", "-CAfile", "root.pem"]
-        done = subprocess.run(command, cwd=self.folder, check=False, capture_output=True, timeout=30)
+        done = subprocess.run(command, cwd=self.folder, check=False, capture_output=True, timeout=180)
         return done.returncode == 0
 
 

@@ -97,7 +97,9 @@ def answered(connection: socket.socket) -> httpx.Response:
     headers = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in rest)]
     length = int({name.lower(): value for name, value in headers}["content-length"])
     while len(body) < length:
-        body += connection.recv(65536)
+        more = connection.recv(65536)
+        assert more, "the connection was closed within an answer"
+        body += more
     return httpx.Response(int(first.split()[1]), headers=headers, content=body[:length])
 
 

@@ -20,6 +20,14 @@ from psycopg import sql
 
 from infrastructure.embedded import embedded_server
 
+LOCKS = (
+    "SELECT l.pid, l.virtualtransaction, l.granted, a.application_name"
+    " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+    " WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND (l.classid::bigint << 32) | l.objid::bigint = %s"
+    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+"""Who holds the lock of a key (`infrastructure.connection.lock_key`) in this database, and who waits for it."""
+
 
 def with_database(url: str, database: str) -> str:
     """Return the same address with another database."""

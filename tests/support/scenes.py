@@ -23,9 +23,11 @@ from infrastructure.processes import Birth, carrying, working_in
 ROOT = Path(__file__).parents[2]
 # A test marks its own processes with its folder, so that it can tell whether any is left.
 MARK = "LIFTLEDGER_TEST_OF"
+PATIENCE_S = 120.0
+"""How long a test waits for what must come: a bound against hanging, on the slowest machine, and no measurement."""
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def until(true: Callable[[], object], seconds: float = PATIENCE_S) -> None:
     """Wait for something to become true."""
     deadline = time.monotonic() + seconds
     while not true():
@@ -102,7 +104,7 @@ class Supervised:
 
     def status(self) -> int:
         """Wait for its end."""
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE_S)
 
     def written(self) -> tuple[str, str]:
         """Return what it wrote on standard output and standard error."""
@@ -161,7 +163,7 @@ def postmaster(scene: Scene) -> int:
 
 def rows(scene: Scene) -> list[int]:
     """Return what was kept, waiting while the server recovers."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             with psycopg.connect(url(scene), connect_timeout=5) as connection:

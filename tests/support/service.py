@@ -24,9 +24,10 @@ from api.client import Client, Credentials
 from audit.keys import PrivateKey
 from audit.note import parse_vkey
 from audit.whole import Report
-from infrastructure.connection import Database, connect_plain, connect_reader, lock_key
+from infrastructure.connection import WRITER_APPLICATION, Database, connect_plain, connect_reader, lock_key
 from infrastructure.keyring import tenures
 from infrastructure.verifying import verify
+from tests.support.postgres import LOCKS
 
 ORIGIN = "test.example/district"
 SCRIPTED = "scripted.test.example/district"
@@ -114,9 +115,21 @@ class Service:
 
     def waiting(self) -> int:
         """Count the writers that wait for the lock."""
-        here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND "
-        return int(self.rows(query + here)[0][0])
+        return sum(name == WRITER_APPLICATION and not granted for _, _, granted, name in self._locks())
+
+    def holder(self) -> list[tuple[int, str]]:
+        """Give the server process that holds the ledger's lock, and its transaction; empty when nobody does."""
+        return [(pid, transaction) for pid, transaction, granted, _ in self._locks() if granted]
+
+    def _locks(self) -> list[tuple[Any, ...]]:
+        return self.rows(LOCKS, lock_key(self.origin))
+
+    def postmaster(self) -> int:
+        """Give the number of its own server that runs, or last ran; 0 while its file is being written."""
+        told = ""
+        with suppress(FileNotFoundError):
+            told = (self.settings.var / "postgresql" / "postmaster.pid").read_text()
+        return int((told.split() or ["0"])[0])
 
     def verify(self) -> Report:
         """Verify the whole log from its stored bytes and assert that nothing is wrong or missing in it."""

@@ -24,7 +24,7 @@ from tests.support.postgres import fresh_database
 from tests.support.service import Service, free_port, serve
 
 NAME = "witness.example/lifts"
-START_S_MAX = 60.0
+START_S_MAX = 180.0
 
 
 @dataclass
@@ -52,7 +52,7 @@ class ServedWitness:
 
     def command(self, verb: str, *more: str) -> subprocess.CompletedProcess[str]:
         """Run one of its commands to the end."""
-        return subprocess.run(self.arguments(verb, *more), capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(self.arguments(verb, *more), capture_output=True, text=True, check=False, timeout=180)
 
     def arguments(self, verb: str, *more: str) -> list[str]:
         """Give the words of a command."""
@@ -97,11 +97,11 @@ class ServedWitness:
 
     def post(self, body: bytes) -> httpx.Response:
         """Submit any bytes."""
-        return httpx.post(f"{self.url}/add-checkpoint", content=body, timeout=30)
+        return httpx.post(f"{self.url}/add-checkpoint", content=body, timeout=180)
 
     def latest(self, log: Log) -> httpx.Response:
         """Ask for the last checkpoint it cosigned of a log."""
-        return httpx.get(f"{self.url}/{origin_hash(log.origin)}/checkpoint", timeout=30)
+        return httpx.get(f"{self.url}/{origin_hash(log.origin)}/checkpoint", timeout=180)
 
     def record(self, log: Log) -> Path:
         """Give the file in which it remembers a log."""
