@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from audit import exports, note
 from audit.checking import Answer, check_checkpoints, check_folder
 from audit.comparing import Offered
 from audit.errors import NoteError
 from audit.policy import Policy
+from audit.tiles import Tile, tiles_between
 from tests.support.bundling import worked
 from tests.support.comparing import exported
 from tests.support.logs import Log
@@ -62,3 +65,21 @@ def test_an_export_without_a_file_does_not_hold(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").unlink()
     with pytest.raises(FileNotFoundError):
         check_folder(tmp_path, made.policy)
+
+
+def test_no_tile_is_named_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tiles a checkpoint says there are, the first file that is missing is the last one thought of."""
+    made = worked()
+    text = note.Checkpoint(made.stored.origin, 10**6, bytes(32)).text()
+    signed = note.sign_note(text, made.stored.origin, made.checkpoint_key)
+    (tmp_path / "checkpoint").write_text(signed, encoding="utf-8")
+    named: list[Tile] = []
+
+    def told(old_size: int, size: int) -> Iterator[Tile]:
+        for tile in tiles_between(old_size, size):
+            named.append(tile)
+            yield tile
+
+    monkeypatch.setattr(exports, "tiles_between", told)
+    assert check_folder(tmp_path, made.policy).verdict == "export_missing"
+    assert named == [Tile(0, 0)]
