@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from audit import exports, note
 from audit.checking import Answer, check_checkpoints, check_folder
 from audit.comparing import Offered
+from audit.cosignatures import cosigner_vkey
 from audit.errors import NoteError
 from audit.policy import Policy
 from audit.tiles import Tile, tiles_between
@@ -41,6 +42,15 @@ def test_two_histories_are_equivocation_where_the_path_shows_it() -> None:
     assert between(LOG, 7, OTHER, 13, OTHER).verdict == "equivocation"
     assert between(LOG, 8, OTHER, 13, OTHER).verdict == "proof_root"
     assert between(LOG, 7, OTHER, 13, LOG).verdict == "proof_root"
+
+
+def test_a_contradiction_needs_no_witness() -> None:
+    """T2, T3: a quorum that is not met does not hide that the log signed two histories, of two sizes or of one."""
+    witness = cosigner_vkey("witness.example", Ed25519PrivateKey.generate())
+    strict = Policy.parse(f"log {LOG.vkey}\nwitness w {witness}\nquorum w\n".encode())
+    for old, new, verdict in ((7, 13, "equivocation"), (9, 9, "equivocation"), (4, 13, "unanchored")):
+        offered = Offered(old, new, tuple(OTHER.path(old, new)))
+        assert check_checkpoints([LOG.note(old), OTHER.note(new)], offered, strict).verdict == verdict
 
 
 def test_two_logs_have_no_path() -> None:
