@@ -14,7 +14,7 @@ from audit.base64text import encode_standard
 from audit.checkpoints import Checkpoint
 from audit.comparing import Offered
 from audit.contradictions import Contradiction, standing
-from audit.errors import AuditError, ProofError
+from audit.errors import AuditError, BundleInvalid, ProofError
 from audit.events import read_header
 from audit.exports import CHECKPOINT, check_export
 from audit.logproofs import LogProof, check_place
@@ -134,7 +134,8 @@ def check_receipts(saved: Sequence[Saved], verifier: Verifier, leaf: Leaf | None
     """Check receipts by the ledger's key of them, each over the leaves that stand beside it.
 
     With `leaf`, that event must stand at the place that `proof` names, or in one of the saves. Without it, only what
-    the receipts themselves say is checked, and `event` tells so.
+    the receipts themselves say is checked, and `event` tells so. Raises BundleInvalid `receipt_leaves` where the leaf
+    is not among those that stand beside the receipts, and not all of their leaves do.
     """
     facts: dict[str, Any] = {
         "origin": saved[0].receipt.origin,
@@ -146,15 +147,19 @@ def check_receipts(saved: Sequence[Saved], verifier: Verifier, leaf: Leaf | None
             receipt = open_receipt(each.note, verifier)
             for position, (digest, path) in each.leaves.items():
                 verify_inclusion(digest, position - receipt.first, receipt.count, path, receipt.root)
-        if leaf is not None:
-            facts["position"] = _place(saved, leaf, proof)
+        place = None if leaf is None else _place(saved, leaf, proof)
     except AuditError as error:
         return Answer(error.code, facts, error.message)
-    return Answer("proven", facts)
+    if leaf is not None and place is None:
+        raise BundleInvalid(
+            "The receipt is of several events and shows none: take its proof, or the answer of its write.",
+            code="receipt_leaves",
+        )
+    return Answer("proven", facts if place is None else facts | {"position": place})
 
 
-def _place(saved: Sequence[Saved], leaf: Leaf, proof: ReceiptProof | None) -> int:
-    """Give the position at which a receipt holds the event. Raises ProofError."""
+def _place(saved: Sequence[Saved], leaf: Leaf, proof: ReceiptProof | None) -> int | None:
+    """Give the position at which a receipt holds the event; None where no leaf shows it. Raises ProofError."""
     if proof is not None:
         receipt = saved[0].receipt
         position = receipt.first + proof.index
@@ -166,6 +171,8 @@ def _place(saved: Sequence[Saved], leaf: Leaf, proof: ReceiptProof | None) -> in
             if digest == leaf.digest:
                 leaf.check_place(each.receipt.origin, position)
                 return position
+    if any(len(each.leaves) < each.receipt.count for each in saved):
+        return None
     raise ProofError("No leaf beside the receipts is that event's.", code="proof_root")
 
 
