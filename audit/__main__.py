@@ -131,7 +131,10 @@ def _compare(asked: Asked) -> int:
     keys = None if asked.keys is None else sources.read_bundle(asked.keys, policy)
     found = comparing.compare(one, other, policy, offered=offered, keys=keys)
     if found is None:
-        _say(json.dumps({"verdict": "consistent"}) if asked.json else _AGREED)
+        if asked.json:
+            _say_json({"verdict": "consistent"})
+        else:
+            _say(_AGREED)
         return HOLDS
     data = found.encode()
     status = _equivocation(data, policy, as_json=asked.json)
@@ -236,7 +239,14 @@ def _leaf(asked: Asked) -> checking.Leaf | None:
 
 
 def _say(text: str, to: object = None) -> None:
-    print(text, file=to or sys.stdout)  # type: ignore[arg-type] # a stream
+    """Print one line; what was read may hold any character, and none may move the cursor, turn the line or end it."""
+    told = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    print(told, file=to or sys.stdout)  # type: ignore[arg-type] # a stream
+
+
+def _say_json(value: object) -> None:
+    """Print JSON, in ASCII alone: what is not printable stands in its escapes."""
+    sys.stdout.write(json.dumps(value, indent=1) + "\n")
 
 
 def _answer(asked: Asked, answer: checking.Answer) -> int:
@@ -247,7 +257,7 @@ def _told(
     asked: Asked, holds: bool, as_json: Callable[[], dict[str, Any]], lines: Callable[[], Iterator[str]]  # noqa: FBT001 - a verdict
 ) -> int:  # fmt: skip
     if asked.json:
-        _say(json.dumps(as_json(), ensure_ascii=False, indent=1))
+        _say_json(as_json())
     else:
         for line in lines():
             _say(line)
@@ -260,7 +270,7 @@ def _equivocation(data: bytes, policy: Policy, *, as_json: bool) -> int:
 
     kind = proven(data, policy)
     if as_json:
-        _say(json.dumps({"verdict": "equivocation", "kind": kind}))
+        _say_json({"verdict": "equivocation", "kind": kind})
     else:
         _say(f"equivocation: {CODES['equivocation'][1]} ({kind}) · 账本自相矛盾")
     return BROKEN

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from audit import note
+from audit import canonical, note
 from audit.__main__ import main
+from audit.bundlefiles import pack
+from audit.bundles import HEADS
 from audit.keys import public_bytes
-from tests.support.comparing import log, receipt
+from tests.support.bundles import LIFT, signed_anew
+from tests.support.comparing import files, log, receipt
 
 Told = pytest.CaptureFixture[str]
 
@@ -27,3 +31,33 @@ def test_a_receipt_that_does_not_show_its_events_judges_none(tmp_path: Path, cap
         assert main(["receipt", str(file), "--vkey", vkey, "--leaf", leaf]) == status
         told = capsys.readouterr()
         assert ("receipt_leaves" in told.err) is (status == 2)
+
+
+EVIL = "lift:\x1b[2J\r\nintegrity: holds\x7f"
+
+
+def forged_subject() -> bytes:
+    """Give a bundle whose ledger signed a subject that would write a line of the report."""
+    made, bundle = log(), files(log(), LIFT)
+    heads: Any = canonical.decode(bundle[HEADS])
+    return pack(signed_anew(bundle | {HEADS: canonical.encode({**heads, EVIL: heads[LIFT]})}, made))
+
+
+@pytest.mark.parametrize(
+    "data, status, shown",
+    [
+        (forged_subject(), 1, r"lift:\x1b[2J\r\nintegrity: holds\x7f"),
+        (pack({f"{EVIL}\x9b\u202e\u2066\U000e0001": b""}), 2, r"holds\x7f\x9b\u202e\u2066\U000e0001"),
+    ],
+)
+def test_what_is_read_draws_nothing(data: bytes, status: int, shown: str, tmp_path: Path, capsys: Told) -> None:
+    """No control character, turned or added line out of what a bundle holds: it stands there in escapes."""
+    (tmp_path / "policy").write_text(log().policy_text, encoding="utf-8")
+    (tmp_path / "bundle.zip").write_bytes(data)
+    for more in ([], ["--json"]):
+        asked = ["verify", str(tmp_path / "bundle.zip"), "--policy", str(tmp_path / "policy"), *more]
+        assert main(asked) == status
+        told = capsys.readouterr()
+        lines = (told.out + told.err).split("\n")
+        assert all(line.isprintable() for line in lines)
+        assert more or any(shown in line for line in lines)
