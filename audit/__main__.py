@@ -71,9 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _verify(asked: Asked) -> int:
     policy = _policy(asked)
     if asked.file.is_file() and _read(asked.file, 0) == b"{":
-        from audit.contradictions import BYTES_MAX
+        from audit import contradictions
 
-        return _equivocation(_read(asked.file, BYTES_MAX), policy, as_json=asked.json)
+        return _equivocation(asked, contradictions.proven(_read(asked.file, contradictions.BYTES_MAX), policy))
     files = read_path(asked.file)
     if (parts := parts_of(files)) is not None and asked.later is None:
         dossier = verify_dossier(parts, policy)
@@ -122,7 +122,7 @@ def _receipt(asked: Asked) -> int:
 
 
 def _compare(asked: Asked) -> int:
-    from audit import comparing, sources
+    from audit import comparing, contradictions, sources
 
     policy = _policy(asked)
     headers = [_header(file) for file in asked.header]
@@ -136,14 +136,14 @@ def _compare(asked: Asked) -> int:
         else:
             _say(_AGREED)
         return HOLDS
-    data = found.encode()
-    status = _equivocation(data, policy, as_json=asked.json)
+    status = _equivocation(asked, contradictions.kind_of(found, policy))
     if asked.out is not None:
         try:
-            asked.out.write_bytes(data)
+            asked.out.write_bytes(found.encode())
             _say(f"the proof is in {asked.out}", sys.stderr if asked.json else None)
-        except OSError as error:
-            _say(f"{asked.out}: the proof was not written: {error.strerror}", sys.stderr)
+        except (AuditError, OSError) as error:
+            why = f"{error.message} ({error.code})" if isinstance(error, AuditError) else error.strerror
+            _say(f"{asked.out}: the proof was not written: {why}", sys.stderr)
     return status
 
 
@@ -265,11 +265,8 @@ def _told(
     return HOLDS if holds else BROKEN
 
 
-def _equivocation(data: bytes, policy: Policy, *, as_json: bool) -> int:
-    from audit.contradictions import proven
-
-    kind = proven(data, policy)
-    if as_json:
+def _equivocation(asked: Asked, kind: str) -> int:
+    if asked.json:
         _say_json({"verdict": "equivocation", "kind": kind})
     else:
         _say(f"equivocation: {CODES['equivocation'][1]} ({kind}) · 账本自相矛盾")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from audit import canonical, note
+from audit import canonical, contradictions, note
 from audit.__main__ import main
 from audit.bundlefiles import pack
 from audit.bundles import HEADS
 from audit.keys import public_bytes
-from tests.support.bundles import LIFT, signed_anew
+from tests.support.bundles import LIFT, approve_more, signed_anew
 from tests.support.comparing import files, log, receipt
 
 Told = pytest.CaptureFixture[str]
@@ -61,3 +61,19 @@ def test_what_is_read_draws_nothing(data: bytes, status: int, shown: str, tmp_pa
         lines = (told.out + told.err).split("\n")
         assert all(line.isprintable() for line in lines)
         assert more or any(shown in line for line in lines)
+
+
+def test_a_proof_too_large_for_a_file_is_told_all_the_same(
+    tmp_path: Path, capsys: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status 1 and the kind, whatever its size; what is not written is said, and what to keep instead."""
+    monkeypatch.setattr(contradictions, "BYTES_MAX", 100)
+    (tmp_path / "policy").write_text(log().policy_text, encoding="utf-8")
+    for name, made in (("a.zip", log()), ("b.zip", log(approve_more))):
+        (tmp_path / name).write_bytes(pack(files(made, LIFT)))
+    asked = ["compare", *(str(tmp_path / name) for name in ("a.zip", "b.zip")), "--policy", str(tmp_path / "policy")]
+    assert main([*asked, "--out", str(tmp_path / "proof.json")]) == 1
+    told = capsys.readouterr()
+    assert "(roots)" in told.out
+    assert "keep the two that were compared, which show it again. (contradiction_too_large)" in told.err
+    assert not (tmp_path / "proof.json").exists()
