@@ -129,6 +129,9 @@ def _compare(asked: Asked) -> int:
     one, other = (sources.read_source(file, policy, headers) for file in (asked.first, asked.second))
     offered = None if asked.path is None else _offered(asked.path)
     keys = None if asked.keys is None else sources.read_bundle(asked.keys, policy)
+    for file, bundle in ((asked.first, one.bundle), (asked.second, other.bundle), (asked.keys, keys)):
+        for finding in () if bundle is None else bundle.broken:
+            _say(f"{file}: {finding.line()}", sys.stderr)
     found = comparing.compare(one, other, policy, offered=offered, keys=keys)
     if found is None:
         if asked.json:

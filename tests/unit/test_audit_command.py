@@ -10,7 +10,7 @@ import pytest
 from audit import canonical, contradictions, note
 from audit.__main__ import main
 from audit.bundlefiles import pack
-from audit.bundles import HEADS
+from audit.bundles import HEADS, chain_file
 from audit.keys import public_bytes
 from tests.support.bundles import LIFT, approve_more, signed_anew
 from tests.support.comparing import files, log, receipt
@@ -77,3 +77,17 @@ def test_a_proof_too_large_for_a_file_is_told_all_the_same(
     assert "(roots)" in told.out
     assert "keep the two that were compared, which show it again. (contradiction_too_large)" in told.err
     assert not (tmp_path / "proof.json").exists()
+
+
+def test_what_of_a_bundle_is_broken_is_told_beside_a_comparison(tmp_path: Path, capsys: Told) -> None:
+    """The contradiction counts all the same; the broken line is named on standard error, with the file it stands in."""
+    honest, name = files(log(), LIFT), chain_file(LIFT)
+    (tmp_path / "policy").write_text(log().policy_text, encoding="utf-8")
+    (tmp_path / "a.zip").write_bytes(pack(honest | {name: b"no JSON\n" + honest[name].partition(b"\n")[2]}))
+    (tmp_path / "b.zip").write_bytes(pack(files(log(approve_more, 16), LIFT)))
+    asked = ["compare", *(str(tmp_path / each) for each in ("a.zip", "b.zip")), "--policy", str(tmp_path / "policy")]
+    assert main(asked) == 1
+    told = capsys.readouterr()
+    assert "(position)" in told.out
+    assert f"{tmp_path / 'a.zip'}: integrity: header_invalid" in told.err
+    assert "b.zip" not in told.err
