@@ -69,7 +69,7 @@ def compare(
     if one.origin != other.origin:
         raise BundleInvalid("The two are of two logs.", code="bundles_apart")
     log = [each.verifier for each in policy.logs]
-    key_of = partial(_key, _ways(one, other, keys)[:1], log)
+    key_of = partial(_key, _ways(one, other, keys), log)
     refused: list[AuditError] = []
     looked = claimed = False
     for candidate in _candidates(one, other, offered, key_of, refused):

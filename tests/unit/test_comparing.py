@@ -34,6 +34,7 @@ from tests.support.bundles import (
 )
 from tests.support.comparing import (
     OTHER,
+    Events,
     answered,
     exported,
     files,
@@ -229,6 +230,23 @@ def test_t4_receipts_in_two_bundles(tmp_path: Path) -> None:
     assert verify_bundle(changed, log().policy).holds
     assert kind(one, changed) == "receipts"
     assert kind(one, other) is None
+
+
+def test_every_bundle_that_is_there_may_lead_to_the_key(tmp_path: Path) -> None:
+    """T4: a ledger that names another key after its receipt hides nothing: the bundle named by `--keys` counts too."""
+    vkey = note.vkey(f"{log().stored.origin}/receipt", public_bytes(Ed25519PrivateKey.generate().public_key()))
+
+    def rotate(events: Events) -> None:
+        events[11][0].update(stream="ledger", type="ledger.KeyRotated")
+        events[11][1]["said"] = {"keys": [vkey], "signed": "", "use": "receipt"}
+        events[12][1]["salt"] = "11" * 16
+
+    kept = source(signed_receipt(log(), 13, 1, log().stored.events[12].leaf), tmp_path)
+    bundle = of_bundle(files(log(rotate, 16), LIFT), log().policy)
+    with pytest.raises(NoteError) as unsigned:
+        compare(kept, bundle, log().policy)
+    assert unsigned.value.code == "note_unsigned"
+    assert kind_of(kept, bundle, keys=keys_of(log(), tmp_path)) == "receipt"
 
 
 def with_line(made: Files, subject: str, number: int, line: bytes) -> Files:
