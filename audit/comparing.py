@@ -61,8 +61,8 @@ def compare(
 
     `keys` is a bundle that leads to the key of receipts, besides those of the two that are bundles. Where there is no
     proof, raises BundleInvalid with code `bundles_apart` for two logs, `nothing_shared` where there is nothing to
-    compare, `path_sizes` for a path between other trees; NoteError `receipt_key` where nothing leads to the key of a
-    receipt, or it is another one;
+    compare, `path_sizes` for a path between other trees, `receipt_too_large` for a receipt that an export is not held
+    against; NoteError `receipt_key` where nothing leads to the key of a receipt, or it is another one;
     ContradictionInvalid `contradiction_claimed` for what differs and is not proven, or for a path that joins the two in
     no way and shows no other root; ProofError as `read_tree` for a file that an export lacks.
     """
@@ -227,9 +227,15 @@ def _receipts(one: Source, other: Source, key_of: KeyOf) -> Candidates:
     for mine in one.saved:
         for theirs in other.saved:
             yield from _saves(mine, theirs, key_of)
-    for receipts in (one, other):
-        for saved in receipts.saved if receipts.bundle is None else ():
-            key_of(saved)
+    for receipts, log in ((one, other), (other, one)):
+        for saved in receipts.saved:
+            if receipts.bundle is None:
+                key_of(saved)
+            if _stands(saved.receipt, log) and saved.receipt.count > LEAVES_MAX:
+                raise BundleInvalid(
+                    "A receipt of so many events is not held against an export.", code="receipt_too_large",
+                    first=saved.receipt.first, count=saved.receipt.count, count_max=LEAVES_MAX,
+                )  # fmt: skip
 
 
 def _saves(mine: Saved, theirs: Saved, key_of: KeyOf) -> Candidates:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit import canonical, note
+from audit import canonical, comparing, note
 from audit.bundles import chain_file
 from audit.bundleverify import verify_bundle
 from audit.comparing import Offered, compare, read_offered
@@ -316,3 +316,16 @@ def test_a_part_that_cannot_be_compared_stops_no_other(tmp_path: Path) -> None:
     with pytest.raises(NoteError) as unsigned:
         kind_of(source(answer, tmp_path), one)
     assert unsigned.value.code == "note_unsigned"
+
+
+def test_a_receipt_too_large_to_be_held_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T4: a receipt over more events than a proof may show is never passed over as if the log agreed with it."""
+    monkeypatch.setattr(comparing, "LEAVES_MAX", 1)
+    tree, keys = exported(log(register_other), tmp_path / "export"), keys_of(log(), tmp_path)
+    with pytest.raises(BundleInvalid) as large:
+        kind_of(source(receipt(log(), 10), tmp_path), tree, keys=keys)
+    assert (large.value.code, large.value.details) == ("receipt_too_large", {"first": 10, "count": 2, "count_max": 1})
+    assert kind_of(source(receipt(log(), 9), tmp_path), tree, keys=keys) == "receipt"
+    answer = answered(log(), 10)
+    answer["groups"] += answered(log(), 9)["groups"]
+    assert kind_of(source(answer, tmp_path), tree, keys=keys) == "receipt"
