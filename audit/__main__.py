@@ -71,9 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _verify(asked: Asked) -> int:
     policy = _policy(asked)
     if asked.file.is_file() and _read(asked.file, 0) == b"{":
-        from audit.contradictions import BYTES_MAX
+        from audit import contradictions
 
-        return _equivocation(_read(asked.file, BYTES_MAX), policy, as_json=asked.json)
+        return _equivocation(asked, contradictions.proven(_read(asked.file, contradictions.BYTES_MAX), policy))
     files = read_path(asked.file)
     if (parts := parts_of(files)) is not None and asked.later is None:
         dossier = verify_dossier(parts, policy)
@@ -122,25 +122,31 @@ def _receipt(asked: Asked) -> int:
 
 
 def _compare(asked: Asked) -> int:
-    from audit import comparing, sources
+    from audit import comparing, contradictions, sources
 
     policy = _policy(asked)
     headers = [_header(file) for file in asked.header]
     one, other = (sources.read_source(file, policy, headers) for file in (asked.first, asked.second))
     offered = None if asked.path is None else _offered(asked.path)
     keys = None if asked.keys is None else sources.read_bundle(asked.keys, policy)
+    for file, bundle in ((asked.first, one.bundle), (asked.second, other.bundle), (asked.keys, keys)):
+        for finding in () if bundle is None else bundle.broken:
+            _say(f"{file}: {finding.line()}", sys.stderr)
     found = comparing.compare(one, other, policy, offered=offered, keys=keys)
     if found is None:
-        _say(json.dumps({"verdict": "consistent"}) if asked.json else _AGREED)
+        if asked.json:
+            _say_json({"verdict": "consistent"})
+        else:
+            _say(_AGREED)
         return HOLDS
-    data = found.encode()
-    status = _equivocation(data, policy, as_json=asked.json)
+    status = _equivocation(asked, contradictions.kind_of(found, policy))
     if asked.out is not None:
         try:
-            asked.out.write_bytes(data)
+            asked.out.write_bytes(found.encode())
             _say(f"the proof is in {asked.out}", sys.stderr if asked.json else None)
-        except OSError as error:
-            _say(f"{asked.out}: the proof was not written: {error.strerror}", sys.stderr)
+        except (AuditError, OSError) as error:
+            why = f"{error.message} ({error.code})" if isinstance(error, AuditError) else error.strerror
+            _say(f"{asked.out}: the proof was not written: {why}", sys.stderr)
     return status
 
 
@@ -236,7 +242,14 @@ def _leaf(asked: Asked) -> checking.Leaf | None:
 
 
 def _say(text: str, to: object = None) -> None:
-    print(text, file=to or sys.stdout)  # type: ignore[arg-type] # a stream
+    """Print one line; what was read may hold any character, and none may move the cursor, turn the line or end it."""
+    told = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    print(told, file=to or sys.stdout)  # type: ignore[arg-type] # a stream
+
+
+def _say_json(value: object) -> None:
+    """Print JSON, in ASCII alone: what is not printable stands in its escapes."""
+    sys.stdout.write(json.dumps(value, indent=1) + "\n")
 
 
 def _answer(asked: Asked, answer: checking.Answer) -> int:
@@ -247,7 +260,7 @@ def _told(
     asked: Asked, holds: bool, as_json: Callable[[], dict[str, Any]], lines: Callable[[], Iterator[str]]  # noqa: FBT001 - a verdict
 ) -> int:  # fmt: skip
     if asked.json:
-        _say(json.dumps(as_json(), ensure_ascii=False, indent=1))
+        _say_json(as_json())
     else:
         for line in lines():
             _say(line)
@@ -255,12 +268,9 @@ def _told(
     return HOLDS if holds else BROKEN
 
 
-def _equivocation(data: bytes, policy: Policy, *, as_json: bool) -> int:
-    from audit.contradictions import proven
-
-    kind = proven(data, policy)
-    if as_json:
-        _say(json.dumps({"verdict": "equivocation", "kind": kind}))
+def _equivocation(asked: Asked, kind: str) -> int:
+    if asked.json:
+        _say_json({"verdict": "equivocation", "kind": kind})
     else:
         _say(f"equivocation: {CODES['equivocation'][1]} ({kind}) · 账本自相矛盾")
     return BROKEN

@@ -21,6 +21,7 @@ from audit.bundles import (
     ROOT_HEADER,
     ROOT_PROOF,
     Contents,
+    Place,
     chain_file,
 )
 from audit.checkpoints import Checkpoint
@@ -60,14 +61,13 @@ class Anchored:
     """The carried events by position, each bound to the checkpoint unless a finding says otherwise."""
 
     checkpoint: Checkpoint | None = None
-    signed: bool = False
-    """A log that the policy believes signed the checkpoint; `satisfied`: and its quorum of witnesses did."""
     satisfied: bool = False
+    """A log that the policy believes signed the checkpoint, and its quorum of witnesses did."""
     witnesses: tuple[str, ...] = ()
     root: Seen | None = None
     events: dict[int, Event] = field(default_factory=dict)
-    placed: set[int] = field(default_factory=set)
-    """Positions of events whose paths lead to the checkpoint."""
+    placed: dict[int, Place] = field(default_factory=dict)
+    """By position, events whose paths lead to the checkpoint."""
     lengths: dict[str, int] = field(default_factory=dict)
     """Subjects whose chains are whole, with the number of their events; 0 where absence is proven."""
 
@@ -103,7 +103,6 @@ def _open(found: Anchored, contents: Contents, manifest: Manifest, policy: Polic
     try:
         opened = open_checkpoint(contents.checkpoint, policy, manifest.origin)
         found.checkpoint, found.satisfied = opened.checkpoint, opened.satisfied
-        found.signed = True
         found.witnesses = tuple(sorted(opened.witnesses))
         if not opened.satisfied:
             findings.find("unanchored", CHECKPOINT, detail=f"quorum {policy.quorum} is not met")
@@ -256,5 +255,5 @@ def _places(found: Anchored, contents: Contents, manifest: Manifest, findings: F
         except ProofError as error:
             findings.find("place", PLACES, position, error.code)
             continue
-        found.placed.add(position)
+        found.placed.setdefault(position, place)
         _take(found, event, findings)

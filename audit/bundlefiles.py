@@ -11,14 +11,14 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from audit.errors import BundleInvalid
 
-__all__ = ["BYTES_MAX", "FILES_MAX", "NAME_CHARS_MAX", "BundleInvalid", "pack", "read_path", "unpack"]
+__all__ = ["BYTES_MAX", "FILES_MAX", "NAME_CHARS_MAX", "BundleInvalid", "pack", "read_path", "unpack", "unpack_all"]
 
 FILES_MAX: Final = 20_000
 BYTES_MAX: Final = 256 * 1024 * 1024
@@ -54,10 +54,24 @@ def unpack(data: bytes) -> dict[str, bytes]:
     Raises BundleInvalid with code `bundle_zip` for what is no plain zip, `bundle_too_large`, `bundle_name` for a name
     that leads elsewhere or is not of the form, `bundle_duplicate` for a name that stands twice.
     """
+    return _unpack(data, ())
+
+
+def unpack_all(zips: Iterable[bytes]) -> list[dict[str, bytes]]:
+    """Return the files of each of several zips; what one may hold, all of them may together. Raises as `unpack`."""
+    found: list[dict[str, bytes]] = []
+    for data in zips:
+        found.append(_unpack(data, found))
+    return found
+
+
+def _unpack(data: bytes, before: Sequence[Mapping[str, bytes]]) -> dict[str, bytes]:
+    """Return the files of a zip, which share the limits with files that were unpacked before."""
+    taken = sum(len(content) for each in before for content in each.values())
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             entries = [entry for entry in archive.infolist() if not _is_folder(entry)]
-            _check_sizes(len(entries), sum(entry.file_size for entry in entries))
+            _check_sizes(sum(map(len, before), len(entries)), sum((entry.file_size for entry in entries), taken))
             files: dict[str, bytes] = {}
             for entry in entries:
                 _check_name(entry.filename, files)

@@ -13,11 +13,10 @@ from typing import Any, Final
 from audit.base64text import encode_standard
 from audit.checkpoints import Checkpoint
 from audit.comparing import Offered
-from audit.contradictions import between
-from audit.errors import AuditError, ProofError
+from audit.contradictions import Contradiction, standing
+from audit.errors import AuditError, BundleInvalid, ProofError
 from audit.events import read_header
 from audit.exports import CHECKPOINT, check_export
-from audit.heads import Head
 from audit.logproofs import LogProof, check_place
 from audit.merkle import leaf_hash, verify_consistency, verify_inclusion
 from audit.note import split_note
@@ -102,32 +101,41 @@ def check_event(proof: LogProof, leaf: Leaf, policy: Policy) -> Answer:
 
 
 def check_checkpoints(notes: Sequence[str], offered: Offered, policy: Policy) -> Answer:
-    """Check that one checkpoint's tree begins the other's, by the path offered between them (RFC 9162 §2.1.4)."""
+    """Check that one checkpoint's tree begins the other's, by the path offered between them (RFC 9162 §2.1.4).
+
+    Whether the two contradict each other is asked first: the log's signature is enough for that, whoever cosigned.
+    """
     old, new = map(read_checkpoint, notes)
     facts = _of(new) | {"old_size": old.size, "old_root": encode_standard(old.root)}
 
     def check() -> Opened:
+        if _contradict(notes, offered, policy):
+            raise ProofError("The log signed both, and they cannot both be true.", code="equivocation")
         opened = [open_checkpoint(note, policy, each.origin) for note, each in zip(notes, (old, new), strict=True)]
         if not opened[0].satisfied:
             raise ProofError("Too few witnesses cosigned the earlier one.", code="log_proof_quorum")
         if old.origin != new.origin or (offered.old, offered.new) != (old.size, new.size):
             raise ProofError("The path is between other trees.", code="path_sizes")
-        try:
-            verify_consistency(old.size, new.size, offered.path, old.root, new.root)
-        except ProofError as error:
-            if between(Head.parse(old.text()), Head.parse(new.text()), offered.path) != "proven":
-                raise
-            raise ProofError("The log signed both, and they cannot both be true.", code="equivocation") from error
+        verify_consistency(old.size, new.size, offered.path, old.root, new.root)
         return opened[1]
 
     return _judged(facts, policy, check)
+
+
+def _contradict(notes: Sequence[str], offered: Offered, policy: Policy) -> bool:
+    try:
+        pair = Contradiction.of_notes(notes[0], notes[1], offered.path)
+        return standing(pair, [log.verifier for log in policy.logs]) == "proven"
+    except AuditError:
+        return False  # what no log signed, or two did, contradicts nothing; why it is not believed is told after this
 
 
 def check_receipts(saved: Sequence[Saved], verifier: Verifier, leaf: Leaf | None, proof: ReceiptProof | None) -> Answer:
     """Check receipts by the ledger's key of them, each over the leaves that stand beside it.
 
     With `leaf`, that event must stand at the place that `proof` names, or in one of the saves. Without it, only what
-    the receipts themselves say is checked, and `event` tells so.
+    the receipts themselves say is checked, and `event` tells so. Raises BundleInvalid `receipt_leaves` where the leaf
+    is not among those that stand beside the receipts, and not all of their leaves do.
     """
     facts: dict[str, Any] = {
         "origin": saved[0].receipt.origin,
@@ -139,15 +147,19 @@ def check_receipts(saved: Sequence[Saved], verifier: Verifier, leaf: Leaf | None
             receipt = open_receipt(each.note, verifier)
             for position, (digest, path) in each.leaves.items():
                 verify_inclusion(digest, position - receipt.first, receipt.count, path, receipt.root)
-        if leaf is not None:
-            facts["position"] = _place(saved, leaf, proof)
+        place = None if leaf is None else _place(saved, leaf, proof)
     except AuditError as error:
         return Answer(error.code, facts, error.message)
-    return Answer("proven", facts)
+    if leaf is not None and place is None:
+        raise BundleInvalid(
+            "The receipt is of several events and shows none: take its proof, or the answer of its write.",
+            code="receipt_leaves",
+        )
+    return Answer("proven", facts if place is None else facts | {"position": place})
 
 
-def _place(saved: Sequence[Saved], leaf: Leaf, proof: ReceiptProof | None) -> int:
-    """Give the position at which a receipt holds the event. Raises ProofError."""
+def _place(saved: Sequence[Saved], leaf: Leaf, proof: ReceiptProof | None) -> int | None:
+    """Give the position at which a receipt holds the event; None where no leaf shows it. Raises ProofError."""
     if proof is not None:
         receipt = saved[0].receipt
         position = receipt.first + proof.index
@@ -159,6 +171,8 @@ def _place(saved: Sequence[Saved], leaf: Leaf, proof: ReceiptProof | None) -> in
             if digest == leaf.digest:
                 leaf.check_place(each.receipt.origin, position)
                 return position
+    if any(len(each.leaves) < each.receipt.count for each in saved):
+        return None
     raise ProofError("No leaf beside the receipts is that event's.", code="proof_root")
 
 

@@ -3,14 +3,18 @@
 Two checkpoints are held against each other at the smaller size: an export of the later tree shows which root it had
 then, a consistency path may. Events are compared where both sides name one position or one subject; receipts with each
 other, and with whatever else stands at their positions (threat T4: a receipt without inclusion).
+
+Whoever broke a part of what he hands over does not stop what the rest of it proves: only what accuses must be sound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from audit import canonical
+from audit.checkpoints import Receipt
 from audit.contradictions import Contradiction, between, judge
 from audit.errors import AuditError, BundleInvalid, ContradictionInvalid, NoteError
 from audit.heads import Head
@@ -26,6 +30,9 @@ __all__ = ["Offered", "compare", "read_offered"]
 
 Candidates = Iterator[Contradiction | None]
 """None for each thing that was compared and agrees."""
+
+KeyOf = Callable[[Saved], Side]
+"""Gives what leads to the key that signed a receipt. Raises AuditError where nothing does."""
 
 
 class Offered(NamedTuple):
@@ -52,20 +59,20 @@ def compare(
 ) -> Contradiction | None:
     """Return the proof that two things of one log contradict each other; None if they do not, as far as they overlap.
 
-    `keys` is a bundle that leads to the key of receipts, where neither of the two is one. Raises BundleInvalid with
-    code `bundles_apart` for two logs, `nothing_shared` where there is nothing to compare, `path_sizes` for a path
-    between other trees; NoteError `receipt_key` where nothing leads to the key of a receipt, or it is another one;
-    ContradictionInvalid `contradiction_claimed` for a path that joins the two in no way and shows no other root.
+    `keys` is a bundle that leads to the key of receipts, besides those of the two that are bundles. Where there is no
+    proof, raises BundleInvalid with code `bundles_apart` for two logs, `nothing_shared` where there is nothing to
+    compare, `path_sizes` for a path between other trees, `receipt_too_large` for a receipt that an export is not held
+    against; NoteError `receipt_key` where nothing leads to the key of a receipt, or it is another one;
+    ContradictionInvalid `contradiction_claimed` for what differs and is not proven, or for a path that joins the two in
+    no way and shows no other root; ProofError as `read_tree` for a file that an export lacks.
     """
     if one.origin != other.origin:
         raise BundleInvalid("The two are of two logs.", code="bundles_apart")
     log = [each.verifier for each in policy.logs]
-    key = _key(one, other, keys)
-    for each in (one, other):
-        if each.bundle is None:
-            _believe(each.saved, key, log)
+    key_of = partial(_key, _ways(one, other, keys), log)
+    refused: list[AuditError] = []
     looked = claimed = False
-    for candidate in _candidates(one, other, offered, key):
+    for candidate in _candidates(one, other, offered, key_of, refused):
         looked = True
         if candidate is None:
             continue
@@ -77,6 +84,8 @@ def compare(
         if standing == "proven":
             return candidate
         claimed = claimed or standing == "claimed"
+    if refused:
+        raise refused[0]
     if claimed:
         raise ContradictionInvalid("The two differ, and nothing here proves why.", code="contradiction_claimed")
     if not looked:
@@ -84,12 +93,20 @@ def compare(
     return None
 
 
-def _candidates(one: Source, other: Source, offered: Offered | None, key: Side | None) -> Candidates:
-    """Give what may be a contradiction, the shortest proofs first."""
-    yield from _heads(one, other, offered)
-    yield from _subjects(one, other)
-    yield from _places(one, other)
-    yield from _receipts(one, other, key)
+def _candidates(
+    one: Source, other: Source, offered: Offered | None, key_of: KeyOf, refused: list[AuditError]
+) -> Candidates:
+    """Give what may be a contradiction, the shortest proofs first; note what ends a kind of comparison, and go on."""
+    for part in (
+        _heads(one, other, offered),
+        _subjects(one, other),
+        _places(one, other),
+        _receipts(one, other, key_of),
+    ):
+        try:
+            yield from part
+        except AuditError as error:
+            refused.append(error)
 
 
 # ---------------------------------------------------------------------------------------------------- checkpoints
@@ -128,19 +145,23 @@ def _heads(one: Source, other: Source, offered: Offered | None) -> Candidates:
 def _subjects(one: Source, other: Source) -> Candidates:
     if one.bundle is None or other.bundle is None:
         return
-    for subject in sorted(one.bundle.anchored.lengths.keys() & other.bundle.anchored.lengths.keys()):
-        seq = _parting(one.bundle, other.bundle, subject)
-        yield None if seq is None else Contradiction((one.bundle.side(subject, seq), other.bundle.side(subject, seq)))
+    mine, theirs = one.bundle, other.bundle
+    for subject in sorted(mine.chains.keys() & theirs.chains.keys()):
+        seq = _parting(mine.chains[subject], theirs.chains[subject])
+        if seq is not None:
+            yield Contradiction((mine.side(subject, seq), theirs.side(subject, seq)))
+        else:
+            same = mine.contents.chains.get(subject) == theirs.contents.chains.get(subject)
+            yield None if same else _pair(None, None)
 
 
-def _parting(one: Bundle, other: Bundle, subject: str) -> int | None:
+def _parting(mine: Mapping[int, bytes], theirs: Mapping[int, bytes]) -> int | None:
     """Give the number of the first event by which two chains of a subject differ; None if they are the same."""
-    mine, theirs = one.contents.chains.get(subject, ()), other.contents.chains.get(subject, ())
-    shared = min(len(mine), len(theirs))
-    for seq in range(1, shared + 1):
-        if mine[seq - 1] != theirs[seq - 1]:
+    for seq in sorted(mine.keys() & theirs.keys()):
+        if mine[seq] != theirs[seq]:
             return seq
-    return None if len(mine) == len(theirs) else shared
+    ends = max(mine, default=0), max(theirs, default=0)
+    return None if ends[0] == ends[1] else min(ends)
 
 
 def _places(one: Source, other: Source) -> Candidates:
@@ -151,6 +172,8 @@ def _places(one: Source, other: Source) -> Candidates:
             else _pair(one.places(position), other.places(position))
         )
     for named, whole in ((one, other), (other, one)):
+        if any(_leaf(whole, position) not in {None, leaf} for position, leaf in named.loose.items()):
+            yield _pair(None, None)
         if whole.tree is None:
             continue
         for position in sorted(named.leaves):
@@ -159,56 +182,90 @@ def _places(one: Source, other: Source) -> Candidates:
                 yield None if same else _pair(named.places(position), whole.side(position))
 
 
-def _pair(one: Side | None, other: Side | None) -> Contradiction | None:
-    return None if one is None or other is None else Contradiction((one, other))
+def _leaf(source: Source, position: int) -> bytes | None:
+    """Give what stands at a position, whether anything leads there or not; None if nobody can tell."""
+    if source.tree is not None:
+        return source.tree.leaf(position - 1) if position <= source.tree.size else None
+    return source.leaves.get(position, source.loose.get(position))
+
+
+def _pair(one: Side | None, other: Side | None) -> Contradiction:
+    """Make a contradiction of what differs; where nothing leads to a side, it is empty, and no judge believes it."""
+    return Contradiction((one or {}, other or {}))
 
 
 # ------------------------------------------------------------------------------------------------------- receipts
 
 
-def _key(one: Source, other: Source, keys: Bundle | None) -> Side | None:
-    """Give what leads to the keys of receipts, out of the bundle with the greatest checkpoint."""
+def _ways(one: Source, other: Source, keys: Bundle | None) -> list[Side]:
+    """Give what leads to the keys of receipts, out of every bundle that is there, of the greatest checkpoint first."""
     bundles = [bundle for bundle in (one.bundle, other.bundle, keys) if bundle is not None]
-    bundles.sort(key=lambda each: each.anchored.checkpoint.size if each.anchored.checkpoint else 0)
-    found = [key for key in (bundle.key() for bundle in reversed(bundles)) if key is not None]
-    return found[0] if found else None
+    bundles.sort(key=lambda each: each.anchored.checkpoint.size if each.anchored.checkpoint else 0, reverse=True)
+    return [key for key in (bundle.key() for bundle in bundles) if key is not None]
 
 
-def _believe(saved: Sequence[Saved], key: Side | None, log: Sequence[Verifier]) -> None:
-    """Check that the ledger signed these receipts. Raises NoteError."""
-    for each in saved:
-        if key is None:
-            raise NoteError("Nothing leads to the key of the receipt: name a bundle of its ledger.", code="receipt_key")
-        open_receipt(each.note, receipt_key(key, each.receipt, log))
+def _key(ways: Sequence[Side], log: Sequence[Verifier], saved: Saved) -> Side:
+    """Give the first way by which the ledger signed the receipt. Raises as the first one is refused, or NoteError."""
+    refused: AuditError | None = None
+    for way in ways:
+        try:
+            open_receipt(saved.note, receipt_key(way, saved.receipt, log))
+        except AuditError as error:
+            refused = refused or error
+        else:
+            return way
+    raise refused or NoteError(
+        "Nothing leads to the key of the receipt: name a bundle of its ledger.", code="receipt_key"
+    )
 
 
-def _receipts(one: Source, other: Source, key: Side | None) -> Candidates:
-    if key is None:
-        return
+def _receipts(one: Source, other: Source, key_of: KeyOf) -> Candidates:
+    """Hold receipts against the log and each other. Raises AuditError at the end for those that could not be."""
     for receipts, log in ((one, other), (other, one)):
         for saved in receipts.saved:
-            yield from _promised(saved, log, key)
+            yield from _promised(saved, log, key_of)
     for mine in one.saved:
         for theirs in other.saved:
-            yield from _saves(mine, theirs, key)
+            yield from _saves(mine, theirs, key_of)
+    for receipts, log in ((one, other), (other, one)):
+        for saved in receipts.saved:
+            if receipts.bundle is None:
+                key_of(saved)
+            if _stands(saved.receipt, log) and saved.receipt.count > LEAVES_MAX:
+                raise BundleInvalid(
+                    "A receipt of so many events is not held against an export.", code="receipt_too_large",
+                    first=saved.receipt.first, count=saved.receipt.count, count_max=LEAVES_MAX,
+                )  # fmt: skip
 
 
-def _saves(mine: Saved, theirs: Saved, key: Side) -> Candidates:
+def _saves(mine: Saved, theirs: Saved, key_of: KeyOf) -> Candidates:
     one, other = mine.receipt, theirs.receipt
     if one.first < other.first + other.count and other.first < one.first + one.count:
         same = (one.first, one.count, one.root) == (other.first, other.count, other.root)
-        yield None if same else Contradiction((mine.side(key), theirs.side(key)))
+        yield None if same else _pair(_side(mine, key_of), _side(theirs, key_of))
 
 
-def _promised(saved: Saved, log: Source, key: Side) -> Candidates:
+def _promised(saved: Saved, log: Source, key_of: KeyOf) -> Candidates:
     """Hold a receipt against what stands in the log at the positions of its save."""
     receipt = saved.receipt
     for position in sorted(saved.leaves.keys() & log.leaves.keys()):
         same = saved.leaves[position][0] == log.leaves[position]
-        yield None if same else _pair(saved.side(key, position), log.places(position))
-    last = receipt.first + receipt.count - 1
-    if log.tree is None or last > log.tree.size or receipt.count > LEAVES_MAX:
+        yield None if same else _pair(_side(saved, key_of, position), log.places(position))
+    if log.tree is None or not _stands(receipt, log) or receipt.count > LEAVES_MAX:
         return
+    last = receipt.first + receipt.count - 1
     stored: Sequence[bytes] = [log.tree.leaf(index) for index in range(receipt.first - 1, last)]
     same = root(stored) == receipt.root
-    yield None if same else Contradiction((saved.side(key), log.side(receipt.first, receipt.count)))
+    yield None if same else _pair(_side(saved, key_of), log.side(receipt.first, receipt.count))
+
+
+def _stands(receipt: Receipt, log: Source) -> bool:
+    """Say whether the tree of an export reaches to the end of a receipt's save."""
+    return log.tree is not None and receipt.first + receipt.count - 1 <= log.tree.size
+
+
+def _side(saved: Saved, key_of: KeyOf, position: int | None = None) -> Side | None:
+    try:
+        return saved.side(key_of(saved), position)
+    except AuditError:
+        return None

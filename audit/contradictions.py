@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+from audit import bundlefiles
 from audit.base64text import decode_standard
 from audit.canonical import decode, encode
 from audit.checkpoints import Receipt
@@ -28,11 +29,12 @@ from audit.sides import Side, Statement, read_hash, read_hashes, read_side
 
 __all__ = [
     "BYTES_MAX", "FORMAT", "PATH_HASHES_MAX", "Contradiction", "Judgement", "Kind", "Standing", "between", "judge",
-    "proven", "standing",
+    "kind_of", "proven", "standing",
 ]  # fmt: skip
 
 FORMAT: Final = "contradiction/v1"
-BYTES_MAX: Final = 16 * 1024 * 1024
+BYTES_MAX: Final = bundlefiles.BYTES_MAX
+"""As of a bundle: two chains of 20,000 events, as many as a ledger puts into one, have room in it."""
 PATH_HASHES_MAX: Final = 63
 """A consistency proof between trees of less than 2^63 leaves is no longer (tlog-witness, “add-checkpoint”)."""
 
@@ -76,13 +78,22 @@ class Contradiction:
         return cls(({"checkpoint": first}, {"checkpoint": second}), tuple(path), start)
 
     def encode(self) -> bytes:
-        """Return it as canonical JSON {format, path, sides, start}, hashes in hex; no empty path, no missing start."""
+        """Return it as canonical JSON {format, path, sides, start}, hashes in hex; no empty path, no missing start.
+
+        Raises ContradictionInvalid `contradiction_too_large` for what `parse` would not take.
+        """
         value: dict[str, Any] = {"format": FORMAT, "sides": list(self.sides)}
         if self.path:
             value["path"] = [node.hex() for node in self.path]
         if self.start is not None:
             value["start"] = self.start.hex()
-        return encode(value)
+        data = encode(value)
+        if len(data) > BYTES_MAX:
+            raise ContradictionInvalid(
+                "The proof is too large for a file: keep the two that were compared, which show it again.",
+                code="contradiction_too_large", bytes=len(data), bytes_max=BYTES_MAX,
+            )  # fmt: skip
+        return data
 
     @classmethod
     def parse(cls, data: bytes) -> Contradiction:
@@ -116,13 +127,18 @@ def _read_base64(value: object) -> bytes:
 
 
 def proven(data: bytes, policy: Policy) -> Kind:
+    """Check the file of a contradiction; return how its sides contradict each other. Raises as `parse`, `kind_of`."""
+    return kind_of(Contradiction.parse(data), policy)
+
+
+def kind_of(contradiction: Contradiction, policy: Policy) -> Kind:
     """Check a contradiction under a policy whose log it is about; return how the two sides contradict each other.
 
     Raises ContradictionInvalid with code `contradiction_malformed`, `contradiction_origins`, or
     `contradiction_unproven` where both sides may be true; NoteError where the log did not sign a side; ProofError where
     a side does not lead to what was signed.
     """
-    judged = judge(Contradiction.parse(data), [log.verifier for log in policy.logs])
+    judged = judge(contradiction, [log.verifier for log in policy.logs])
     if judged.kind is None:
         raise ContradictionInvalid("Both sides may be true.", code="contradiction_unproven", standing=judged.standing)
     return judged.kind

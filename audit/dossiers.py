@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from audit.anchoring import Anchored
-from audit.bundlefiles import pack, unpack
+from audit.bundlefiles import pack, unpack, unpack_all
 from audit.bundleverify import judge_bundle
 from audit.checkpoints import Checkpoint
 from audit.continuing import SEAM, Continued, open_continued, read_continued
@@ -70,26 +70,30 @@ def room_after(data: bytes) -> None:
 
 
 def join(bundles: Sequence[bytes]) -> bytes:
-    """Pack bundles, or dossiers of some, into one dossier, in their order. Raises BundleInvalid `dossier_parts`."""
+    """Pack bundles, or dossiers of some, into one dossier, in their order.
+
+    Raises BundleInvalid `dossier_parts`, and as `unpack_all`: what nobody could read is not made.
+    """
     parts: list[bytes] = []
     for data in bundles:
         files = unpack(data)
         parts += [data] if not _is_dossier(files) else [files[name] for name in sorted(files)]
     if not 2 <= len(parts) <= PARTS_MAX:  # noqa: PLR2004 - a seam has two sides
         raise BundleInvalid("A dossier is of two to nine bundles.", code="dossier_parts", parts=len(parts))
+    unpack_all(parts)
     return pack({f"{number}.zip": data for number, data in enumerate(parts, 1)})
 
 
 def parts_of(files: Mapping[str, bytes]) -> list[dict[str, bytes]] | None:
     """Give the files of each bundle of a dossier, the oldest first; None if these are the files of no dossier.
 
-    Raises BundleInvalid `dossier_parts` where one is missing, and as `unpack`.
+    Raises BundleInvalid `dossier_parts` where one is missing, and as `unpack_all`.
     """
     if not _is_dossier(files):
         return None
     if sorted(files) != [f"{number}.zip" for number in range(1, len(files) + 1)]:
         raise BundleInvalid("A bundle of the dossier is missing.", code="dossier_parts", parts=len(files))
-    return [unpack(files[name]) for name in sorted(files)]
+    return unpack_all(files[name] for name in sorted(files))
 
 
 def verify_dossier(parts: Sequence[Mapping[str, bytes]], policy: Policy) -> Dossier:

@@ -6,7 +6,6 @@ believes. What is not part of the tree (a file that nobody's hash covers) is not
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,25 +19,21 @@ __all__ = ["CHECKPOINT", "check_export", "read_tree"]
 
 CHECKPOINT: Final = "checkpoint"
 
-Progress = Callable[[int, int], None]
 
-
-def check_export(folder: Path, policy: Policy, origin: str, progress: Progress = lambda *_: None) -> Opened:
-    """Check every file of an export under its checkpoint; gives who signed it.
+def check_export(folder: Path, policy: Policy, origin: str) -> Opened:
+    """Check every file of an export under its checkpoint, one after the other; gives who signed it.
 
     Raises NoteError or TrustInvalid for the checkpoint, ProofError with code `export_missing` for a file that is not
     there, `export_differs` for one that is not what the checkpoint covers; `details["file"]` names it.
     """
     opened = open_checkpoint(_read(folder, CHECKPOINT).decode("utf-8", "replace"), policy, origin)
     size, root = opened.checkpoint.size, opened.checkpoint.root
-    tiles = list(tiles_between(0, size))
-    for number, each in enumerate(tiles, 1):
+    for each in tiles_between(0, size):
         hashes = _tile(folder, each)
         if each.level == 0:
             _check_entries(folder, each, hashes)
         else:
             _check_above(folder, each, hashes)
-        progress(number, len(tiles))
     if read_tree(folder, size).root() != root:
         raise ProofError("The tiles do not lead to the checkpoint's root.", code="export_differs", file=CHECKPOINT)
     return opened

@@ -13,17 +13,17 @@ from typing import Any, Final, NamedTuple
 from audit import canonical
 from audit.anchoring import Anchored, anchor
 from audit.bundlefiles import read_path
-from audit.bundles import MANIFEST, Contents, read_files
+from audit.bundles import MANIFEST, Contents, Place, read_files
 from audit.checkpoints import Checkpoint, Receipt
-from audit.errors import BundleInvalid, NoteError, ProofError
-from audit.events import read_canonical, read_header
+from audit.errors import AuditError, BundleInvalid, CanonicalError, NoteError, ProofError
+from audit.events import Header, read_canonical, read_header
 from audit.exports import CHECKPOINT, read_tree
-from audit.findings import Findings
+from audit.findings import Finding, Findings
 from audit.heads import open_head, origin_of
 from audit.logproofs import PROOF_CHARS_MAX, LogProof, check_place
 from audit.manifests import Manifest
 from audit.merkle import inclusion_path, leaf_hash, verify_inclusion
-from audit.names import subject_of
+from audit.names import check_stream
 from audit.note import split_note
 from audit.policy import Policy
 from audit.receiptproofs import ReceiptProof
@@ -57,15 +57,21 @@ class Saved(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle that hangs on a checkpoint which the log signed."""
+    """A bundle that hangs on a checkpoint which the log signed; what of it does not is in no side."""
 
     contents: Contents
     anchored: Anchored
+    chains: Mapping[str, Mapping[int, bytes]]
+    """Subject → headers by number, back from its head as far as each is the one that the next names; none if absent."""
+    numbers: Mapping[int, tuple[str, int]]
+    """Position → subject and number of an event in `chains`."""
+    broken: tuple[Finding, ...]
+    """What of the bundle contradicts or lacks something."""
 
     def side(self, subject: str, seq: int) -> Side:
         """Give what the log signed of a subject, with its events from one on."""
         contents = self.contents
-        headers = [read_canonical(data) for data in contents.chains.get(subject, ())[max(seq, 1) - 1 :]]
+        headers = [read_canonical(data) for number, data in self.chains[subject].items() if number >= seq]
         root: Any = {
             "body": read_canonical(contents.root_body), "header": read_canonical(contents.root_header),
             "path": [node.hex() for node in contents.root_path],
@@ -79,32 +85,29 @@ class Bundle:
         """Give what the log signed of a position; None where nothing leads there."""
         root = self.anchored.root
         if root is not None and root.row.position == position:
-            path = [node.hex() for node in self.contents.root_path]
-            told: Any = read_canonical(self.contents.root_header)
-            return {"checkpoint": self.contents.checkpoint, "header": told, "path": path}
-        event = self.anchored.events[position]
-        subject = subject_of(event.header.stream)
-        if subject in self.anchored.lengths:
-            return self.side(subject, event.header.seq)
-        paths = [place.path for place in self.contents.places if place.header == event.data]
-        header: Any = read_canonical(event.data)
-        places = [
-            {"checkpoint": self.contents.checkpoint, "header": header, "path": [node.hex() for node in path]}
-            for path in paths
-        ]
-        return places[0] if places else None
+            return self._placed(Place(self.contents.root_header, self.contents.root_path))
+        if position in self.numbers:
+            return self.side(*self.numbers[position])
+        place = self.anchored.placed.get(position)
+        return None if place is None else self._placed(place)
+
+    def _placed(self, place: Place) -> Side:
+        header: Any = read_canonical(place.header)
+        path = [node.hex() for node in place.path]
+        return {"checkpoint": self.contents.checkpoint, "header": header, "path": path}
 
     def key(self) -> Side | None:
         """Give what leads to the ledger's key of receipts: the whole chain of the ledger, and what names keys in it."""
-        if not self.anchored.lengths.get(LEDGER):
+        chain = self.chains.get(LEDGER, {})
+        if 1 not in chain:
             return None
-        named = {
-            read_header(data).body for data in self.contents.chains[LEDGER] if read_header(data).type in KEY_EVENTS
-        }
-        bodies = [
-            read_canonical(self.contents.bodies[digest]) for digest in sorted(named & self.contents.bodies.keys())
-        ]
-        return self.side(LEDGER, 1) | {"bodies": bodies}
+        named = {header.body for header in map(read_header, chain.values()) if header.type in KEY_EVENTS}
+        bodies = self.contents.bodies
+        try:
+            told = [read_canonical(bodies[digest]) for digest in sorted(named & bodies.keys())]
+        except CanonicalError:
+            return None
+        return self.side(LEDGER, 1) | {"bodies": told}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class Source:
     saved: tuple[Saved, ...] = ()
     leaves: Mapping[int, bytes] = field(default_factory=dict)
     places: Callable[[int], Side | None] = lambda _: None
+    loose: Mapping[int, bytes] = field(default_factory=dict)
+    """Leaves by position that the log may have signed: nothing sound leads to them."""
 
     def side(self, first: int, count: int = 1) -> Side:
         """Give what the log signed of leaves that follow one another, out of the tree."""
@@ -205,17 +210,24 @@ def _believed(note: str, policy: Policy) -> Checkpoint:
 
 
 def of_bundle(files: Mapping[str, bytes], policy: Policy) -> Source:
-    """Read the files of a bundle. Raises as `read_source`."""
+    """Read the files of a bundle, which the log signed whoever did besides. Raises as `read_source`."""
     manifest = Manifest.parse(files.get(MANIFEST, b""))
     findings = Findings()
     contents = read_files(files, lambda file, why: findings.find("file_malformed", file, detail=why))
+    if _believed(contents.checkpoint, policy).origin != manifest.origin:
+        raise BundleInvalid("The manifest is of another log than the checkpoint.", code="manifest_malformed")
     anchored = anchor(contents, manifest, policy, findings)
-    if not anchored.signed:
-        raise NoteError("A log that the policy believes did not sign the checkpoint.", code="note_unsigned")
-    bundle = Bundle(contents, anchored)
-    leaves = {position: event.leaf for position, event in anchored.events.items()}
+    chains = {subject: _linked(contents.chains.get(subject, ())) for subject in anchored.lengths}
+    numbers = {
+        read_header(data).position: (subject, seq) for subject, chain in chains.items() for seq, data in chain.items()
+    }
+    broken = tuple(each for each in findings.kept if each.kind in {"integrity", "completeness"})
+    bundle = Bundle(contents, anchored, chains, numbers, broken)
+    leaves = {position: anchored.events[position].leaf for position in anchored.placed}
+    leaves |= {position: leaf_hash(chains[subject][seq]) for position, (subject, seq) in numbers.items()}
     if anchored.root is not None:
         leaves[anchored.root.row.position] = anchored.root.leaf
+    loose = {position: event.leaf for position, event in anchored.events.items() if position not in leaves}
     saved = []
     for save in contents.saves:
         try:
@@ -224,8 +236,27 @@ def of_bundle(files: Mapping[str, bytes], policy: Policy) -> Source:
         except NoteError:
             continue  # what is no receipt contradicts nothing
     return Source(
-        manifest.origin, contents.checkpoint, anchored.checkpoint, None, bundle, tuple(saved), leaves, bundle.at
+        manifest.origin, contents.checkpoint, anchored.checkpoint, None, bundle, tuple(saved), leaves, bundle.at, loose
     )  # fmt: skip
+
+
+def _linked(headers: Sequence[bytes]) -> dict[int, bytes]:
+    """Give a chain's headers by number, back from its last one as far as each is the one that the next names."""
+    found: dict[int, bytes] = {}
+    after: Header | None = None
+    for data in reversed(headers):
+        try:
+            header = read_header(data)
+            check_stream(header.stream)
+        except AuditError:
+            if after is None:
+                continue
+            break
+        if after is not None and (header.seq + 1, leaf_hash(data).hex()) != (after.seq, after.prev):
+            break
+        found[header.seq] = data
+        after = header
+    return dict(reversed(found.items()))
 
 
 def _of_proof(proof: LogProof, policy: Policy, headers: Iterable[bytes]) -> Source:

@@ -8,20 +8,33 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit import canonical, note
+from audit import canonical, comparing, note
+from audit.bundles import chain_file
 from audit.bundleverify import verify_bundle
 from audit.comparing import Offered, compare, read_offered
 from audit.contradictions import Contradiction, proven
-from audit.errors import AuditError, BundleInvalid, NoteError
+from audit.cosignatures import cosign, cosigner_vkey
+from audit.errors import AuditError, BundleInvalid, ContradictionInvalid, NoteError
 from audit.keys import public_bytes
 from audit.logproofs import LogProof
 from audit.merkle import inclusion_path, root
 from audit.policy import Policy
 from audit.receiptproofs import ReceiptProof
 from audit.sources import Source, of_bundle
-from tests.support.bundles import AGENT, FUND, LIFT, NOTHING, POLICY, approve_more, signed_anew
+from tests.support.bundles import (
+    AGENT,
+    FUND,
+    LIFT,
+    NOTHING,
+    POLICY,
+    Files,
+    approve_more,
+    signed_anew,
+    without_line,
+)
 from tests.support.comparing import (
     OTHER,
+    Events,
     answered,
     exported,
     files,
@@ -217,3 +230,102 @@ def test_t4_receipts_in_two_bundles(tmp_path: Path) -> None:
     assert verify_bundle(changed, log().policy).holds
     assert kind(one, changed) == "receipts"
     assert kind(one, other) is None
+
+
+def test_every_bundle_that_is_there_may_lead_to_the_key(tmp_path: Path) -> None:
+    """T4: a ledger that names another key after its receipt hides nothing: the bundle named by `--keys` counts too."""
+    vkey = note.vkey(f"{log().stored.origin}/receipt", public_bytes(Ed25519PrivateKey.generate().public_key()))
+
+    def rotate(events: Events) -> None:
+        events[11][0].update(stream="ledger", type="ledger.KeyRotated")
+        events[11][1]["said"] = {"keys": [vkey], "signed": "", "use": "receipt"}
+        events[12][1]["salt"] = "11" * 16
+
+    kept = source(signed_receipt(log(), 13, 1, log().stored.events[12].leaf), tmp_path)
+    bundle = of_bundle(files(log(rotate, 16), LIFT), log().policy)
+    with pytest.raises(NoteError) as unsigned:
+        compare(kept, bundle, log().policy)
+    assert unsigned.value.code == "note_unsigned"
+    assert kind_of(kept, bundle, keys=keys_of(log(), tmp_path)) == "receipt"
+
+
+def with_line(made: Files, subject: str, number: int, line: bytes) -> Files:
+    """Put another line, from 0, into a chain."""
+    lines = made[chain_file(subject)].splitlines()
+    lines[number] = line
+    return made | {chain_file(subject): b"".join(each + b"\n" for each in lines)}
+
+
+@pytest.mark.parametrize("subject, number", [(LIFT, 0), ("ledger", 0)])
+@pytest.mark.parametrize("line", [b"no JSON", b"{}", None])
+def test_a_broken_line_hides_no_contradiction(subject: str, number: int, line: bytes | None) -> None:
+    """T2, T5: what is no header, or not the one that the next names, spoils nothing that leads to the map."""
+    honest, faithless = files(log(), LIFT), files(log(approve_more, 16), LIFT)
+    if line is None:
+        line = honest[chain_file(subject)].splitlines()[number].replace(b'"schema":1', b'"schema":2')
+    for one, other in (
+        (with_line(honest, subject, number, line), faithless),
+        (honest, with_line(faithless, subject, number, line)),
+    ):
+        assert kind(one, other) == "position"
+
+
+def test_what_is_broken_accuses_nobody(tmp_path: Path) -> None:
+    """What differs in a line that nothing sound leads to, in a chain or behind it, is neither proven nor agreed."""
+    honest, later = files(log(), LIFT), files(log(size=16), LIFT)
+    first = honest[chain_file(LIFT)].splitlines()[0]
+    changed = with_line(honest, LIFT, 0, first.replace(b'"schema":1', b'"schema":2'))
+    for broken in (
+        changed,
+        without_line(changed, chain_file(LIFT), -1),
+        honest | {chain_file(LIFT): honest[chain_file(LIFT)] + b"no JSON\n"},
+    ):
+        for pair in ((broken, later), (later, broken)):
+            with pytest.raises(ContradictionInvalid) as caught:
+                kind(*pair)
+            assert caught.value.code == "contradiction_claimed"
+    with pytest.raises(ContradictionInvalid) as claimed:
+        kind_of(of_bundle(changed, log().policy), exported(log(size=16), tmp_path))
+    assert claimed.value.code == "contradiction_claimed"
+    assert kind(changed, changed) is None
+
+
+def test_a_bad_cosignature_accuses_the_log_all_the_same() -> None:
+    """T3: whoever spoils a witness's line does not save the log from what it signed itself."""
+    witness = Ed25519PrivateKey.generate()
+    policy = Policy.parse(f"{log().policy_text}witness w {cosigner_vkey('w.example', witness)}\n".encode())
+    spoilt = log()
+    spoilt.cosign = lambda text: cosign(text.replace("\n15\n", "\n14\n"), "w.example", witness, 1)
+    one, other = (of_bundle(each, policy) for each in (files(spoilt, LIFT), files(log(approve_more), LIFT)))
+    found = compare(one, other, policy)
+    assert found is not None
+    assert proven(found.encode(), policy) == "roots"
+
+
+def test_a_part_that_cannot_be_compared_stops_no_other(tmp_path: Path) -> None:
+    """A path of other sizes, or a receipt that nobody signed, is told where nothing else shows a contradiction."""
+    one, other = (of_bundle(files(made, LIFT), log().policy) for made in (log(), log(approve_more, 16)))
+    assert kind_of(one, other, path(log(), 8, 15)) == "position"
+    with pytest.raises(BundleInvalid) as sizes:
+        kind_of(one, of_bundle(files(log(size=16), LIFT), log().policy), path(log(), 8, 15))
+    assert sizes.value.code == "path_sizes"
+    answer = answered(log(), 10)
+    forged = signed_receipt(log(), 9, 1, bytes(32), Ed25519PrivateKey.generate())
+    answer["groups"].append({"receipt": forged, "events": [{"leaf": "00" * 32}]})
+    assert kind_of(source(answer, tmp_path), other) == "receipt"
+    with pytest.raises(NoteError) as unsigned:
+        kind_of(source(answer, tmp_path), one)
+    assert unsigned.value.code == "note_unsigned"
+
+
+def test_a_receipt_too_large_to_be_held_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T4: a receipt over more events than a proof may show is never passed over as if the log agreed with it."""
+    monkeypatch.setattr(comparing, "LEAVES_MAX", 1)
+    tree, keys = exported(log(register_other), tmp_path / "export"), keys_of(log(), tmp_path)
+    with pytest.raises(BundleInvalid) as large:
+        kind_of(source(receipt(log(), 10), tmp_path), tree, keys=keys)
+    assert (large.value.code, large.value.details) == ("receipt_too_large", {"first": 10, "count": 2, "count_max": 1})
+    assert kind_of(source(receipt(log(), 9), tmp_path), tree, keys=keys) == "receipt"
+    answer = answered(log(), 10)
+    answer["groups"] += answered(log(), 9)["groups"]
+    assert kind_of(source(answer, tmp_path), tree, keys=keys) == "receipt"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from audit import contradictions
 from audit.canonical import encode
 from audit.contradictions import FORMAT, PATH_HASHES_MAX, Contradiction, between, proven, standing
 from audit.errors import CanonicalError, ContradictionInvalid, NoteError
@@ -94,6 +95,18 @@ def test_a_log_is_accused_by_its_own_key_alone() -> None:
     with pytest.raises(NoteError) as caught:
         standing(Contradiction.of_notes(first, second), [*LOG.keys, *stranger.keys])
     assert caught.value.code == "note_unsigned"
+
+
+def test_what_is_written_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long chains make large proofs: one limit for writing and reading, and a file too large for it is not made."""
+    large = Contradiction(({"checkpoint": "x" * 17 * 2**20}, {"checkpoint": ""}))
+    assert Contradiction.parse(large.encode()) == large
+    monkeypatch.setattr(contradictions, "BYTES_MAX", len(large.encode()))
+    assert Contradiction.parse(large.encode()) == large
+    monkeypatch.setattr(contradictions, "BYTES_MAX", len(large.encode()) - 1)
+    with pytest.raises(ContradictionInvalid) as caught:
+        large.encode()
+    assert caught.value.code == "contradiction_too_large"
 
 
 HASH = "ab" * 32

@@ -9,7 +9,7 @@ import pytest
 
 from application.actions import Actions
 from application.saves import Act, Evidence, NewEvent, Save
-from audit import canonical
+from audit import bundlefiles, canonical
 from audit.bundlefiles import pack, unpack
 from audit.continuing import Continued
 from audit.cosignatures import cosign, cosigner_vkey
@@ -170,3 +170,17 @@ def test_a_dossier_is_bundles_in_their_order() -> None:
     with pytest.raises(BundleInvalid) as broken:
         parts_of({"1.zip": one, "2.zip": pack({"1.zip": two})[:-9]})
     assert broken.value.code == "bundle_zip"
+
+
+@pytest.mark.parametrize("limit, room", [("BYTES_MAX", 2_500), ("FILES_MAX", 5)])
+def test_the_bundles_of_a_dossier_have_one_limit(limit: str, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine zips of little each must not come to nine times what a reader takes; none is made that nobody can read."""
+    part = pack({"a": bytes(500), "b": bytes(500)})
+    monkeypatch.setattr(bundlefiles, limit, room)
+    assert unpack(part)
+    assert join([part] * 2)
+    files = {f"{number}.zip": part for number in (1, 2, 3)}
+    for made in (lambda: join([part] * 3), lambda: parts_of(files)):
+        with pytest.raises(BundleInvalid) as refused:
+            made()
+        assert refused.value.code == "bundle_too_large"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from audit.bundlefiles import pack
 from audit.errors import AuditError, BundleInvalid, CanonicalError, NoteError, ProofError
-from audit.sources import read_receipts, read_source
-from tests.support.bundles import LIFT
+from audit.sources import of_bundle, read_receipts, read_source
+from tests.support.bundles import LIFT, signed_anew
 from tests.support.comparing import (
     answered,
     files,
@@ -53,3 +54,20 @@ def test_an_answer_of_another_number_of_events_is_none(tmp_path: Path) -> None:
     one, other = (read_source(tmp_path / name, log().policy) for name in ("b", "b.zip"))
     assert one.leaves == other.leaves
     assert len(read_receipts(receipt(log(), 9).encode())) == 1
+
+
+def test_a_bundle_is_of_the_log_of_its_checkpoint() -> None:
+    """A manifest that names another log than signed the checkpoint speaks for neither."""
+    with pytest.raises(BundleInvalid) as caught:
+        of_bundle(signed_anew(files(log(), LIFT), log(), origin="elsewhere.example/district"), log().policy)
+    assert caught.value.code == "manifest_malformed"
+
+
+def test_a_chain_that_is_not_whole_leads_to_no_key() -> None:
+    """Neither one whose beginning is broken, nor one whose words are no JSON: whoever needs the key looks elsewhere."""
+    bundle = of_bundle(files(log(), LIFT), log().policy).bundle
+    assert bundle is not None
+    assert bundle.key() is not None
+    assert replace(bundle, chains={**bundle.chains, "ledger": {}}).key() is None
+    bodies = dict.fromkeys(bundle.contents.bodies, b"no JSON")
+    assert replace(bundle, contents=replace(bundle.contents, bodies=bodies)).key() is None
