@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -22,7 +21,7 @@ from audit.errors import AuditError
 from audit.policy import Policy, Witness, open_checkpoint
 from audit.signatures import Verifier
 from domain.time import format_instant
-from infrastructure import checkpoint_store, halting, log_reader
+from infrastructure import checkpoint_store, log_reader
 from infrastructure.checkpoint_store import Published
 
 FRESH_S: Final = 1.0
@@ -37,10 +36,11 @@ _SECONDS_MAX: Final = 253_370_764_800
 class StoredWatch:
     """`application.watching.Watch` over a folder of keys and a database; safe in threads.
 
-    `reading` lends a connection for a short time; `policy` is the ledger's own, None where nobody is asked to cosign.
+    `told` gives why nothing is signed, `reading` lends a connection for a short time; `policy` is the ledger's own,
+    None where nobody is asked to cosign.
     """
 
-    keys: Path
+    told: Callable[[], Halt | None]
     origin: str
     reading: Callable[[], AbstractContextManager[psycopg.Connection]]
     policy: Policy | None = None
@@ -49,7 +49,7 @@ class StoredWatch:
 
     def halt(self) -> Halt | None:
         """Give why nothing is signed."""
-        return halting.told(self.keys)
+        return self.told()
 
     def witnessed(self) -> Witnessed | None:
         """Give how far the witnesses answer for the log, as it was a second ago at the most."""

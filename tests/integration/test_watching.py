@@ -171,7 +171,7 @@ def test_few_checkpoints_are_looked_at(
     assert "checkpoint_signatures_key" in str(plan)
 
 
-def test_an_answer_is_given_again_for_a_second(ledger: TestLedger, tmp_path: Path) -> None:
+def test_an_answer_is_given_again_for_a_second(ledger: TestLedger) -> None:
     """Whoever asks all the time asks the database once a second; without a policy nobody asks it at all."""
     asked: list[int] = []
 
@@ -181,8 +181,8 @@ def test_an_answer_is_given_again_for_a_second(ledger: TestLedger, tmp_path: Pat
         with connect_reader(ledger.database) as connection:
             yield connection
 
-    watch = StoredWatch(tmp_path, ORIGIN, reading, TWO)
+    watch = StoredWatch(lambda: None, ORIGIN, reading, TWO)
     assert watch.witnessed() == watch.witnessed() == seen(ledger)
     assert len(asked) == 1
-    assert StoredWatch(tmp_path, ORIGIN, reading).witnessed() is None
+    assert StoredWatch(lambda: None, ORIGIN, reading).witnessed() is None
     assert len(asked) == 1
