@@ -1,7 +1,7 @@
 """What an operator watches, out of what is stored: the halt beside the keys, and the witnesses' lines in the database.
 
 Any process can ask: nothing of it is held in the memory of the one that signs. Few probes of an index, however many
-checkpoints there are.
+checkpoints there are, and one pass over those between which witnesses alternate.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psycopg
 
 from application.watching import Cosigned, Halt, Witnessed
 from audit.errors import AuditError
-from audit.policy import Policy, Witness, open_checkpoint
+from audit.policy import NO_QUORUM, Policy, Witness, open_checkpoint
 from audit.signatures import Verifier
 from domain.time import format_instant
 from infrastructure import checkpoint_store, log_reader
@@ -27,7 +27,7 @@ from infrastructure.checkpoint_store import Published
 FRESH_S: Final = 1.0
 """How long an answer about the witnesses is given again."""
 TRIES_MAX: Final = 32
-"""How many checkpoints that could satisfy the policy are opened before it is said that none does."""
+"""How many checkpoints are opened that enough witnesses signed, and whose signatures do not hold under the policy."""
 _SECONDS_MAX: Final = 253_370_764_800
 """The year 9999: a witness may state any time."""
 
@@ -84,6 +84,8 @@ def _quorum(connection: psycopg.Connection, origin: str, policy: Policy) -> Publ
     most = 0 if newest is None else newest.size
     for _ in range(TRIES_MAX):
         most = _candidate(connection, policy, most)
+        if policy.quorum != NO_QUORUM:
+            most = checkpoint_store.last_cosigned(connection, policy, most) or 0
         found = checkpoint_store.last_made_until(connection, most)
         if found is None or _satisfies(connection, found, policy, origin):
             return found
