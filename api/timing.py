@@ -6,6 +6,7 @@ Should two have it for a moment, as after a stop of one of them, what both fire 
 from __future__ import annotations
 
 import threading
+import time
 from typing import Final
 
 import structlog
@@ -13,10 +14,13 @@ import structlog
 from api.logs import place_of
 from application.errors import ReadMoved, VersionMoved
 from application.services import Services
-from application.timers import Due, fire_due
+from application.timers import DUE_PER_ROUND_MAX, Due, fire_due
 from domain.errors import Busy, DomainError
+from domain.persons import Person
 
 ROUND_S: Final = 1.0
+KEPT_S: Final = 60.0
+"""How long what could not be fired is left alone, as a person whom an open dispute keeps."""
 
 log = structlog.get_logger()
 
@@ -27,6 +31,10 @@ class Timekeeper:
     def __init__(self, services: Services, round_s: float = ROUND_S) -> None:
         self._services = services
         self._round_s = round_s
+        self._after: Due | None = None
+        """The last person of the page that was looked at; None where that was the last page."""
+        self._kept: dict[Due, float] = {}
+        """What could not be fired, and until when it is left alone: of the rounds of `KEPT_S`, so it stays small."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="liftledger-timers", daemon=True)
 
@@ -55,18 +63,28 @@ class Timekeeper:
 
         What cannot be fired is told and holds up nothing that comes after it; a database that is away ends the round.
         """
-        services = self._services
+        services, began = self._services, time.monotonic()
         now = services.clock.now()
+        self._kept = {due: until for due, until in self._kept.items() if until > began}
+        found = services.timers.due(now, DUE_PER_ROUND_MAX, self._after)
         written = 0
-        for due in services.timers.due(now):
+        for due in found:
+            if due in self._kept:
+                continue
+            fired = False
             try:
-                written += self._fire_one(due, now)
+                fired = self._fire_one(due, now)
             except (VersionMoved, ReadMoved):
                 continue
             except Busy:
                 raise
             except DomainError as refused:
                 log.warning("timer not fired", type=due.type, stream=due.stream, due=due.due, code=refused.code)
+            written += fired
+            if not fired:
+                self._kept[due] = began + KEPT_S
+        persons = [due for due in found if due.type == Person.Erased.TOPIC]
+        self._after = persons[-1] if len(persons) == DUE_PER_ROUND_MAX else None
         return written
 
     def _fire_one(self, due: Due, now: str) -> bool:

@@ -32,10 +32,6 @@ class CacheOnly:
         """Refuse to wait."""
         raise Miss(str(matters))
 
-    def holding(self) -> Sequence[str]:
+    def keeping(self, streams: Sequence[str], _limit: int) -> Sequence[str]:
         """Refuse to wait."""
-        raise Miss("dispute")
-
-    def disputing(self) -> Sequence[str]:
-        """Refuse to wait."""
-        raise Miss("dispute")
+        raise Miss(str(streams))

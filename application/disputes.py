@@ -11,7 +11,6 @@ from audit.names import check_stream
 from domain.aggregate import Statement
 from domain.disputes import (
     HOLD_PERSONS_MAX,
-    HOLDS_MAX,
     Dispute,
     DisputeOpening,
     DisputeSettlement,
@@ -41,7 +40,7 @@ def opening(work: Work, statement: Statement, _path: Path) -> None:
 def set_hold(work: Work, statement: Statement, path: Path) -> None:
     """Set the hold of a dispute, or set it again over whoever was named in its matters since.
 
-    Refused: `dispute_settled`, `held_already` when it covers everybody, `hold_too_wide`, `holds_too_many`.
+    Refused: `dispute_settled`, `held_already` when it covers everybody, `hold_too_wide`.
     """
     work.allow("dispute.set_hold")
     dispute = work.change(Dispute, path["dispute"])
@@ -57,8 +56,6 @@ def set_hold(work: Work, statement: Statement, path: Path) -> None:
             "the matters name too many persons for one hold; open disputes on parts of them",
             code="hold_too_wide", maximum=HOLD_PERSONS_MAX,
         )  # fmt: skip
-    if not dispute.held and len(work.streams.holding()) >= HOLDS_MAX:
-        raise Conflict("too many holds are on", code="holds_too_many", maximum=HOLDS_MAX)
     because = dispute.record(Dispute.HoldSet, statement, {"persons": [person.id for person in persons]})
     for person in persons:
         person.record(Person.HoldSet, because, {"dispute": dispute.id})

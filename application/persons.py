@@ -7,16 +7,15 @@ from the first step on nothing is added, and the second step, which decides agai
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from application.actions import Action, Writes
 from application.parties import require_manager
 from application.ports import PersonRecord, PersonRecords
 from application.work import Work
 from audit.merkle import leaf_hash, root
-from domain.aggregate import Due, Statement, fold
+from domain.aggregate import Due, Statement
 from domain.claims import Claim
-from domain.disputes import Dispute
 from domain.errors import Conflict
 from domain.parties import Agent
 from domain.persons import RETENTION_RULE, Person, PersonErasure
@@ -25,6 +24,8 @@ from domain.retention import PACK, Kept, Retention, class_of, retentions
 from domain.time import add_years, civil_date, civil_midnight
 
 Path = Mapping[str, str]
+DISPUTES_TOLD_MAX: Final = 20
+"""Disputes that a refusal names."""
 
 
 def erase(work: Work, statement: Statement, path: Path) -> None:
@@ -42,7 +43,10 @@ def erase(work: Work, statement: Statement, path: Path) -> None:
         raise Conflict(f"{person.id} is restricted already", code="restricted_already", until=until)
     person.require_unheld()
     held = work.streams.records_of(person.id)
-    _require_unheld(work, person, held)
+    if disputes := _keeping(work, person, held, DISPUTES_TOLD_MAX):
+        raise Conflict(
+            f"a legal hold covers {person.id}", code="person_held", person=person.id, disputes=list(disputes)
+        )
     periods = retained(work, held.records)
     until = ends(periods) or work.now
     if statement.said["basis"] == "retention_over" and until > work.now:
@@ -62,7 +66,7 @@ def destroy(work: Work, stream: str, due: str) -> bool:
     if person.erased or person.restricted_until != due or person.holds:
         return False
     held = work.streams.records_of(stream)
-    if _disputed(work, person, held):
+    if _keeping(work, person, held, 1):
         return False
     if (ends(retained(work, held.records)) or due) > work.now:
         return False
@@ -70,28 +74,9 @@ def destroy(work: Work, stream: str, due: str) -> bool:
     return True
 
 
-def _require_unheld(work: Work, person: Person, held: PersonRecords) -> None:
-    """Raise Conflict `person_held` when a hold is on, or a dispute is open, about a matter that names the person."""
-    streams = _quoting(person, held)
-    disputes = [work.read(Dispute, name) for name in work.streams.holding()]
-    covering = {dispute.id for dispute in disputes if any(map(dispute.covers, streams))}
-    covering |= _disputed(work, person, held)
-    if covering:
-        raise Conflict(
-            f"a legal hold covers {person.id}", code="person_held", person=person.id, disputes=sorted(covering)
-        )
-
-
-def _disputed(work: Work, person: Person, held: PersonRecords) -> set[str]:
-    """Give the open disputes about matters that name the person; read as committed: any opened later keeps the rest."""
-    streams = _quoting(person, held)
-    found = work.streams.many(work.streams.disputing())
-    disputes = [dispute for name, events in found.items() if (dispute := fold(Dispute, name, events)) is not None]
-    return {dispute.id for dispute in disputes if any(map(dispute.covers, streams))}
-
-
-def _quoting(person: Person, held: PersonRecords) -> set[str]:
-    return {record.stream for record in held.records} | {person.id}
+def _keeping(work: Work, person: Person, held: PersonRecords, limit: int) -> Sequence[str]:
+    """Give disputes about matters that name the person; read as committed: any opened later keeps the rest."""
+    return work.streams.keeping(sorted({record.stream for record in held.records} | {person.id}), limit)
 
 
 # ---------------------------------------------------------------------------------------------------- retention

@@ -90,11 +90,12 @@ class Persons(Protocol):
     def persons_in(self, matters: Sequence[str], limit: int) -> Sequence[str]:
         """Give persons quoted in streams or subjects, at most `limit` of them, in order of their names."""
 
-    def holding(self) -> Sequence[str]:
-        """Give the disputes whose legal hold is on."""
+    def keeping(self, streams: Sequence[str], limit: int) -> Sequence[str]:
+        """Give disputes that keep what these streams quote, at most `limit` of them, in order of their names.
 
-    def disputing(self) -> Sequence[str]:
-        """Give the disputes that are open, and of which no hold was ever set."""
+        They are about one of them, or its subject; and are open, or their hold is on: one whose hold was lifted keeps
+        nothing.
+        """
 
 
 class Streams(Persons, Protocol):

@@ -42,8 +42,11 @@ class Due:
 class DueTimers(Protocol):
     """Tells what is due; read from a projection, so it may be late or name what has been done meanwhile."""
 
-    def due(self, now: str, limit: int = DUE_PER_ROUND_MAX) -> Sequence[Due]:
-        """Give what is due at `now`, the earliest first, at most `limit`."""
+    def due(self, now: str, limit: int = DUE_PER_ROUND_MAX, after: Due | None = None) -> Sequence[Due]:
+        """Give what is due at `now`, the earliest first, at most `limit` of a kind; persons behind `after` alone.
+
+        Persons may stay due for years, as what a dispute keeps does: whoever asks goes through them by pages.
+        """
 
 
 def timer_command(origin: str, due: Due) -> str:

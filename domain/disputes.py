@@ -22,8 +22,6 @@ MATTERS_MAX: Final = 100
 PARTIES_MAX: Final = 50
 HOLD_PERSONS_MAX: Final = 200
 """Persons that the hold of one dispute covers by name: each gets an event in one save."""
-HOLDS_MAX: Final = 500
-"""Holds of a ledger at a time: each erasure relies on all of them."""
 
 Ground = Literal["dispute", "accident", "litigation", "inquiry"]
 """争议、事故、诉讼或仲裁、行政调查."""
@@ -75,8 +73,6 @@ class Dispute(Aggregate):
     parties: tuple[str, ...] = ()
     held: bool = False
     persons: tuple[str, ...] = ()
-    released: bool = False
-    """Whether an authority lifted the hold: an open dispute keeps nothing by itself then."""
     settled: bool = False
 
     class Opened(Event):
@@ -98,7 +94,7 @@ class Dispute(Aggregate):
 
         def apply(self, aggregate: Dispute) -> None:
             """Hold them."""
-            aggregate.held, aggregate.released = True, False
+            aggregate.held = True
             aggregate.persons = (*aggregate.persons, *self.found["persons"])
 
     class HoldLifted(Event):
@@ -108,7 +104,7 @@ class Dispute(Aggregate):
 
         def apply(self, aggregate: Dispute) -> None:
             """Let go."""
-            aggregate.held, aggregate.persons, aggregate.released = False, (), True
+            aggregate.held, aggregate.persons = False, ()
 
     class Settled(Event):
         """The dispute is over."""
@@ -124,12 +120,7 @@ class Dispute(Aggregate):
         if self.settled:
             raise Conflict(f"{self.id} is settled", code="dispute_settled", dispute=self.id)
 
-    def covers(self, stream: str) -> bool:
-        """Say whether it keeps what a stream quotes: held or open, and that is a matter of it or lies under one."""
-        keeps = self.held or not (self.released or self.settled)
-        return keeps and (stream in self.matters or stream.partition("/")[0] in self.matters)
-
 
 __all__ = [
-    "HOLDS_MAX", "HOLD_PERSONS_MAX", "Dispute", "DisputeOpening", "DisputeSettlement", "HoldLifting", "HoldSetting",
+    "HOLD_PERSONS_MAX", "Dispute", "DisputeOpening", "DisputeSettlement", "HoldLifting", "HoldSetting",
 ]  # fmt: skip

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from audit.heads import SIZE_MAX
 from audit.note import split_note
+from audit.policy import Policy
 from audit.signatures import parse_line
 
 _CHECKPOINT = "SELECT size, root, note, made_at FROM checkpoints"
@@ -152,6 +154,32 @@ def last_signing(
         " ORDER BY size DESC, signed_at DESC LIMIT 1",
         (name, key_id, most),
     ).fetchone()
+
+
+def last_cosigned(connection: psycopg.Connection, policy: Policy, most: int) -> int | None:
+    """Give the greatest size, up to `most`, that enough witnesses of a policy signed later, as the lines' names say.
+
+    One pass down the index from `most`, however witnesses alternate. The policy MUST have a quorum.
+    """
+    query = sql.SQL(
+        "SELECT size FROM checkpoint_signatures WHERE size <= {} GROUP BY size HAVING {} ORDER BY size DESC LIMIT 1"
+    )
+    found = connection.execute(query.format(sql.Literal(most), _quorum(policy))).fetchone()
+    return None if found is None else int(found[0])
+
+
+def _quorum(policy: Policy) -> sql.Composable:
+    """Say of the signatures of one size whether they make the quorum, as `Policy.is_satisfied` does of names."""
+    met: dict[str, sql.Composable] = {
+        witness.name: sql.SQL("bool_or(name = {} AND key_id = {})").format(
+            sql.Literal(witness.verifier.name), sql.Literal(witness.verifier.key_id)
+        )
+        for witness in policy.witnesses
+    }
+    for group in policy.groups:
+        members = sql.SQL(" + ").join(sql.SQL("({})::int").format(met[member]) for member in group.members)
+        met[group.name] = sql.SQL("{} >= {}").format(members, sql.Literal(group.threshold))
+    return met[policy.quorum]
 
 
 def cosigned(connection: psycopg.Connection, published: Published) -> str:

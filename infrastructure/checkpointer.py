@@ -90,6 +90,7 @@ class Checkpointer:
     _clock: ClockWatch = field(init=False)
     _alone: Alone = field(init=False)
     _standby: Standby = field(init=False)
+    _stop: Event = field(default_factory=Event)
     _last: Published | None = None
     _signed_s: float = 0.0
     _kept: tuple[float, int] = (0.0, 0)
@@ -106,6 +107,7 @@ class Checkpointer:
 
         `serve(seconds)` is called instead of waiting, to answer questions about the map meanwhile.
         """
+        self._stop = stop
         wait = serve or stop.wait
         retry = 0.2
         while not stop.is_set():
@@ -140,7 +142,7 @@ class Checkpointer:
             return self._round()
         except CheckpointerBusy:
             self._drop()
-            self._standby.follow()
+            self._standby.follow(self._stop)
             raise
         except BaseException:
             self._drop()

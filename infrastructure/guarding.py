@@ -13,7 +13,7 @@ from audit.note import Verifier
 from audit.tiles import TiledTree
 from infrastructure import checkpoint_store
 from infrastructure.connection import Database, connect_reader
-from infrastructure.halting import Reached, go_on, halt, reached, remember
+from infrastructure.halting import Reached, go_on, halt, reached, remember, telling_unwritten
 from infrastructure.seen_elsewhere import ask_witnesses, kept_checkpoint, remembered
 from infrastructure.tile_store import read_tile
 from infrastructure.witness_client import WitnessClient
@@ -35,6 +35,8 @@ def check_rollback(
 
     While the ledger is halted, also against what its processes had seen committed. Where somebody has seen more, or
     another history, it is halted: nothing is signed any more, by anyone. `lift` ends a halt that nothing speaks for.
+
+    Raises RolledBack where the word of the halt cannot be written: it holds nobody else then.
     """
     known = reached(keys)
     statements = [kept_checkpoint(keys), *remembered(known, origin), *ask_witnesses(witnesses, origin, log)]
@@ -54,12 +56,15 @@ def check_rollback(
     try:
         refuse_rollback(own, found)
     except RolledBack as refused:
-        halt(keys, refused)
-        # Who told is believed later as well, when he is silent: the log signed what he holds.
-        heads = [read_head(own, each, log) for each in statements]
-        for head in heads:
-            if isinstance(head, Head) and len(reached(keys)) < REACHED_MAX:
-                remember(keys, Reached(head.size, head.root))
+        with telling_unwritten(keys):
+            halt(keys, refused)
+            # Who told is believed later as well, when he is silent: the log signed what he holds.
+            heads = [read_head(own, each, log) for each in statements]
+            for head in heads:
+                if isinstance(head, Head) and len(reached(keys)) < REACHED_MAX:
+                    remember(keys, Reached(head.size, head.root))
+            return found
+        raise
     else:
         if lift:
             go_on(keys, known)

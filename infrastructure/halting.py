@@ -2,6 +2,7 @@
 
 The rollback guard leaves it: at start, whenever a process connects to the database anew, when a writer or the
 checkpointer sees the log fall behind, and when a witness contradicts. Only a guard that asked everyone takes it away.
+Where it cannot be written it holds in the process that would leave it, which tries again before each batch.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
+import structlog
+
 from application.errors import RolledBack
 from application.watching import Halt
 from domain.time import format_instant
@@ -25,6 +28,7 @@ HALT: Final = "halt.json"
 _LOCK: Final = ".halt.lock"
 _TORN: Final = "torn"
 _UNREAD: Final = "this ledger signs nothing until an operator has seen to it"
+log = structlog.get_logger()
 
 
 class Reached(NamedTuple):
@@ -35,7 +39,7 @@ class Reached(NamedTuple):
 
 
 class Guard(Protocol):
-    """What whoever signs asks first."""
+    """What whoever signs asks first. A word that cannot be written is told to the operator, and hides no refusal."""
 
     def halted(self) -> RolledBack | None:
         """Give the refusal under which nothing may be signed now, None where all is well; cheap."""
@@ -73,29 +77,45 @@ class Unguarded:
         return 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FolderGuard:
     """The guard by a folder of keys; `looking` holds the log against what is kept there, `kept` gives its size."""
 
     folder: Path
     looking: Callable[[], object]
     kept: Callable[[], int]
+    _unwritten: Halt | None = None
+    """The halt of this process whose word could not be written yet."""
+
+    def told(self) -> Halt | None:
+        """Give what holds now, whether it could be written or not; cheap where nothing does."""
+        return self._unwritten or told(self.folder)
 
     def halted(self) -> RolledBack | None:
-        """Give the refusal that holds now."""
-        return halted(self.folder)
+        """Give the refusal that holds now; a word that could not be written is tried again."""
+        if self._unwritten is not None:
+            self.halt(_refusal(self._unwritten))
+        found = self.told()
+        return None if found is None else _refusal(found)
 
     def halt(self, why: RolledBack) -> None:
-        """Leave the word."""
-        halt(self.folder, why)
+        """Leave the word; where it cannot be written it holds in this process."""
+        self._unwritten = Halt(None, why.message, why.details)
+        with telling_unwritten(self.folder):
+            halt(self.folder, why)
+            self._unwritten = None
 
     def remember(self, reached: Reached) -> None:
-        """Add to the word."""
-        remember(self.folder, reached)
+        """Add to the word; whoever is refused by it says it again with the next batch."""
+        with telling_unwritten(self.folder):
+            remember(self.folder, reached)
 
     def look(self) -> None:
         """Hold the log against what is kept."""
-        self.looking()
+        try:
+            self.looking()
+        except RolledBack as unwritten:
+            self.halt(unwritten)
 
     def seen(self) -> int:
         """Give the size that is kept."""
@@ -148,12 +168,25 @@ def told(folder: Path) -> Halt | None:
 def halted(folder: Path) -> RolledBack | None:
     """Give the refusal that holds now, if one does; cheap where none does."""
     found = told(folder)
-    return None if found is None else RolledBack(found.message, **found.details)
+    return None if found is None else _refusal(found)
 
 
 def reached(folder: Path) -> list[Reached]:
     """Give what the log must have again before the word is taken back."""
     return _reached(_read(folder) or {})
+
+
+@contextmanager
+def telling_unwritten(folder: Path) -> Iterator[None]:
+    """Tell the operator where the block cannot write the word, and go on."""
+    try:
+        yield
+    except OSError as failed:
+        log.critical("the word that nothing is signed is not written", folder=str(folder), error=failed.strerror)
+
+
+def _refusal(found: Halt) -> RolledBack:
+    return RolledBack(found.message, **found.details)
 
 
 def _read(folder: Path) -> dict[str, Any] | None:

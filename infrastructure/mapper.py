@@ -123,15 +123,10 @@ class LogStreams(Streams):
         with self._recorder.reading() as connection:
             return persons.persons_in(connection, matters, limit)
 
-    def holding(self) -> Sequence[str]:
-        """Give the disputes whose legal hold is on."""
+    def keeping(self, streams: Sequence[str], limit: int) -> Sequence[str]:
+        """Give disputes that keep what streams quote."""
         with self._recorder.reading() as connection:
-            return persons.holding(connection)
-
-    def disputing(self) -> Sequence[str]:
-        """Give the disputes that are open, and of which no hold was ever set."""
-        with self._recorder.reading() as connection:
-            return persons.disputing(connection)
+            return persons.keeping(connection, streams, limit)
 
 
 def _object(data: bytes) -> dict[str, Any]:

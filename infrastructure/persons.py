@@ -9,6 +9,7 @@ import psycopg
 
 from application.ports import PersonRecord, PersonRecords
 from audit import canonical
+from audit.names import subject_of
 from infrastructure.connection import Database, connect_plain, lock_key
 
 _RECORDS = (
@@ -24,17 +25,12 @@ _PERSONS_IN = (
     "SELECT person FROM sealed_places WHERE stream = ANY(%s) UNION"
     " SELECT person FROM sealed_places WHERE subject = ANY(%s) ORDER BY person LIMIT %s"
 )
-# The last word on a dispute's hold: its stream is short, and disputes are few among the subjects.
-_HOLDING = (
-    "SELECT stream FROM (SELECT DISTINCT ON (stream) stream, type FROM events"
-    " WHERE subject >= 'dispute:' AND subject < 'dispute;' AND type IN ('dispute.HoldSet', 'dispute.HoldLifted')"
-    " ORDER BY stream, version DESC) last WHERE type = 'dispute.HoldSet' ORDER BY stream"
-)
-# Those with a hold are told by it; whoever lifted one decided that nothing need be kept.
-_DISPUTING = (
-    "SELECT stream FROM events o WHERE subject >= 'dispute:' AND subject < 'dispute;' AND type = 'dispute.Opened'"
-    " AND NOT EXISTS (SELECT FROM events e WHERE e.subject = o.subject AND e.stream = o.stream"
-    " AND e.type IN ('dispute.Settled', 'dispute.HoldSet')) ORDER BY stream"
+# The last word on a dispute: whoever lifted its hold, or settled it, decided that nothing need be kept.
+_KEEPING = (
+    "WITH about AS MATERIALIZED"
+    " (SELECT stream FROM events WHERE type = 'dispute.Opened' AND ledger_matters(body) && %s::text[])"
+    " SELECT stream FROM about a WHERE (SELECT type FROM events e WHERE e.stream = a.stream"
+    " ORDER BY version DESC LIMIT 1) IN ('dispute.Opened', 'dispute.HoldSet') ORDER BY stream LIMIT %s"
 )
 
 
@@ -57,14 +53,12 @@ def persons_in(connection: psycopg.Connection, matters: Sequence[str], limit: in
     return [person for (person,) in connection.execute(_PERSONS_IN, (named, named, limit))]
 
 
-def holding(connection: psycopg.Connection) -> list[str]:
-    """Give the disputes whose hold is on."""
-    return [stream for (stream,) in connection.execute(_HOLDING)]
-
-
-def disputing(connection: psycopg.Connection) -> list[str]:
-    """Give the disputes that are open, of which no hold was ever set."""
-    return [stream for (stream,) in connection.execute(_DISPUTING)]
+def keeping(connection: psycopg.Connection, streams: Sequence[str], limit: int) -> list[str]:
+    """Give disputes, open or with their hold on, that are about these streams or subjects of them; at most `limit`."""
+    matters = sorted({*streams, *map(subject_of, streams)})
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_bitmapscan = on")  # as for `records_of`
+        return [stream for (stream,) in connection.execute(_KEEPING, (matters, limit))]
 
 
 def rebuild_places(database: Database, origin: str) -> None:

@@ -46,7 +46,11 @@ events = Table(
     Column("frontier", LargeBinary),
     UniqueConstraint("stream", "version", name="events_version"),
     UniqueConstraint("subject", "seq", name="events_seq"),
-)
+    Index(
+        "events_matters", sql_text("ledger_matters(body)"), postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"}, postgresql_where=sql_text("type = 'dispute.Opened'"),
+    ),
+)  # fmt: skip
 
 receipts = Table(
     "receipts",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import psycopg
 
@@ -27,10 +28,13 @@ class Standby:
     last: Published | None = None
     _reader: psycopg.Connection | None = None
 
-    def follow(self) -> None:
-        """Follow to the newest checkpoint. Raises psycopg.Error, and LogDiffers, after which nothing is known."""
+    def follow(self, stop: Event) -> None:
+        """Follow to the newest checkpoint, or until told to stop: what was followed is gone on from by the next call.
+
+        Raises psycopg.Error, and LogDiffers, after which nothing is known.
+        """
         try:
-            self._follow()
+            self._follow(stop)
         except psycopg.Error as away:
             self._let_go()
             if not is_away(away):
@@ -56,7 +60,7 @@ class Standby:
         self.close()
         return followed if followed is not None and followed.position == size else None
 
-    def _follow(self) -> None:
+    def _follow(self, stop: Event) -> None:
         if self._reader is None:
             self._reader = connect_reader(self.database)
         latest = checkpoint_store.latest(self._reader)
@@ -65,10 +69,13 @@ class Standby:
         followed = self.followed or Followed.kept(self.folder, self.origin, self._reader)
         if followed.position > latest.size:
             followed = Followed()
+        self.followed = followed
         while followed.position < latest.size:
+            if stop.is_set():
+                return  # its root is held against a checkpoint's when it is followed to one
             if not followed.follow(self._reader, min(PAGE_MAX, latest.size - followed.position)):
                 raise LogDiffers("events under a published checkpoint are missing", position=followed.position + 1)
             followed.filled.clear()  # whoever published it has stored its tiles
         if followed.tree.root() != latest.root:
             raise LogDiffers("the stored log is not the one that was signed", size=latest.size)
-        self.followed, self.last = followed, latest
+        self.last = latest

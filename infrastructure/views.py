@@ -237,16 +237,16 @@ class SqlViews:
         rows = self._rows(select(evidence.c.data).where(evidence.c.digest == bytes.fromhex(digest)))
         return bytes(rows[0][0]) if rows else None
 
-    def due(self, now: str, limit: int = DUE_PER_ROUND_MAX) -> list[Due]:
+    def due(self, now: str, limit: int = DUE_PER_ROUND_MAX, after: Due | None = None) -> list[Due]:
         """Give what time brings about by now, the earliest first (`application.timers.DueTimers`).
 
         That is reservations of funds that expire, and restricted persons that nothing keeps any longer: at most `limit`
         of each, so that persons whom a dispute keeps hold up no money.
         """
-        found = [*self._reservations(now, limit), *self._persons(now, limit)]
+        found = [*self._reservations(now, limit), *self._persons(now, limit, after)]
         return sorted(found, key=lambda due: (due.due, due.stream))
 
-    def _persons(self, now: str, limit: int) -> list[Due]:
+    def _persons(self, now: str, limit: int, after: Due | None) -> list[Due]:
         table = tables["persons"]
         query = (
             select(table.c.key, table.c.until)
@@ -254,6 +254,8 @@ class SqlViews:
             .order_by(table.c.until, table.c.key)
             .limit(limit)
         )
+        if after is not None:
+            query = query.where(tuple_(table.c.until, table.c.key) > tuple_(*map(literal, (after.due, after.stream))))
         return [Due("person.Erased", key, until, RETENTION_RULE) for key, until in self._rows(query)]
 
     def _reservations(self, now: str, limit: int) -> list[Due]:

@@ -1,7 +1,7 @@
 """What an operator watches, out of what is stored: the halt beside the keys, and the witnesses' lines in the database.
 
 Any process can ask: nothing of it is held in the memory of the one that signs. Few probes of an index, however many
-checkpoints there are.
+checkpoints there are, and one pass over those between which witnesses alternate.
 """
 
 from __future__ import annotations
@@ -12,23 +12,22 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import psycopg
 
 from application.watching import Cosigned, Halt, Witnessed
 from audit.errors import AuditError
-from audit.policy import Policy, Witness, open_checkpoint
+from audit.policy import NO_QUORUM, Policy, Witness, open_checkpoint
 from audit.signatures import Verifier
 from domain.time import format_instant
-from infrastructure import checkpoint_store, halting, log_reader
+from infrastructure import checkpoint_store, log_reader
 from infrastructure.checkpoint_store import Published
 
 FRESH_S: Final = 1.0
 """How long an answer about the witnesses is given again."""
 TRIES_MAX: Final = 32
-"""How many checkpoints that could satisfy the policy are opened before it is said that none does."""
+"""How many checkpoints are opened that enough witnesses signed, and whose signatures do not hold under the policy."""
 _SECONDS_MAX: Final = 253_370_764_800
 """The year 9999: a witness may state any time."""
 
@@ -37,10 +36,11 @@ _SECONDS_MAX: Final = 253_370_764_800
 class StoredWatch:
     """`application.watching.Watch` over a folder of keys and a database; safe in threads.
 
-    `reading` lends a connection for a short time; `policy` is the ledger's own, None where nobody is asked to cosign.
+    `told` gives why nothing is signed, `reading` lends a connection for a short time; `policy` is the ledger's own,
+    None where nobody is asked to cosign.
     """
 
-    keys: Path
+    told: Callable[[], Halt | None]
     origin: str
     reading: Callable[[], AbstractContextManager[psycopg.Connection]]
     policy: Policy | None = None
@@ -49,7 +49,7 @@ class StoredWatch:
 
     def halt(self) -> Halt | None:
         """Give why nothing is signed."""
-        return halting.told(self.keys)
+        return self.told()
 
     def witnessed(self) -> Witnessed | None:
         """Give how far the witnesses answer for the log, as it was a second ago at the most."""
@@ -84,6 +84,8 @@ def _quorum(connection: psycopg.Connection, origin: str, policy: Policy) -> Publ
     most = 0 if newest is None else newest.size
     for _ in range(TRIES_MAX):
         most = _candidate(connection, policy, most)
+        if policy.quorum != NO_QUORUM:
+            most = checkpoint_store.last_cosigned(connection, policy, most) or 0
         found = checkpoint_store.last_made_until(connection, most)
         if found is None or _satisfies(connection, found, policy, origin):
             return found

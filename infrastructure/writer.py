@@ -107,8 +107,7 @@ class Writer:
                     self._fail(entries, _unforeseen(error))
                     self._drop_session()
         self._fail(self._drained_all(), lambda: QueueFull("the ledger is stopping", retry_after_s=1))
-        with suppress(OSError):  # the folder of keys may be gone before its writer
-            self._remember()
+        self._remember()
         self._drop_session()
 
     def _drained_all(self) -> list[Entry]:

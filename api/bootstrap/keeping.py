@@ -11,6 +11,7 @@ import structlog
 
 from api.bootstrap.guarding import folder_guard, guard, witnesses
 from api.bootstrap.places import Place, embedded, ledger_events, place, prepare_tables, read_ledger
+from application.errors import RolledBack
 from infrastructure import log_reader, vault
 from infrastructure.anchoring import Anchoring
 from infrastructure.checkpoint_keys import checkpoint_signer
@@ -52,11 +53,17 @@ def _checkpoint_keys(where: Place, size: int) -> Sequence[str]:
 def certify(settings: Settings, told: Event) -> None:
     """Root the head map, sign checkpoints and answer questions about the map, until told to stop."""
     running = checkpointer(settings)
+
+    def suspect() -> None:
+        try:
+            guard(settings, lift=False)
+        except RolledBack as unwritten:
+            running.guard.halt(unwritten)
+
     with httpx.Client() as http:
         anchoring = Anchoring(
-            running.database, witnesses(settings, running.origin, http), _authority(settings, http),
-            suspect=partial(guard, settings, lift=False),
-        )  # fmt: skip
+            running.database, witnesses(settings, running.origin, http), _authority(settings, http), suspect
+        )
         service = MapService(settings.var, running, told, anchoring.want)
         anchoring.start()
         try:

@@ -49,9 +49,8 @@ def open_services(settings: Settings | None = None) -> Services:
     where = place(settings)
     ledger = read_ledger(where)
     ring = Keyring(ledger.origin, where.keys)
-    recorder = LedgerRecorder(
-        where.writer, ledger.origin, ring.receipt_key(ledger.receipt_key), folder_guard(settings, where), ring
-    )
+    guard = folder_guard(settings, where)
+    recorder = LedgerRecorder(where.writer, ledger.origin, ring.receipt_key(ledger.receipt_key), guard, ring)
     clock = ledger_clock(where.writer, ledger.origin)
     streams = LogStreams(recorder)
     master, blind = where.keys.master_key(), BlindIndex(where.keys.index_key())
@@ -61,7 +60,7 @@ def open_services(settings: Settings | None = None) -> Services:
     timing = Alone(where.writer, ledger.origin, "timers")
     people = SqlPeople(where.writer, master)
     policy = witness_policy(settings, ledger.origin)
-    watch = StoredWatch(where.keys.path, ledger.origin, recorder.reading, policy)
+    watch = StoredWatch(guard.told, ledger.origin, recorder.reading, policy)
     reads = Reads(ledger.origin, recorder, views, streams, clock, watch)
     proofs = StoredProofs(recorder.reading, settings.var, policy)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,7 +14,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.bodies import JSON_TYPE, SINGLE_BYTES_MAX, bearer, idempotency_key, is_ndjson, read_body, uri_of
-from api.routes.reads import THREADS
 from api.routes.writes import description_of, openapi_of
 from api.shapes import Shapes
 from application import door as doors
@@ -22,9 +24,28 @@ from application.errors import OutcomeUnknown
 from application.exporting import manifest_of
 from application.services import Services
 from domain.access import found_of
-from domain.errors import Invalid
+from domain.errors import Busy, Invalid
 
 ZIP_TYPE: Final = "application/zip"
+EVIDENCE_AT_ONCE_MAX: Final = 4
+"""Bundles that one worker makes at a time, each of which may wait for witnesses and is held whole until it is sent."""
+RETRY_AFTER_S: Final = 5
+
+# A pool of its own: a bundle waits for seconds while witnesses are silent, and reads must go on meanwhile.
+_threads: Final = ThreadPoolExecutor(EVIDENCE_AT_ONCE_MAX, "liftledger-evidence")
+_places: Final = asyncio.Semaphore(EVIDENCE_AT_ONCE_MAX)
+
+
+@asynccontextmanager
+async def _place() -> AsyncIterator[None]:
+    """Hold one of the places for the block. Raises Busy `evidence_busy` when all are taken; nobody waits for one."""
+    if _places.locked():
+        raise Busy(
+            "as many bundles as this worker makes at a time are being made",
+            code="evidence_busy", retry_after_s=RETRY_AFTER_S, limit="evidence_at_once_max",
+        )  # fmt: skip
+    async with _places:
+        yield
 
 
 def router(actions: Actions, shapes: Shapes) -> APIRouter:
@@ -42,11 +63,12 @@ def router(actions: Actions, shapes: Shapes) -> APIRouter:
         asked = doors.Request(action, uri_of(request), {}, token, body, key=idempotency_key(request))
         loop = asyncio.get_running_loop()
         try:
-            made = await loop.run_in_executor(THREADS, services.exports.bundle, asked)
-            asked = replace(asked, facts=found_of(made.size, made.manifest))
-            saves = await services.door.write(asked)
-            if manifest_of(saves) != made.manifest:  # the same command came twice at once, and the other was first
-                made = await loop.run_in_executor(THREADS, services.exports.bundle, asked)
+            async with _place():
+                made = await loop.run_in_executor(_threads, services.exports.bundle, asked)
+                asked = replace(asked, facts=found_of(made.size, made.manifest))
+                saves = await services.door.write(asked)
+                if manifest_of(saves) != made.manifest:  # the same command came twice at once, and the other was first
+                    made = await loop.run_in_executor(_threads, services.exports.bundle, asked)
         except asyncio.CancelledError:
             raise OutcomeUnknown("the ledger is stopping; repeat the same command") from None
         quorum = services.proofs.has_quorum(made.sealing.checkpoint)

@@ -18,15 +18,17 @@ from audit import canonical, merkle, note
 from audit.headmap import map_root
 from audit.mapproofs import verify_presence
 from audit.note import parse_vkey
-from infrastructure import checkpoint_store
+from infrastructure import checkpoint_store, standby
 from infrastructure.checkpointer import Checkpointer, Signer
 from infrastructure.connection import connect_reader
 from infrastructure.errors import CheckpointerBusy, LogDiffers
+from infrastructure.following import Followed
 from infrastructure.guarding import check_rollback
 from infrastructure.halting import FolderGuard
 from infrastructure.map_service import MapService, ask
 from infrastructure.recorder import LedgerRecorder
 from infrastructure.seen_elsewhere import keep_checkpoint, kept_size
+from infrastructure.standby import Standby
 from infrastructure.tile_store import WIDTH, read_tile
 from tests.support.saving import ORIGIN, PARTY, RECEIPT_SEED, TestLedger, event, lift, save
 
@@ -197,6 +199,39 @@ def test_whoever_waits_answers_from_what_is_published(
     assert made is not None
     assert made.size == found.size + 2
     second.close()
+
+
+def test_whoever_waits_stops_between_two_pages(
+    ledger: TestLedger, running: Checkpointer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told to stop while it follows a long log it ends at once; asked again it goes on from there, to the whole."""
+    write(ledger, 6)
+    made = running.round()
+    assert made is not None
+    pages, stop = list[int](), threading.Event()
+    follow = Followed.follow
+
+    def followed(to: Followed, connection: psycopg.Connection, limit: int) -> int:
+        pages.append(follow(to, connection, limit))
+        stop.set()
+        return pages[-1]
+
+    monkeypatch.setattr(standby, "PAGE_MAX", 2)
+    monkeypatch.setattr(Followed, "follow", followed)
+    second = checkpointer(ledger, tmp_path / "second")
+    second.run(stop)
+    assert pages == [2], "a process that ends waits for one page at the most"
+
+    waiting = Standby(ledger.database, ORIGIN, tmp_path / "third")
+    pages.clear()
+    while waiting.last is None:
+        stop.clear()
+        waiting.follow(stop)
+    assert pages == [2, 2, 2, 1]
+    assert waiting.last == made
+    taken = waiting.give(made.size)
+    assert taken is not None
+    assert taken.tree.root() == made.root
 
 
 def test_whoever_waits_believes_no_changed_bytes(ledger: TestLedger, running: Checkpointer, tmp_path: Path) -> None:

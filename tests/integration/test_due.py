@@ -16,13 +16,15 @@ from tests.support.saving import ORIGIN, TestLedger
 UNTIL, FAR = "2024-01-01T00:00:00.000000Z", "2024-06-01T00:00:00.000000Z"
 
 
-def due(ledger: TestLedger, now: str, *told: Told, limit: int = DUE_PER_ROUND_MAX) -> list[Due]:
+def due(
+    ledger: TestLedger, now: str, *told: Told, limit: int = DUE_PER_ROUND_MAX, after: Due | None = None
+) -> list[Due]:  # fmt: skip
     """Store and project what is told, then give what is due."""
     store(ledger, told)
     projector, views = Projector(ledger.database), SqlViews(ledger.database, ORIGIN)
     try:
         projector.catch_up()
-        return list(views.due(now, limit))
+        return list(views.due(now, limit, after))
     finally:
         views.close()
         projector.close()
@@ -94,6 +96,22 @@ def test_the_earliest_comes_first_whatever_it_is(ledger: TestLedger) -> None:
     ]  # fmt: skip
     assert [found.stream for found in due(ledger, FAR, *told)] == [fund, person, fund_later]
     assert [found.stream for found in due(ledger, FAR, limit=1)] == [fund, person]
+
+
+def test_persons_are_gone_through_by_pages(ledger: TestLedger) -> None:
+    """Each page begins behind the last person of the one before; reservations stand on every page."""
+    rng = random.Random(13)
+    fund, *persons = name(rng, "fund"), *sorted(name(rng, "person", 4) for _ in range(3))
+    times = (UNTIL, UNTIL, "2024-02-01T00:00:00.000000Z")
+    told = [
+        Told(person, "person.Restricted", {"basis": "request"}, {"until": until}, None)
+        for person, until in zip(persons, times, strict=True)
+    ]
+    assert [each.stream for each in due(ledger, FAR, reserved(rng, fund, FAR), *told, limit=1)] == [persons[0], fund]
+    for before, person in zip(persons, [*persons[1:], None], strict=True):
+        last = Due("person.Erased", before, times[persons.index(before)], RETENTION_RULE)
+        found = [each.stream for each in due(ledger, FAR, limit=1, after=last)]
+        assert found == ([fund] if person is None else [person, fund])
 
 
 def test_whole_histories_leave_due_what_a_plain_look_leaves_open(ledger: TestLedger) -> None:

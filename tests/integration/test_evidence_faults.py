@@ -17,6 +17,7 @@ from api import bootstrap, credentials
 from api.app import create
 from api.client import COMMAND, Credentials, Signer, salted
 from api.routes import evidence
+from api.routes.reads import READS_AT_ONCE_MAX
 from application.door import Door
 from audit.bundlefiles import unpack
 from audit.bundleverify import verify_bundle
@@ -24,6 +25,7 @@ from audit.policy import Policy
 from infrastructure import verifying
 from infrastructure.connection import connect_reader
 from infrastructure.evidence_reader import StoredSealings
+from infrastructure.proofs import StoredProofs
 from tests.support.faults import Failing, break_step, failing_async
 from tests.support.postgres import fresh_database
 from tests.support.scenes import until
@@ -151,3 +153,38 @@ def test_a_repeated_command_is_one_export(house: House, step: str, *, stored: bo
     assert set(house.rows(RECORDED)) <= set(house.rows("SELECT encode(manifest, 'hex') FROM evidence_seals"))
     where = bootstrap.place(house.settings)
     assert not verifying.verify(where.owner, ORIGIN, processes=1, master_key=where.keys.master_key()).failed()
+
+
+def test_reads_go_on_while_bundles_wait_for_witnesses(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many bundles as there are places wait, the next are told to come again, and whoever reads is answered."""
+    me, silent = house.administrator.party, threading.Event()
+    waiting: list[int] = []
+
+    def witnessed(_: StoredProofs, size: int) -> None:
+        waiting.append(size)
+        silent.wait()
+
+    monkeypatch.setattr(StoredProofs, "witnessed", witnessed)
+
+    async def scene() -> tuple[httpx.Response, list[httpx.Response], list[httpx.Response]]:
+        async with house.worker() as http:
+            bodies = [salted({"party": me, "streams": [me]}) for _ in range(READS_AT_ONCE_MAX + 1)]
+            bundles = [asyncio.ensure_future(asked(http, str(uuid.uuid4()), body)) for body in bodies]
+            try:
+                await asyncio.to_thread(until, lambda: len(waiting) == evidence.EVIDENCE_AT_ONCE_MAX)
+                read = await asyncio.wait_for(http.get("/ledger"), 10)
+                full = [each.result() for each in bundles if each.done()]
+            finally:
+                silent.set()
+            made = [each for each in await asyncio.gather(*bundles) if each not in full]
+            full.append(await asked(http, str(uuid.uuid4()), salted({"party": me, "streams": [me]})))
+            return read, full, made
+
+    read, (*full, after), made = asyncio.run(scene())
+    assert read.status_code == 200
+    assert [each.status_code for each in made] == [201] * evidence.EVIDENCE_AT_ONCE_MAX
+    assert len(full) == READS_AT_ONCE_MAX + 1 - evidence.EVIDENCE_AT_ONCE_MAX
+    assert {(each.status_code, each.json()["code"], each.headers["retry-after"]) for each in full} == {
+        (503, "evidence_busy", str(evidence.RETRY_AFTER_S))
+    }
+    assert after.status_code == 201, "the places come back"

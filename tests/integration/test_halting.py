@@ -7,8 +7,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from structlog.testing import capture_logs
 
 from application.errors import DatabaseAway, RolledBack
+from application.rollback import Guarded
 from audit.merkle import EMPTY_ROOT, Frontier
 from infrastructure.errors import KeptCheckpointUnusable
 from infrastructure.guarding import check_rollback
@@ -158,6 +160,64 @@ def test_a_writer_that_was_overtaken_sees_that_its_own_is_gone(ledger: TestLedge
     assert halted(tmp_path) is not None
     one.close()
     other.close()
+
+
+def _refused(recorder: LedgerRecorder) -> RolledBack:
+    with pytest.raises(RolledBack) as refused:
+        recorder.submit(save(event(lift()))).result(30)
+    return refused.value
+
+
+def test_a_halt_whose_word_cannot_be_written_holds_all_the_same(ledger: TestLedger, tmp_path: Path) -> None:
+    """Whoever writes here is refused by its own code, also when others have filled the places; it is written later."""
+    one = _opened(ledger, tmp_path)
+    for _ in range(2):
+        one.submit(save(event(lift()))).result(30)
+    _forget(ledger, 1)
+    with ledger.owner() as connection:
+        connection.execute("ALTER TABLE receipts DISABLE TRIGGER ALL")
+        connection.execute("DELETE FROM receipts WHERE first > 1")
+    (tmp_path / ".halt.lock").mkdir()  # stands for a full disk: it fails in the same place, for root too
+    with capture_logs() as told_operator:
+        refusals = [_refused(one)]
+        for _ in range(2):
+            ledger.recorder.submit(save(event(lift()))).result(30)
+        refusals += [_refused(one) for _ in range(2)]
+    assert {(each.code, each.details["seen"]) for each in refusals} == {("ledger_rolled_back", 2)}
+    unwritten = [each for each in told_operator if each["event"] == "the word that nothing is signed is not written"]
+    assert len(unwritten) >= len(refusals)
+    assert {each["log_level"] for each in unwritten} == {"critical"}
+    assert halted(tmp_path) is None
+
+    (tmp_path / ".halt.lock").rmdir()
+    _refused(one)
+    assert halted(tmp_path) is not None
+    assert [each.size for each in reached(tmp_path)] == [2]
+    one.close()
+
+
+def test_what_a_new_connection_finds_holds_where_its_word_cannot_be_written(ledger: TestLedger, tmp_path: Path) -> None:
+    """The kept checkpoint has seen more: no save is signed over it, and who watches is told; nothing starts over it."""
+    seen = Log(origin=ORIGIN)
+    keep_checkpoint(tmp_path, seen.note(9))
+    (tmp_path / ".halt.lock").mkdir()
+
+    def look() -> Guarded:
+        return check_rollback(ledger.database, ORIGIN, tmp_path, seen.keys)
+
+    guard = FolderGuard(tmp_path, look, lambda: 9)
+    one = LedgerRecorder(ledger.database, ORIGIN, RECEIPT_KEY, guard)
+    assert guard.told() is None
+    for _ in range(2):
+        assert _refused(one).details["seen"] == 9
+    assert guard.told() is not None
+    with pytest.raises(RolledBack):
+        look()
+    one.close()
+    (tmp_path / ".halt.lock").rmdir()
+    assert guard.halted() is not None
+    assert halted(tmp_path) is not None
+    assert guard.told() == told(tmp_path)
 
 
 def test_who_told_is_believed_when_he_is_silent(ledger: TestLedger, tmp_path: Path) -> None:

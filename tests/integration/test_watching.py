@@ -171,6 +171,56 @@ def test_few_checkpoints_are_looked_at(
     assert "checkpoint_signatures_key" in str(plan)
 
 
+def test_witnesses_that_alternate_for_long_hide_no_quorum(
+    ledger: TestLedger, published: Callable[[], Published]
+) -> None:
+    """The last checkpoint that both signed is found, however many came since that only one of them signed, by turns."""
+    first, last = published(), published()
+    sign(ledger, first, "regulator", "insurer")
+    with ledger.owner() as connection:
+        connection.execute(
+            "INSERT INTO checkpoints SELECT n, root, note, made_at"
+            " FROM checkpoints, generate_series(%s::int, %s::int) n WHERE size = %s",
+            (last.size + 1, last.size + 10_000, last.size),
+        )
+        connection.execute(
+            "INSERT INTO checkpoint_signatures SELECT n, name, key_id, signed_at, line FROM checkpoint_signatures,"
+            " generate_series(%s::int, %s::int) n WHERE size = %s AND (name = 'insurer.example') = (n %% 2 = 0)",
+            (last.size + 1, last.size + 10_000, first.size),
+        )
+        plan = connection.execute(
+            "EXPLAIN SELECT size FROM checkpoint_signatures WHERE size <= 9 GROUP BY size"
+            " HAVING bool_or(name = 'a') ORDER BY size DESC LIMIT 1"
+        ).fetchall()
+    assert seen(ledger).size == first.size
+    assert "Backward using checkpoint_signatures_pkey" in str(plan)
+
+
+@pytest.mark.parametrize(
+    "quorum",
+    [
+        "quorum insurer", "group any any regulator insurer auditor\nquorum any",
+        "group all all regulator insurer auditor\nquorum all",
+        "group two all regulator insurer\ngroup either any two auditor\nquorum either",
+        "group either any regulator insurer\ngroup both 2 either auditor\nquorum both",
+    ],
+)  # fmt: skip
+def test_the_lines_that_make_a_quorum_are_those_of_the_policy(
+    ledger: TestLedger, published: Callable[[], Published], quorum: str
+) -> None:
+    """The database and the policy say the same of every set of witnesses, groups of groups too."""
+    by, made = policy(quorum), {}
+    for number in range(2 ** len(NAMES)):
+        names = {name for at, name in enumerate(NAMES) if number >> at & 1}
+        each = published()
+        sign(ledger, each, *sorted(names))
+        made[each.size] = names
+    with connect_reader(ledger.database) as connection:
+        for most in made:
+            enough = [size for size, names in made.items() if size <= most and by.is_satisfied(names)]
+            assert checkpoint_store.last_cosigned(connection, by, most) == max(enough, default=None)
+
+
 def test_an_answer_is_given_again_for_a_second(
     ledger: TestLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,8 +234,8 @@ def test_an_answer_is_given_again_for_a_second(
         with connect_reader(ledger.database) as connection:
             yield connection
 
-    watch = StoredWatch(tmp_path, ORIGIN, reading, TWO)
+    watch = StoredWatch(lambda: None, ORIGIN, reading, TWO)
     assert watch.witnessed() == watch.witnessed() == seen(ledger)
     assert len(asked) == 1
-    assert StoredWatch(tmp_path, ORIGIN, reading).witnessed() is None
+    assert StoredWatch(lambda: None, ORIGIN, reading).witnessed() is None
     assert len(asked) == 1

@@ -50,13 +50,9 @@ class Book:
         """Give the persons that events of streams or subjects quote."""
         return persons.persons_in(self.log, matters, limit)
 
-    def holding(self) -> Sequence[str]:
-        """Give the disputes whose hold is on."""
-        return persons.holding(self.log)
-
-    def disputing(self) -> Sequence[str]:
-        """Give the disputes that are open."""
-        return persons.disputing(self.log)
+    def keeping(self, streams: Sequence[str], limit: int) -> Sequence[str]:
+        """Give disputes that keep what streams quote."""
+        return persons.keeping(self.log, streams, limit)
 
     _sources: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)

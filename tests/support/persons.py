@@ -37,21 +37,13 @@ def persons_in(events: Iterable[Event], matters: Sequence[str], limit: int) -> l
     return sorted(found)[:limit]
 
 
-def disputing(events: Iterable[Event]) -> list[str]:
-    """Give the disputes that are open, and of which no hold was ever set."""
-    opened: dict[str, bool] = {}
+def keeping(events: Iterable[Event], streams: Sequence[str], limit: int) -> list[str]:
+    """Give the disputes about these streams or subjects of them whose last word is that they keep."""
+    of = {*streams, *(stream.partition("/")[0] for stream in streams)}
+    last: dict[str, str] = {}
     for event in events:
-        if event.TOPIC == Dispute.Opened.TOPIC:
-            opened[event.originator_id] = True
-        elif event.TOPIC in {Dispute.HoldSet.TOPIC, Dispute.Settled.TOPIC}:
-            opened[event.originator_id] = False
-    return sorted(dispute for dispute, on in opened.items() if on)
-
-
-def holding(events: Iterable[Event]) -> list[str]:
-    """Give the disputes whose hold is on."""
-    held: dict[str, bool] = {}
-    for event in events:
-        if event.TOPIC in {Dispute.HoldSet.TOPIC, Dispute.HoldLifted.TOPIC}:
-            held[event.originator_id] = event.TOPIC == Dispute.HoldSet.TOPIC
-    return sorted(dispute for dispute, on in held.items() if on)
+        opened = event.TOPIC == Dispute.Opened.TOPIC and of & set((event.said or event.found)["matters"])
+        if opened or event.originator_id in last:
+            last[event.originator_id] = event.TOPIC
+    keep = {Dispute.Opened.TOPIC, Dispute.HoldSet.TOPIC}
+    return sorted(dispute for dispute, topic in last.items() if topic in keep)[:limit]

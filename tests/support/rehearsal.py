@@ -163,13 +163,9 @@ class Rehearsal:
         """Give the persons that events of streams or subjects quote."""
         return persons.persons_in(self._log(), matters, limit)
 
-    def holding(self) -> Sequence[str]:
-        """Give the disputes whose hold is on."""
-        return persons.holding(self._log())
-
-    def disputing(self) -> Sequence[str]:
-        """Give the disputes that are open."""
-        return persons.disputing(self._log())
+    def keeping(self, streams: Sequence[str], limit: int) -> Sequence[str]:
+        """Give disputes that keep what streams quote."""
+        return persons.keeping(self._log(), streams, limit)
 
     def _log(self) -> list[Event]:
         return [from_stored(stored) for done in self.performed for stored in done.saved.events]

@@ -52,7 +52,7 @@ class Told:
         self.rounds = 0
         self.answered = threading.Event()
 
-    def due(self, now: str, limit: int = 100) -> Sequence[Due]:
+    def due(self, now: str, limit: int = 100, after: Due | None = None) -> Sequence[Due]:
         """Give everything, each round again."""
         self.rounds += 1
         if self.rounds <= self.broken:
