@@ -55,6 +55,10 @@ RETRY_S_MAX: Final = 5.0
 log = structlog.get_logger()
 
 
+class _Stopped(Exception):
+    """The checkpointer was told to stop while it followed a long log; nothing of that is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
     """What signs: `sign(size, root, seconds)` gives the whole note, `cosign(size, root, seconds)` a later signing."""
@@ -118,6 +122,8 @@ class Checkpointer:
                 wait(max(0.0, ROUND_S - (time.monotonic() - began)))
             except CheckpointerBusy:
                 wait(ROUND_S)
+            except _Stopped:
+                break
             except RolledBack as halted:
                 log.critical("nothing is signed: the ledger is halted", why=halted.message)
                 wait(RETRY_S_MAX)
@@ -213,6 +219,8 @@ class Checkpointer:
             began = time.monotonic()
             while followed.follow(reader) == PAGE_MAX:
                 self._store_filled(followed)
+                if self._stop.is_set():
+                    raise _Stopped
             if time.monotonic() - began < FEW_S:
                 return
 

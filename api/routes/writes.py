@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import orjson
@@ -21,7 +22,6 @@ from api.bodies import (
     uri_of,
 )
 from api.parameters import path_parameters
-from api.routes.reads import THREADS
 from api.shapes import Shapes
 from api.turnstile import Turnstile
 from application import door as doors
@@ -44,6 +44,9 @@ _KEY = {
 }  # fmt: skip
 ANSWERED_ELSEWHERE: Final = frozenset({EXPORT})
 """Actions whose routes answer with something else than what was written."""
+PROOFS_AT_ONCE_MAX: Final = 32
+"""Writes of one worker that wait at a time for the checkpoint over them; further ones wait for one of their places."""
+_PROVING: Final = ThreadPoolExecutor(PROOFS_AT_ONCE_MAX, "liftledger-proofs")  # reads do not wait for checkpoints
 REFERENCE = "#/components/schemas/{model}"
 
 
@@ -87,8 +90,8 @@ def _endpoint(action: Action) -> Any:  # noqa: ANN401 - FastAPI takes any callab
         told = answer(saves)
         if prove:
             services: Services = request.app.state.services
-            found = asyncio.get_running_loop().run_in_executor(THREADS, proven, saves, services.proofs)
-            told["proofs"] = await found
+            loop = asyncio.get_running_loop()
+            told["proofs"] = await loop.run_in_executor(_PROVING, proven, saves, services.proofs)
         status = 201 if position is not None and not any(s.repeated for s in saves) else 200
         return Response(orjson.dumps(told), status, headers, JSON_TYPE)
 

@@ -234,6 +234,27 @@ def test_whoever_waits_stops_between_two_pages(
     assert taken.tree.root() == made.root
 
 
+def test_whoever_signs_stops_between_two_pages(
+    ledger: TestLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told to stop while it follows all of a long log for the first time, it ends at once and signs nothing."""
+    write(ledger, 6)
+    pages, stop = list[int](), threading.Event()
+    follow = Followed.follow
+
+    def followed(to: Followed, connection: psycopg.Connection, limit: int = 2) -> int:
+        pages.append(follow(to, connection, limit))
+        stop.set()
+        return pages[-1]
+
+    monkeypatch.setattr("infrastructure.checkpointer.PAGE_MAX", 2)
+    monkeypatch.setattr(Followed, "follow", followed)
+    checkpointer(ledger, tmp_path / "first").run(stop)
+    assert pages == [2]
+    with ledger.owner() as connection:
+        assert checkpoint_store.latest(connection) is None
+
+
 def test_whoever_waits_believes_no_changed_bytes(ledger: TestLedger, running: Checkpointer, tmp_path: Path) -> None:
     """T11: what it follows must come to the root that was published."""
     write(ledger, 3)
