@@ -74,6 +74,11 @@ def status_of(error: Exception) -> HTTPStatus:
     return next((s for kind, s in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def titles(status: HTTPStatus) -> tuple[str, str]:
+    """Give what a status says, in English and Chinese."""
+    return _TITLES.get(status, (status.phrase, status.phrase))
+
+
 def problem(error: domain.DomainError | evidence.AuditError) -> Response:
     """Give the problem document of a refusal; `details` are machine-readable and never personal."""
     return answer(status_of(error), error.code, error.message, error.details)
@@ -81,7 +86,7 @@ def problem(error: domain.DomainError | evidence.AuditError) -> Response:
 
 def answer(status: HTTPStatus, code: str, detail: str, details: dict[str, Any] | None = None) -> Response:
     """Give an RFC 9457 problem: type, title, title_zh, status, code, detail, details."""
-    title, title_zh = _TITLES.get(status, (status.phrase, status.phrase))
+    title, title_zh = titles(status)
     body = {
         "type": f"/problems/{code}",
         "title": title,

@@ -20,6 +20,7 @@ from schemathesis.schemas import APIOperation
 from api.client import Client, Signer
 from application.rights import KINDS, RIGHTS
 from tests.golden.make_openapi import document
+from tests.support import described
 from tests.support.service import Service
 
 pytestmark = pytest.mark.slow
@@ -72,6 +73,7 @@ def sent(case: Case[Any], http: httpx.Client, client: Client, service: Service) 
 def check(response: httpx.Response, kinds: Collection[str]) -> None:
     """Hold a response to what the document says: its media type when it succeeds, and what all refusals are."""
     assert response.status_code < SERVER_ERRORS, response.text
+    described.check(response)
     if response.is_success:
         assert response.headers["content-type"].partition(";")[0] in kinds
         return

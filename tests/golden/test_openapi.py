@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+from pydantic import TypeAdapter
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
+from api import meanings
 from api.catalogue import SHAPES
-from api.routes import log
+from api.routes import ledger, log
+from application.answers import WriteAnswer
 from application.catalogue import ACTIONS
 from application.reading.catalogue import QUESTIONS
 from application.reading.personal import DISCLOSURES
@@ -19,6 +22,7 @@ from tests.golden.make_openapi import FILE, document
 
 DOCUMENT: Final = document()
 SCHEMAS: Final[dict[str, Any]] = DOCUMENT["components"]["schemas"]
+RESPONSES: Final[dict[str, Any]] = DOCUMENT["components"]["responses"]
 OPERATIONS: Final = {
     operation["operationId"]: (path, method.upper(), operation)
     for path, methods in DOCUMENT["paths"].items()
@@ -54,11 +58,10 @@ def test_the_document_is_valid() -> None:
 
 
 def test_every_reference_resolves() -> None:
-    """Within the document, and no schema stands in it for nothing."""
-    found = set(references(DOCUMENT))
-    prefix = "#/components/schemas/"
-    assert all(reference.startswith(prefix) for reference in found)
-    assert {reference.removeprefix(prefix) for reference in found} == set(SCHEMAS)
+    """Within the document, and no schema or response stands in it for nothing."""
+    components = DOCUMENT["components"]
+    wanted = {f"#/components/{kind}/{name}" for kind in ("schemas", "responses") for name in components[kind]}
+    assert set(references(DOCUMENT)) == wanted
 
 
 def test_every_action_and_question_is_described() -> None:
@@ -83,13 +86,66 @@ def test_an_operation_is_described_in_both_languages(name: str) -> None:
     assert english
     assert not CHINESE.search(english)
     assert CHINESE.search(chinese)
+    assert operation["description"]
+    assert "Answer GET" not in operation["description"]
     if path in UNSIGNED:
         assert "security" not in operation
         return
     assert operation["security"] == [{"signed": []}]
-    refused = operation["responses"]["default"]["content"]
-    assert list(refused) == ["application/problem+json"]
     assert {p["name"] for p in operation["parameters"] if p["in"] == "path"} == set(re.findall(r"{(\w+)}", path))
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_an_operation_names_its_refusals(name: str) -> None:
+    """By status, each a problem; 503 says when to come again, and a write says all that a door may refuse it by."""
+    path, method, operation = OPERATIONS[name]
+    refused = {status: answer for status, answer in operation["responses"].items() if status[0] not in "23"}
+    assert {answer["$ref"] for answer in refused.values()} <= {f"#/components/responses/{n}" for n in RESPONSES}
+    signed = {"401"} if "security" in operation else set()
+    assert signed <= set(refused)
+    assert ("503" in refused) == (name != "ledger.actions")
+    if method == "POST":
+        assert {"400", "401", "403", "408", "413", "415", "422", "503"} <= set(refused)
+    if "{" in path:
+        assert "404" in refused or name == "event.read"
+
+
+def test_a_refusal_is_a_problem() -> None:
+    """Of RFC 9457's media type, in both languages; with the headers that HTTP asks for."""
+    for name, answer in RESPONSES.items():
+        english, _, chinese = answer["description"].partition(" · ")
+        assert english
+        assert CHINESE.search(chinese)
+        assert answer["content"] == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        wanted = {"Problem401": ["WWW-Authenticate"], "Problem503": ["Retry-After"]}.get(name, [])
+        assert list(answer.get("headers", {})) == wanted
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_an_answer_has_a_shape(name: str) -> None:
+    """Whatever JSON is answered is of a schema with named members, and says what it is."""
+    _, _, operation = OPERATIONS[name]
+    for status, answer in operation["responses"].items():
+        if status[0] == "2" and (media := answer["content"].get("application/json")):
+            schema = SCHEMAS[media["schema"]["$ref"].rpartition("/")[2]]
+            assert schema["properties"]
+            assert schema["description"]
+
+
+def members() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Give every member of every schema: the schema's name, its own, and what is said of it."""
+    for name, schema in SCHEMAS.items():
+        for member, said in schema.get("properties", {}).items():
+            yield name, member, said
+
+
+def test_units_and_codes_are_said() -> None:
+    """Money, areas, times and shares say what they count in, codes where their list stands."""
+    endings = ("_fen", "_m2_hundredths", "_bp", "_at", "_on", "_date", "_seconds")
+    coded = {member for listed in meanings.LISTS.values() for member in listed}
+    for name, member, said in members():
+        if member.endswith(endings) or member in coded:
+            assert said.get("description"), (name, member)
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS.by_id))
@@ -114,6 +170,11 @@ def test_shapes_of_one_name_are_one_shape() -> None:
     for action in ACTIONS.by_id.values():
         schema = SHAPES.schema(action, "{model}")
         for name, definition in schema.get("$defs", {}).items():
+            assert seen.setdefault(name, definition) == definition, name
+    asked = [*(question.gives for question in QUESTIONS), *(disclosure.gives for disclosure in DISCLOSURES)]
+    for shape in (*ledger.SHAPES, *log.JSON_SHAPES.values(), WriteAnswer, *asked):
+        schema = TypeAdapter(shape).json_schema(ref_template="{model}")
+        for name, definition in (*schema.pop("$defs", {}).items(), (shape.__name__, schema)):
             assert seen.setdefault(name, definition) == definition, name
 
 
