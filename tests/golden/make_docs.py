@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import dataclasses
 import hashlib
 import inspect
 import io
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, Final, NotRequired, Required, get_args, get_origin, get_type_hints
@@ -29,14 +30,17 @@ from application.door import Request
 from audit import errors as evidence
 from audit import tokens
 from audit.actions import shape_of
+from domain import catalogue
 from domain import errors as domain
 from domain.aggregate import Event, type_registry
+from domain.packs import OWN, load_pack
 from tests.golden.make_events import file_of, read, types
 from tests.support.rehearsal import ORIGIN, Rehearsal, repeatable
 
 ROOT: Final = Path(__file__).parents[2]
 EVENTS: Final = ROOT / "docs" / "events.md"
 API: Final = ROOT / "docs" / "api.md"
+CODES: Final = ROOT / "docs" / "codes.md"
 LEDGERS_OWN: Final = {
     "ledger.Opened": "`init`", "ledger.ClockStepped": "the writer",
     "ledger.Continued": "`recover`", "map.Rooted": "the checkpointer",
@@ -103,6 +107,98 @@ def _shape_at(shape: Any, at: str) -> str:  # noqa: ANN401 - a TypedDict
             shape = get_args(shape)[0]
     name: str = shape.__name__
     return name
+
+
+# ------------------------------------------------------------------------------------------------------------- codes
+
+LISTS: Final[Mapping[str, tuple[str, Callable[[], Mapping[str, Any]]]]] = {
+    "venues": ("场所", catalogue.venues),
+    "premises_classes": ("场所类别", catalogue.premises_classes),
+    "lift_varieties": ("电梯品种", catalogue.varieties),
+    "coverage_parts": ("保障项目", catalogue.coverage_parts),
+    "services": ("服务项目", catalogue.services),
+    "funding_sources": ("保费资金来源", catalogue.funding_sources),
+    "work_types": ("作业类型", catalogue.work_types),
+    "item_results": ("项目结果", catalogue.item_results),
+    "hazards": ("隐患代码", catalogue.hazard_codes),
+    "findings": ("检查结论", catalogue.finding_codes),
+    "maintenance_items": ("维保项目", catalogue.maintenance_items),
+}
+"""The lists in the order of the page: the file's name is the section's, with its name in Chinese."""
+
+
+def code_tables() -> str:
+    """Give a section for each list: what it is, and its codes with all that is known of them."""
+    return "\n".join(line for name in LISTS for line in _code_list(name))
+
+
+def _code_list(name: str) -> Iterator[str]:
+    chinese, read_list = LISTS[name]
+    rows = list(read_list().values())
+    told = (inspect.getdoc(read_list) or "").removeprefix("Return ")
+    of_rows = inspect.getdoc(type(rows[0])) if type(rows[0]) is not catalogue.Code else ""
+    yield f"## {name}"
+    yield ""
+    yield _plain(f"{chinese} · {told[:1].upper()}{told[1:]} {of_rows or ''}")
+    yield ""
+    members = [field.name for field in dataclasses.fields(rows[0])]
+    yield f"| {' | '.join(members)} |"
+    yield f"|{'---|' * len(members)}"
+    for row in rows:
+        yield f"| {' | '.join(_cell(member, getattr(row, member)) for member in members)} |"
+    yield ""
+
+
+def _cell(member: str, value: object) -> str:
+    if member == "rules" and isinstance(value, tuple):
+        return "; ".join(f"`{rule}` {rule_title(rule)}".strip() for rule in value)
+    if isinstance(value, tuple):
+        return "、".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = _plain("" if value is None else str(value))
+    return f"`{text}`" if member == "code" else text
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def rule_title(rule: str) -> str:
+    """Give a rule's title in Chinese as the program's own packs have it; nothing for a rule of the ledger itself."""
+    return next((each.title_zh for each in load_pack(OWN).rules if each.id == rule), "")
+
+
+def codes_found() -> set[str]:
+    """Give every code of a finding that the program's text states; a number filled in is `<n>`."""
+    found: set[str] = set()
+    for package in ("domain", "application"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and _name(node.func) in {"finding", "by_contract", "_seam"}:
+                    found |= _finding_codes(node.args[0 if _name(node.func) == "_seam" else 1])
+                elif isinstance(node, ast.Dict):
+                    keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+                    if {"code", "verdict", "rule"} <= set(keys):
+                        found |= _finding_codes(node.values[keys.index("code")])
+    return found
+
+
+FILLED: Final = {
+    "interval_over_…_days": ("interval_over_<n>_days",),
+    "…_reached": ("participation_reached", "approval_reached"),
+    "…_missed": ("participation_missed", "approval_missed"),
+    "…_publicity_…": tuple(f"{of}_publicity_{how}" for of in ("plan", "result") for how in ("kept", "short")),
+    "overdue_…": ("overdue_k3", "overdue_k4", "overdue_k5", "overdue_k6"),
+}
+"""Codes that are put together, and what they come to."""
+
+
+def _finding_codes(node: ast.expr) -> set[str]:
+    if isinstance(node, ast.IfExp):
+        return _finding_codes(node.body) | _finding_codes(node.orelse)
+    said = _said(node)
+    return set(FILLED.get(said, (said,))) if said else set()
 
 
 # ------------------------------------------------------------------------------------------------------------ errors
@@ -231,6 +327,7 @@ def answered_block() -> str:
 
 PARTS: Final = {
     EVENTS: {"made: events": event_tables},
+    CODES: {"made: codes": code_tables},
     API: {"example: sent": sent_block, "example: answered": answered_block, "made: errors": error_table},
 }
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api import meanings
 from application.catalogue import ACTIONS
 from audit import merkle, note, tokens
 from audit.keys import public_key_of
-from tests.golden.make_docs import API, EVENTS, PARTS, ROOT, answered, filled, sent
+from domain.catalogue import finding_codes
+from tests.golden.make_docs import API, EVENTS, LISTS, PARTS, ROOT, answered, codes_found, filled, rule_title, sent
 from tests.golden.make_events import types
+from tests.golden.make_openapi import document
 from tests.support.rehearsal import ORIGIN, Rehearsal
+from tests.support.story.whole import performed
 
 
 @pytest.mark.parametrize("page", PARTS, ids=lambda page: page.name)
@@ -29,6 +35,46 @@ def test_every_event_type_is_described() -> None:
     rows = [line for line in EVENTS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     assert {row.split("`")[1] for row in rows} == set(types())
     assert all(row.split("|")[4].strip() for row in rows)
+
+
+def test_every_list_of_codes_is_in_the_page() -> None:
+    """Each file of `domain/codes` is a section, and every section that a description points at is there."""
+    files = {path.stem for path in (ROOT / "domain" / "codes").glob("*.json")}
+    assert set(LISTS) == files
+    pointed = meanings.values_of(json.dumps(document()))
+    assert pointed
+    assert pointed <= files
+
+
+def test_every_code_of_a_finding_is_in_the_page() -> None:
+    """What checks may find is what the list has, no more and no less."""
+    assert codes_found() == set(finding_codes())
+
+
+def test_findings_are_found_under_the_rules_that_the_page_says() -> None:
+    """Each rule is the pack's or the ledger's own; what the story found, it found under one that its code names."""
+    ours = {"ledger.identifier_owner", "ledger.maintenance_seams", "limit.taken", "product.refund", "targets.area"}
+    for code in finding_codes().values():
+        assert all(rule in ours or rule_title(rule) for rule in code.rules), code.code
+    found = list(findings_of_the_story())
+    assert found
+    for each in found:
+        code = re.sub("over_[0-9]+_days", "over_<n>_days", each["code"])
+        assert each["rule"] in finding_codes()[code].rules, code
+
+
+def findings_of_the_story() -> Iterator[dict[str, Any]]:
+    """Give every finding that the events of the story hold."""
+    ledger = performed()
+    stack: list[Any] = [json.loads(event.body)["found"] for name in ledger.streams() for event in ledger.stream(name)]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            if {"code", "verdict", "rule", "basis"} <= set(value):
+                yield value
+            stack += value.values()
+        elif isinstance(value, list):
+            stack += value
 
 
 def test_every_code_has_one_row() -> None:
