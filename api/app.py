@@ -139,10 +139,17 @@ def openapi(app: FastAPI) -> dict[str, Any]:
 _PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "RFC 9457 problem; `code` is stable.",
-    "required": ["type", "title", "title_zh", "status", "code", "detail", "details"],
+    "required": ["type", "title", "title_zh", "status", "code", "detail", "detail_zh", "details"],
     "properties": {
-        "type": {"type": "string"}, "title": {"type": "string"}, "title_zh": {"type": "string"},
-        "status": {"type": "integer"}, "code": {"type": "string"}, "detail": {"type": "string"},
-        "details": {"type": "object"},
+        "type": {"type": "string", "description": "`/problems/` and the code."},
+        "title": {"type": "string", "description": "What the status says."},
+        "title_zh": {"type": "string", "description": "The same in Chinese."},
+        "status": {"type": "integer"}, "code": {"type": "string"},
+        "detail": {"type": "string", "description": "A sentence for people."},
+        "detail_zh": {
+            "type": "string",
+            "description": "A sentence in Chinese; where a rule refuses, what was found and the rule's title.",
+        },
+        "details": {"type": "object", "description": "For machines; never personal. `rule` is the rule that refuses."},
     },
 }  # fmt: skip
