@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Match
 
 from api import errors, ledger_time
 from api.catalogue import SHAPES
-from api.describing import responses, schemas
+from api.describing import illustrate, responses, schemas
 from api.ledger_time import LedgerTime
 from api.logs import place_of
 from api.meanings import explain
@@ -127,6 +127,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     }  # fmt: skip
     explain(components["schemas"])
     components["responses"] = responses()
+    illustrate(document)
     components["securitySchemes"] = {
         "signed": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",

@@ -5,12 +5,16 @@ Nothing here touches a request: an answer's shape is for the document, and tests
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
+from importlib.resources import files
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from api.bodies import JSON_TYPE
 from api.errors import MEDIA_TYPE, titles
 from application.rights import RIGHTS
 
@@ -73,3 +77,21 @@ def schemas(shapes: Iterable[Any]) -> dict[str, Any]:
         found.update(schema.pop("$defs", {}))
         found[shape.__name__] = schema
     return found
+
+
+@cache
+def examples() -> Mapping[str, Mapping[str, Any]]:
+    """Give the examples of the document: `bodies` by action, `answers` by question or action."""
+    found: Mapping[str, Mapping[str, Any]] = json.loads(files("api").joinpath("examples.json").read_text("utf-8"))
+    return found
+
+
+def illustrate(document: Mapping[str, Any]) -> None:
+    """Put the examples where the document describes what they are of."""
+    for operation in (each for methods in document["paths"].values() for each in methods.values()):
+        name, told = operation.get("operationId", ""), examples()
+        if name in told["bodies"]:
+            operation["requestBody"]["content"][JSON_TYPE]["example"] = told["bodies"][name]
+        if name in told["answers"]:
+            status = "201" if "requestBody" in operation else "200"
+            operation["responses"][status]["content"][JSON_TYPE]["example"] = told["answers"][name]

@@ -13,12 +13,17 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from api import meanings
 from api.catalogue import SHAPES
+from api.describing import examples
 from api.routes import ledger, log
 from application.answers import WriteAnswer
 from application.catalogue import ACTIONS
 from application.reading.catalogue import QUESTIONS
 from application.reading.personal import DISCLOSURES
+from application.salts import take_salt
+from tests.golden.make_docs import answered
 from tests.golden.make_openapi import FILE, document
+from tests.support import described
+from tests.support.answering import EXEMPLARY
 
 DOCUMENT: Final = document()
 SCHEMAS: Final[dict[str, Any]] = DOCUMENT["components"]["schemas"]
@@ -162,6 +167,27 @@ def test_a_body_has_a_salt_at_its_root_only(action: str) -> None:
         assert body["additionalProperties"] is False
     for definition in SHAPES.schema(ACTIONS.by_id[action], "{model}").get("$defs", {}):
         assert "salt" not in SCHEMAS[definition].get("properties", {})
+
+
+@pytest.mark.parametrize("name", sorted({*ACTIONS.by_id, *(each.id for each in DISCLOSURES)}))
+def test_a_body_has_an_example(name: str) -> None:
+    """Each write shows one body; the action's own check takes it, and so does the published schema."""
+    _, _, operation = OPERATIONS[name]
+    media = operation["requestBody"]["content"]["application/json"]
+    example = dict(media["example"])
+    assert described.faults(media["schema"]["$ref"], example) == []
+    take_salt(example)
+    if name in ACTIONS.by_id:
+        SHAPES.check(ACTIONS.by_id[name], example)
+
+
+def test_the_main_questions_show_an_answer() -> None:
+    """Which is of the published schema; an integration test holds it to what is answered."""
+    for name in {*EXEMPLARY, "estate.describe"}:
+        _, _, operation = OPERATIONS[name]
+        media = operation["responses"]["200" if name in EXEMPLARY else "201"]["content"]["application/json"]
+        assert described.faults(media["schema"]["$ref"], media["example"]) == []
+    assert examples()["answers"]["estate.describe"] == answered()
 
 
 def test_shapes_of_one_name_are_one_shape() -> None:
