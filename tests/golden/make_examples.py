@@ -1,4 +1,4 @@
-"""Writes the examples of the OpenAPI document: a body for each action from the story, and answers to the main questions.
+"""Writes the examples of the OpenAPI document: a body for each action from the story, answers to the main questions.
 
 Run it as `python -m tests.golden.make_examples`, then `python -m tests.golden.make_openapi`; tests hold the bodies to
 the actions' shapes and the answers to what is answered.

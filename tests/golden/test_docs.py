@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -171,6 +172,21 @@ def test_the_example_is_a_request_that_the_door_takes() -> None:
     assert (receipt.first, receipt.count, receipt.root) == (group["first"], group["count"], merkle.root(leaves))
 
 
+def test_the_chinese_page_says_what_the_code_does() -> None:
+    """Its table has every claim of a token, its limits are the code's, its program parses, and its links lead on."""
+    text = CHINESE_PAGE.read_text(encoding="utf-8")
+    table = "\n".join(line for line in text.splitlines() if line.startswith("| "))
+    assert {field.name for field in dataclasses.fields(tokens.Claims)} <= set(re.findall("`([a-z]+)`", table))
+    assert f"相差至多 {tokens.LIFETIME_SECONDS_MAX} 秒" in text
+    for program in re.findall("```python\n(.*?)```", text, re.DOTALL):
+        compile(program, CHINESE_PAGE.name, "exec")
+    for link, section in re.findall(r"\]\(([a-z]+[.]md)(?:#([a-z-]+))?\)", text):
+        page = (CHINESE_PAGE.parent / link).read_text(encoding="utf-8")
+        headings = {re.sub("[^a-z ]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in page.splitlines()}
+        assert not section or section in headings, (link, section)
+
+
+CHINESE_PAGE: Final = ROOT / "docs" / "zh.md"
 STATED: Final = {"`group_lines` in `GET /actions`", "tests/golden/rights.csv", "api.client.Client"}
 
 
