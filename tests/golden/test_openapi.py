@@ -145,12 +145,22 @@ def members() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def test_units_and_codes_are_said() -> None:
-    """Money, areas, times and shares say what they count in, codes where their list stands."""
-    endings = ("_fen", "_m2_hundredths", "_bp", "_at", "_on", "_date", "_seconds")
-    coded = {member for listed in meanings.LISTS.values() for member in listed}
+    """Every member says what it is: money, areas and shares in which unit, codes where their list stands."""
     for name, member, said in members():
-        if member.endswith(endings) or member in coded:
-            assert said.get("description"), (name, member)
+        told = said.get("description", "")
+        assert told or "$ref" in said, (name, member)
+        if member.endswith(("_fen", "_m2_hundredths", "_bp")):
+            assert any(unit in told for unit in ("fen", "m²", "10,000")), (name, member)
+    coded = {name: list_ for list_, names in meanings.LISTS.items() for name in names}
+    for name, member, said in members():
+        if member in coded and member not in {"item", "findings"}:
+            assert f"{meanings.CODES}#" in said["description"], (name, member)
+
+
+def test_every_meaning_is_of_a_member() -> None:
+    """No name is explained that nothing bears."""
+    borne = {member for _, member, _ in members()}
+    assert set(meanings._named()) <= borne  # noqa: SLF001 - the table itself
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS.by_id))
