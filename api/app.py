@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -18,12 +19,15 @@ from starlette.routing import BaseRoute, Match
 
 from api import errors, ledger_time
 from api.catalogue import SHAPES
+from api.describing import illustrate, responses, schemas
 from api.ledger_time import LedgerTime
 from api.logs import place_of
+from api.meanings import explain
 from api.routes import evidence, ledger, metrics, personal, reads, writes
 from api.routes import log as log_routes
 from api.timing import Timekeeper
 from api.turnstile import Turnstile
+from application.answers import WriteAnswer
 from application.catalogue import ACTIONS
 from application.reading.catalogue import QUESTIONS
 from application.reading.personal import DISCLOSURES
@@ -72,7 +76,7 @@ def create(start: Callable[[], Services]) -> FastAPI:
     for router in routers:
         app.include_router(router)
     _handle_errors(app, [route for router in routers for route in router.routes])
-    app.state.openapi_document = lambda: openapi(app)
+    app.state.openapi_document = cache(lambda: openapi(app))
     return app
 
 
@@ -115,11 +119,15 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     """Give the OpenAPI 3.1 document."""
     document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes)
     components = document.setdefault("components", {})
-    schemas = components.setdefault("schemas", {})
-    schemas.update(writes.components(ACTIONS, SHAPES))
-    schemas.update(personal.components(DISCLOSURES))
-    schemas["Problem"] = _PROBLEM
-    schemas["Answer"] = _ANSWER
+    answers = (*ledger.SHAPES, *log_routes.JSON_SHAPES.values(), WriteAnswer)
+    asked = [*(each.gives for each in QUESTIONS), *(each.gives for each in DISCLOSURES)]
+    components["schemas"] = {
+        **components.get("schemas", {}), **schemas([*answers, *asked]), **writes.components(ACTIONS, SHAPES),
+        **personal.components(DISCLOSURES), "Problem": _PROBLEM,
+    }  # fmt: skip
+    explain(components["schemas"])
+    components["responses"] = responses()
+    illustrate(document)
     components["securitySchemes"] = {
         "signed": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
@@ -132,27 +140,17 @@ def openapi(app: FastAPI) -> dict[str, Any]:
 _PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "RFC 9457 problem; `code` is stable.",
-    "required": ["type", "title", "title_zh", "status", "code", "detail", "details"],
+    "required": ["type", "title", "title_zh", "status", "code", "detail", "detail_zh", "details"],
     "properties": {
-        "type": {"type": "string"}, "title": {"type": "string"}, "title_zh": {"type": "string"},
-        "status": {"type": "integer"}, "code": {"type": "string"}, "detail": {"type": "string"},
-        "details": {"type": "object"},
+        "type": {"type": "string", "description": "`/problems/` and the code."},
+        "title": {"type": "string", "description": "What the status says."},
+        "title_zh": {"type": "string", "description": "The same in Chinese."},
+        "status": {"type": "integer"}, "code": {"type": "string"},
+        "detail": {"type": "string", "description": "A sentence for people."},
+        "detail_zh": {
+            "type": "string",
+            "description": "A sentence in Chinese; where a rule refuses, what was found and the rule's title.",
+        },
+        "details": {"type": "object", "description": "For machines; never personal. `rule` is the rule that refuses."},
     },
 }  # fmt: skip
-
-_ANSWER: dict[str, Any] = {
-    "type": "object",
-    "description": "What a write became: each group is one save with its receipt; leaves prove the events.",
-    "required": ["command", "repeated", "groups", "refused"],
-    "properties": {
-        "command": {"type": ["string", "null"]},
-        "repeated": {"type": "boolean"},
-        "groups": {"type": "array", "items": {"type": "object"}},
-        "refused": {"type": "array", "items": {"type": "object"}},
-        "proofs": {
-            "type": ["array", "null"],
-            "description": "With wait=proof: a tlog-proof@v1 of each event; null if no checkpoint came in time.",
-            "items": {"type": "object"},
-        },
-    },
-}

@@ -5,7 +5,11 @@ Domain and evidence know nothing of HTTP; this is where their codes meet it.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
+from importlib.resources import files
 from typing import Any, Final
 
 import orjson
@@ -14,6 +18,8 @@ from starlette.responses import Response
 from application import errors as writing
 from audit import errors as evidence
 from domain import errors as domain
+from domain.catalogue import finding_codes
+from domain.packs import OWN, load_pack
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 1
@@ -74,14 +80,42 @@ def status_of(error: Exception) -> HTTPStatus:
     return next((s for kind, s in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def titles(status: HTTPStatus) -> tuple[str, str]:
+    """Give what a status says, in English and Chinese."""
+    return _TITLES.get(status, (status.phrase, status.phrase))
+
+
+@cache
+def refusals() -> Mapping[str, Mapping[str, str]]:
+    """Give every code that a client can meet: `zh`, and `en` where the sentence of the refusal says only part of it."""
+    rows = json.loads(files("api").joinpath("refusals.json").read_text(encoding="utf-8"))
+    return {row["code"]: row for row in rows}
+
+
+@cache
+def _rules() -> Mapping[str, str]:
+    return {rule.id: rule.title_zh for rule in load_pack(OWN).rules}
+
+
+def detail_zh(status: HTTPStatus, code: str, details: Mapping[str, Any]) -> str:
+    """Give the sentence of a refusal in Chinese: that of its code, or what was found and the rule that refuses."""
+    row = refusals().get(code)
+    text = titles(status)[1] if row is None else row["zh"]
+    rule, found = details.get("rule"), finding_codes().get(str(details.get("finding")))
+    if not isinstance(rule, str):
+        return text
+    named = f"{_rules()[rule]}({rule})" if rule in _rules() else rule
+    return f"{text if found is None else found.zh}(规则：{named})"
+
+
 def problem(error: domain.DomainError | evidence.AuditError) -> Response:
     """Give the problem document of a refusal; `details` are machine-readable and never personal."""
     return answer(status_of(error), error.code, error.message, error.details)
 
 
 def answer(status: HTTPStatus, code: str, detail: str, details: dict[str, Any] | None = None) -> Response:
-    """Give an RFC 9457 problem: type, title, title_zh, status, code, detail, details."""
-    title, title_zh = _TITLES.get(status, (status.phrase, status.phrase))
+    """Give an RFC 9457 problem: type, title, title_zh, status, code, detail, detail_zh, details."""
+    title, title_zh = titles(status)
     body = {
         "type": f"/problems/{code}",
         "title": title,
@@ -89,6 +123,7 @@ def answer(status: HTTPStatus, code: str, detail: str, details: dict[str, Any] |
         "status": int(status),
         "code": code,
         "detail": detail,
+        "detail_zh": detail_zh(status, code, details or {}),
         "details": details or {},
     }
     headers = {}

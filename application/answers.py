@@ -6,21 +6,76 @@ It holds no personal value (event-format §4). `reads` stay out: they are for th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 import orjson
+from annotated_types import Ge
+from typing_extensions import TypedDict
 
 from application.proving import NotPublished, Proofs, event_proof
 from application.saves import Saved, StoredHeader
 from audit import canonical
+from domain.shapes import Digest, Instant
+
+
+class WrittenEvent(TypedDict):
+    """An event that was written; `found` is what the ledger worked out (docs/events.md), `leaf` the header's hash.
+
+    `line` is the line of an NDJSON body that it came from, from 1.
+    """
+
+    position: Annotated[int, Ge(1)]
+    stream: str
+    version: Annotated[int, Ge(1)]
+    type: str
+    leaf: Digest
+    line: int | None
+    found: dict[str, Any]
+
+
+class WrittenGroup(TypedDict):
+    """One save, all of it or nothing: its positions from `first` on, and its receipt, a C2SP signed note. Keep it."""
+
+    group: int | None
+    groups: Annotated[int, Ge(1)]
+    first: Annotated[int, Ge(0)]
+    count: Annotated[int, Ge(0)]
+    recorded_at: Instant
+    receipt: str | None
+    events: list[WrittenEvent]
+
+
+class RefusedLine(TypedDict):
+    """A line of an NDJSON body that was refused, as a problem of its own; nothing of it was written."""
+
+    line: Annotated[int, Ge(1)]
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+class EventProof(TypedDict):
+    """A tlog-proof@v1 (C2SP) of an event under the first checkpoint over it."""
+
+    position: Annotated[int, Ge(1)]
+    proof: str
+
+
+class WriteAnswer(TypedDict):
+    """What a write became: each group is one save with its receipt; leaves prove the events.
+
+    `proofs` come with `wait=proof`, null if no checkpoint came in time.
+    """
+
+    command: str | None
+    repeated: bool
+    groups: list[WrittenGroup]
+    refused: list[RefusedLine]
+    proofs: NotRequired[list[EventProof] | None]
 
 
 def answer(saves: Sequence[Saved]) -> dict[str, Any]:
-    """Give the answer to a command from its stored groups, in order.
-
-    Shape: {command, repeated, groups: [{group, groups, first, count, recorded_at, receipt, events: [{position, stream,
-    version, type, leaf, line, found}]}], refused: [{line, code, message, details}]}.
-    """
+    """Give the answer to a command from its stored groups, in order: a WriteAnswer."""
     refused: list[Any] = []
     groups: list[dict[str, Any]] = []
     for saved in saves:

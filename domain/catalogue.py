@@ -114,7 +114,20 @@ class Venue:
     platform_type: int
 
 
-_Row = TypeVar("_Row", Code, MaintenanceItem, Variety, CoveragePart, KindOfWork, HazardCode, Venue)
+@dataclass(frozen=True, slots=True)
+class FindingCode:
+    """What a check may find; `rules` are the rules under which it does (`domain.findings`).
+
+    A part `<n>` of a code is a number of the rule's.
+    """
+
+    code: str
+    zh: str
+    en: str
+    rules: tuple[str, ...]
+
+
+_Row = TypeVar("_Row", Code, MaintenanceItem, Variety, CoveragePart, KindOfWork, HazardCode, Venue, FindingCode)
 
 
 def _read(name: str, shape: type[_Row]) -> Mapping[str, _Row]:
@@ -180,6 +193,12 @@ def venues() -> Mapping[str, Venue]:
 def services() -> Mapping[str, Code]:
     """Return the services that come with the insurance (保险+服务) by code."""
     return _read("services", Code)
+
+
+@cache
+def finding_codes() -> Mapping[str, FindingCode]:
+    """Return the codes of findings (检查结论)."""
+    return _read("findings", FindingCode)
 
 
 @cache

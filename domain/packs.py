@@ -58,6 +58,11 @@ class Rule:
     reading: str | None = None
 
     @property
+    def title_zh(self) -> str:
+        """The Chinese half of the title, which comes first: up to the first word in Latin letters after a blank."""
+        return re.split(r" (?=[A-Za-z])", self.title, maxsplit=1)[0]
+
+    @property
     def fixed(self) -> bool:
         """Whether the authority has fixed a value."""
         return self.value != NOT_FIXED

@@ -2,16 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request
+from pydantic import Field
+from typing_extensions import TypedDict
 
+from api.bodies import JSON_TYPE
+from api.describing import reference, refusals
 from application.services import Services
+from domain.shapes import Instant
+
+
+class Health(TypedDict):
+    """Whose ledger answers, its time, and whether nothing is signed at present."""
+
+    origin: str
+    ledger_time: Instant
+    halted: bool
+
+
+class WritesRow(TypedDict):
+    """An event type that an action may write: its streams, where its words stand in the request, and its time."""
+
+    type: str
+    stream: str
+    at: str
+    effective_at: Annotated[str | None, Field(description="Where its time stands in what is said (a JSON Pointer).")]
+    derived: bool
+
+
+class ActionRow(TypedDict):
+    """An action: its route, how many lines of NDJSON make a save (null: it takes none), and what it may write."""
+
+    id: str
+    method: str
+    path: str
+    group_lines: int | None
+    writes: list[WritesRow]
+
+
+class ActionTable(TypedDict):
+    """The published table of actions, and the versions of the rules by which names are made."""
+
+    format: int
+    actions: list[ActionRow]
+    rules: dict[str, int]
+
+
+SHAPES: Final = (Health, ActionTable)
+
+
+def _described(shape: Any, *statuses: int) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict
+    """Describe the answer of an open route."""
+    content = {JSON_TYPE: {"schema": reference(shape)}}
+    return {"responses": {"200": {"content": content}, **refusals(*statuses)}}
+
 
 routes = APIRouter(tags=["ledger"])
 
 
-@routes.get("/health", summary="Whether the ledger answers · 存活检查")
+@routes.get(
+    "/health", summary="Whether the ledger answers · 存活检查", operation_id="ledger.health", response_model=None,
+    openapi_extra=_described(Health, 503),
+)  # fmt: skip
 def health(request: Request) -> dict[str, Any]:
     """Give origin, ledger time, and whether nothing is signed at present; answered without a signature.
 
@@ -22,7 +76,10 @@ def health(request: Request) -> dict[str, Any]:
     return {"origin": services.origin, "ledger_time": services.clock.now(), "halted": halted}
 
 
-@routes.get("/actions", summary="The published table of actions · 操作表")
+@routes.get(
+    "/actions", summary="The published table of actions · 操作表", operation_id="ledger.actions", response_model=None,
+    openapi_extra=_described(ActionTable),
+)  # fmt: skip
 def actions(request: Request) -> dict[str, Any]:
     """Give the table that events are held against (event-format §3)."""
     services: Services = request.app.state.services

@@ -9,13 +9,16 @@ import asyncio
 import gzip
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import orjson
+from annotated_types import Ge
 from fastapi import APIRouter, Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from api.bodies import JSON_TYPE, bearer, uri_of
+from api.describing import SIGNED, reference, refusals
 from api.routes.reads import NO_BODY, THREADS
 from application.identity import identify
 from application.proving import ProofUnknown, event_proof, receipt_proof, witnessed_proof
@@ -26,6 +29,7 @@ from audit import tokens
 from audit.errors import AuditError
 from audit.tiles import TILE_WIDTH, Tile, encode_bundle, parse_path
 from domain.errors import Forbidden, Invalid, NotFound
+from domain.shapes import Digest
 
 TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
@@ -34,6 +38,23 @@ FRESH: Final = {"Cache-Control": "no-cache"}
 PRIVATE: Final = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Authorization, Accept-Encoding"}
 """Headers never change either, but no cache between us and whoever is entitled may hand them on."""
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,14}")
+
+
+class ReceiptProofAnswer(TypedDict):
+    """The receipt of a save and the path of one event's leaf under its root: hashes in hex, lowest first."""
+
+    index: Annotated[int, Ge(0)]
+    path: list[Digest]
+    receipt: str
+
+
+class ConsistencyAnswer(TypedDict):
+    """The proof of RFC 9162 §2.1.4 that the tree of size `old` begins the one of size `new`: hashes in hex."""
+
+    old: Annotated[int, Ge(1)]
+    new: Annotated[int, Ge(1)]
+    path: list[Digest]
+
 
 Work = Callable[[Services, Request], Response]
 
@@ -142,20 +163,23 @@ _PROOF: Final = [
 ]  # fmt: skip
 _PLACES: Final = [_text("level", "path", "^[0-7]$"), _text("rest", "path", f"^{_TILE}")]
 _BUNDLES: Final = [_text("rest", "path", f"^{_TILE}")]
-# Work, id, path, summary, media type, what is given, parameters. Entries stand before the tiles that they look like.
-ROUTES: Final[tuple[tuple[Work, str, str, str, str, str, list[Any]], ...]] = (
+JSON_SHAPES: Final = {"log.receipt": ReceiptProofAnswer, "log.consistency": ConsistencyAnswer}
+# Work, id, path, summary, media type, what is given, parameters, statuses of refusals.
+# Entries stand before the tiles that they look like.
+ROUTES: Final[tuple[tuple[Work, str, str, str, str, str, list[Any], tuple[int, ...]], ...]] = (
     (checkpoint, "log.checkpoint", "/log/checkpoint", "The published checkpoint · 最新检查点", TEXT,
-     "A signed note", []),
-    (keys, "log.keys", "/log/keys", "The ledger's verifier keys · 账本验证公钥", TEXT, "One vkey a line", []),
+     "A signed note", [], (404, 503)),
+    (keys, "log.keys", "/log/keys", "The ledger's verifier keys · 账本验证公钥", TEXT, "One vkey a line", [], (503,)),
     (entries, "log.entries", "/log/tile/entries/{rest:path}", "Headers in bundles · 事件头数据包", BYTES,
-     "Each header after its length in two bytes", _BUNDLES),
+     "Each header after its length in two bytes", _BUNDLES, (401, 403, 404, 503)),
     (tile, "log.tile", "/log/tile/{level}/{rest:path}", "A tile of the tree · 哈希瓦片", BYTES,
-     "Hashes of 32 bytes", _PLACES),
-    (proof, "log.proof", "/log/proof/{position}", "Proof of an event · 事件存在证明", TEXT, "A tlog-proof@v1", _PROOF),
+     "Hashes of 32 bytes", _PLACES, (404, 503)),
+    (proof, "log.proof", "/log/proof/{position}", "Proof of an event · 事件存在证明", TEXT, "A tlog-proof@v1", _PROOF,
+     (404, 422, 503)),
     (receipt, "log.receipt", "/log/receipt/{position}", "Receipt over an event · 事件回执", JSON_TYPE,
-     "{index, path, receipt}", _PLACE),
+     "The receipt, and the event's path under it", _PLACE, (404, 503)),
     (consistency, "log.consistency", "/log/consistency", "Proof between two sizes · 一致性证明", JSON_TYPE,
-     "{old, new, path}", _SIZES),
+     "The path from the old tree to the new", _SIZES, (404, 422, 503)),
 )  # fmt: skip
 
 
@@ -167,26 +191,28 @@ def _endpoint(work: Work) -> Any:  # noqa: ANN401 - FastAPI takes any callable
     return read
 
 
-def _openapi(kind: str, given: str, parameters: list[Any], *, signed: bool) -> dict[str, Any]:
-    refused = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    schema = {"type": "object"} if kind == JSON_TYPE else {"type": "string"}
+def _openapi(
+    name: str, kind: str, given: str, parameters: list[Any], statuses: tuple[int, ...], *, signed: bool
+) -> dict[str, Any]:
+    schema = reference(JSON_SHAPES[name]) if name in JSON_SHAPES else {"type": "string"}
     described: dict[str, Any] = {
         "responses": {
             "200": {"description": given, "content": {kind.partition(";")[0]: {"schema": schema}}},
-            "default": {"description": "Refused · 被拒绝", "content": refused},
+            **refusals(*statuses),
         },
     }
     if parameters:
         described["parameters"] = parameters
-    return described | ({"security": [{"signed": []}]} if signed else {})
+    return described | (dict(SIGNED) if signed else {})
 
 
 def router() -> APIRouter:
     """Give a router with the log's routes."""
     routes = APIRouter(tags=["log"])
-    for work, name, path, summary, kind, given, parameters in ROUTES:
+    for work, name, path, summary, kind, given, parameters, statuses in ROUTES:
+        described = _openapi(name, kind, given, parameters, statuses, signed=work is entries)
         routes.add_api_route(
             path, _endpoint(work), methods=["GET"], operation_id=name, summary=summary, description=work.__doc__,
-            openapi_extra=_openapi(kind, given, parameters, signed=work is entries), response_class=Response,
+            openapi_extra=described, response_class=Response,
         )  # fmt: skip
     return routes

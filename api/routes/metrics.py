@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from starlette.responses import Response
 
+from api.describing import refusals
 from api.routes.reads import THREADS
 from application.services import Services
 from application.watching import Witnessed
@@ -61,9 +62,12 @@ def _tell_witnessed(registry: CollectorRegistry, witnessed: Witnessed, now: str)
 
 
 @routes.get(
-    "/metrics", summary="Figures for a monitor · 监控指标", response_class=Response,
+    "/metrics", summary="Figures for a monitor · 监控指标", operation_id="ledger.metrics", response_class=Response,
     openapi_extra={
-        "responses": {"200": {"description": "Figures", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+        "responses": {
+            "200": {"description": "Figures", "content": {"text/plain": {"schema": {"type": "string"}}}},
+            **refusals(503),
+        },
     },
 )  # fmt: skip
 async def metrics(request: Request) -> Response:

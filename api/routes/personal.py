@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -15,8 +16,9 @@ from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from api.bodies import JSON_TYPE, bearer, is_ndjson, read_body, uri_of
+from api.describing import REFERENCE, SIGNED, WRITTEN, reference, refusals, rights_of
 from api.parameters import path_parameters
-from api.routes.writes import REFERENCE, with_salt
+from api.routes.writes import with_salt
 from api.shapes import check_body
 from application.identity import identify
 from application.reading.asking import Answer
@@ -43,7 +45,7 @@ def router(disclosures: Sequence[Disclosure]) -> APIRouter:
         routes.add_api_route(
             disclosure.path, _endpoint(disclosure), methods=["POST"], operation_id=disclosure.id,
             summary=f"{disclosure.summary} · {disclosure.summary_zh}", tags=["person"],
-            description="Writes no event; the read itself is recorded before it is answered.",
+            description=description_of(disclosure),
             openapi_extra=_openapi(disclosure), response_class=Response,
         )  # fmt: skip
     return routes
@@ -96,20 +98,29 @@ def _model(disclosure: Disclosure) -> str:
     return f"{disclosure.shape.__name__}Body"
 
 
+def description_of(disclosure: Disclosure) -> str:
+    """Describe what a recorded read answers: the first sentences of its use case."""
+    told = " ".join((inspect.getdoc(disclosure.answer) or "").partition("Raises ")[0].split())
+    return f"{told} Writes no event; the read itself is recorded before it is answered. {rights_of(disclosure.id)}"
+
+
+def _statuses(disclosure: Disclosure) -> set[int]:
+    named = "{" in disclosure.path
+    return set(WRITTEN) - (set() if named else {404, 409})
+
+
 def _openapi(disclosure: Disclosure) -> dict[str, Any]:
     schema = {"$ref": REFERENCE.format(model=_model(disclosure))}
     return {
         "requestBody": {"required": True, "content": {JSON_TYPE: {"schema": schema}}},
         "parameters": path_parameters(disclosure.path),
-        "security": [{"signed": []}],
+        **SIGNED,
         "responses": {
             "200": {
-                "description": "What was found · 查询结果", "content": {JSON_TYPE: {"schema": {"type": "object"}}},
+                "description": "What was found · 查询结果",
+                "content": {JSON_TYPE: {"schema": reference(disclosure.gives)}},
             },
-            "default": {
-                "description": "Refused · 被拒绝",
-                "content": {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}},
-            },
+            **refusals(*_statuses(disclosure)),
         },
     }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.bodies import JSON_TYPE, bearer, uri_of
+from api.describing import READ, SIGNED, reference, refusals, rights_of
 from api.parameters import path_parameters
 from application.identity import identify
 from application.reading.asking import Answer, Asking, Question, Reads
@@ -30,6 +32,14 @@ QUERY_CHARS_MAX: Final = 200
 READS_AT_ONCE_MAX: Final = 8
 NAMED: Final = frozenset({"lift", "policy", "fund", "house"})
 """Path variables that are names of their kind."""
+EVERYBODY: Final = "Open to every registered party"
+WHOSE: Final = {
+    "event.read": f"{EVERYBODY}; a body is withheld from whoever may not read its subject.",
+    "ledger.read": f"{EVERYBODY}.",
+    "subject.events": f"{EVERYBODY}; bodies are withheld from whoever may not read the subject.",
+    "subject.replay": "Open to whoever may read something of the subject.",
+}
+"""Who may ask the questions that have no row of their own in the table of rights."""
 
 # Reads may wait for seconds (`wait_for`); writes use the event loop's own threads, so that no read holds them up.
 THREADS: Final = ThreadPoolExecutor(READS_AT_ONCE_MAX, "liftledger-reads")
@@ -42,6 +52,7 @@ def router(questions: Sequence[Question]) -> APIRouter:
         routes.add_api_route(
             question.path, _endpoint(question), methods=["GET"], operation_id=question.id,
             summary=f"{question.summary} · {question.summary_zh}", tags=[question.id.partition(".")[0]],
+            description=description_of(question),
             openapi_extra=_openapi(question), response_class=Response,
         )  # fmt: skip
     return routes
@@ -114,6 +125,19 @@ def _response(request: Request, found: Answer) -> Response:
     return Response(content, 200, headers, JSON_TYPE)
 
 
+def description_of(question: Question) -> str:
+    """Describe what a question answers: the sentences of its use case."""
+    told = " ".join((inspect.getdoc(question.answer) or "").split())
+    text = re.sub(r"^Answer GET [^ :;,]+[:;,] ", "", told)
+    who = WHOSE.get(question.id) or rights_of(question.id)
+    return f"{text[:1].upper()}{text[1:]} {who}"
+
+
+def _statuses(question: Question) -> tuple[int, ...]:
+    forbidden = () if WHOSE.get(question.id, "").startswith(EVERYBODY) else (403,)
+    return (*READ, *forbidden, *((404,) if "{" in question.path else ()))
+
+
 def _openapi(question: Question) -> dict[str, Any]:
     variables = set(re.findall(r"{(\w+)}", question.path))
     parameters = path_parameters(question.path, plain=variables - NAMED)
@@ -126,21 +150,20 @@ def _openapi(question: Question) -> dict[str, Any]:
             }
         )  # fmt: skip
     return {
-        "parameters": parameters,
-        "security": [{"signed": []}],
+        "parameters": parameters, **SIGNED,
         "responses": {
             "200": {
                 "description": "The answer; `known_at` cites what it rests on · 查询结果",
                 "headers": {
                     "Ledger-Position": {"schema": {"type": "integer"}, "description": "The position known."},
-                    "ETag": {"schema": {"type": "string"}},
+                    "ETag": {
+                        "schema": {"type": "string"},
+                        "description": "Send it as If-None-Match: what has not changed is not sent again.",
+                    },
                 },
-                "content": {JSON_TYPE: {"schema": {"type": "object"}}},
+                "content": {JSON_TYPE: {"schema": reference(question.gives)}},
             },
             "304": {"description": "Not modified · 未变更"},
-            "default": {
-                "description": "Refused · 被拒绝",
-                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            },
+            **refusals(*_statuses(question)),
         },
-    }
+    }  # fmt: skip

@@ -21,13 +21,14 @@ from api.bodies import (
     read_body,
     uri_of,
 )
+from api.describing import REFERENCE, SIGNED, WRITTEN, reference, refusals, rights_of
 from api.parameters import path_parameters
 from api.shapes import Shapes
 from api.turnstile import Turnstile
 from application import door as doors
 from application.access import EXPORT
 from application.actions import Action, Actions
-from application.answers import answer, last_position, proven
+from application.answers import WriteAnswer, answer, last_position, proven
 from application.errors import OutcomeUnknown
 from application.identity import identify
 from application.services import Services
@@ -42,12 +43,16 @@ _KEY = {
     "name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "format": "uuid"},
     "description": "The token's `jti`, which is what makes a write idempotent; need not be sent.",
 }  # fmt: skip
+_POSITION = {
+    "Ledger-Position": {
+        "schema": {"type": "integer"}, "description": "The last position written; give it to reads as `wait_for`.",
+    },
+}  # fmt: skip
 ANSWERED_ELSEWHERE: Final = frozenset({EXPORT})
 """Actions whose routes answer with something else than what was written."""
 PROOFS_AT_ONCE_MAX: Final = 32
 """Writes of one worker that wait at a time for the checkpoint over them; further ones wait for one of their places."""
 _PROVING: Final = ThreadPoolExecutor(PROOFS_AT_ONCE_MAX, "liftledger-proofs")  # reads do not wait for checkpoints
-REFERENCE = "#/components/schemas/{model}"
 
 
 def router(actions: Actions, shapes: Shapes) -> APIRouter:
@@ -124,10 +129,12 @@ def _check_path(kind: str, name: str) -> None:
 
 
 def description_of(action: Action) -> str:
-    """Describe what an action writes."""
+    """Describe what an action writes, and who may do it."""
     events = ", ".join(f"`{writes.type}`" for writes in action.writes)
     lines = f" Takes NDJSON in groups of {action.group_lines} lines." if action.group_lines else ""
-    return f"Writes {events}.{lines} The body has a member `salt`: 16 random bytes or more in hex."
+    return (
+        f"Writes {events}.{lines} The body has a member `salt`: 16 random bytes or more in hex. {rights_of(action.id)}"
+    )
 
 
 def openapi_of(action: Action, shapes: Shapes) -> dict[str, Any]:
@@ -136,18 +143,15 @@ def openapi_of(action: Action, shapes: Shapes) -> dict[str, Any]:
     content: dict[str, Any] = {JSON_TYPE: {"schema": schema}}
     if action.group_lines is not None:
         content[NDJSON_TYPE] = {"schema": schema}
-    answered = {JSON_TYPE: {"schema": {"$ref": REFERENCE.format(model="Answer")}}}
+    answered = {JSON_TYPE: {"schema": reference(WriteAnswer)}}
     return {
         "requestBody": {"required": True, "content": content},
         "parameters": [*path_parameters(action.path), _KEY, _WAIT],
-        "security": [{"signed": []}],
+        **SIGNED,
         "responses": {
-            "201": {"description": "Stored · 已入账", "content": answered},
+            "201": {"description": "Stored · 已入账", "headers": _POSITION, "content": answered},
             "200": {"description": "Stored before, or nothing to write · 此前已入账或无需入账", "content": answered},
-            "default": {
-                "description": "Refused · 被拒绝",
-                "content": {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}},
-            },
+            **refusals(*WRITTEN),
         },
     }
 

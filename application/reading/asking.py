@@ -255,11 +255,15 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One kind of read: `id` is its row in the OpenAPI document, `path` a template, `answer` the use case."""
+    """One kind of read: `id` is its row in the OpenAPI document, `path` a template, `answer` the use case.
+
+    `gives` is the shape of what it answers, for the OpenAPI document: no answer is held against it at work.
+    """
 
     id: str
     path: str
     answer: Callable[[Asking], Answer]
+    gives: Any
     parameters: tuple[Parameter, ...]
     summary: str
     summary_zh: str

@@ -2,15 +2,57 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from typing_extensions import TypedDict
+
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
 from application.reading.lifts import shown
 from application.reading.scope import filtered, reach
+from application.reading.shapes import Page
+from domain.claim_shapes import LossKind
+from domain.policy_shapes import Interest, Part
+from domain.shapes import ClaimName, Count, Fen, Instant, LiftName, OccurrenceName, PartyName, PolicyName
 
 SHOWN = (
     "claim", "lift", "state", "kind", "part", "interest", "insurer", "policy", "notifier", "occurrence", "loss_at",
     "notified_at", "trapped_seconds", "assessed_fen", "reserved_fen", "approved_fen", "advanced_fen", "paid_fen",
 )  # fmt: skip
 FILTERS = ("state", "kind", "part", "insurer", "policy", "lift", "occurrence")
+
+
+ClaimState = Literal["notified", "assessed", "approved", "refused", "withdrawn", "closed"]
+"""已报案, 已定损, 已核赔, 拒赔, 撤案, 结案."""
+
+
+class RegisteredClaim(TypedDict):
+    """A claim as it stood: what was assessed, reserved, approved, advanced and paid of it up to then."""
+
+    claim: ClaimName
+    lift: LiftName
+    state: ClaimState
+    kind: LossKind
+    part: Part
+    interest: Interest
+    insurer: PartyName | None
+    policy: PolicyName | None
+    notifier: PartyName
+    occurrence: OccurrenceName | None
+    loss_at: Instant
+    notified_at: Instant
+    trapped_seconds: Count | None
+    assessed_fen: Fen | None
+    reserved_fen: Fen
+    approved_fen: Fen
+    advanced_fen: Fen
+    paid_fen: Fen
+
+
+class ClaimsRegister(Page):
+    """A page of the claims register."""
+
+    effective_at: Instant
+    claims: list[RegisteredClaim]
 
 
 def register(asking: Asking) -> Answer:
@@ -27,7 +69,7 @@ def register(asking: Asking) -> Answer:
 
 QUESTIONS = (
     Question(
-        "claim.list", "/claims", register,
+        "claim.list", "/claims", register, ClaimsRegister,
         (*(Parameter(name, f"Only of this {name}.") for name in FILTERS), AREA,
          *TIMES, *PAGES),
         "The claims register", "理赔台账",

@@ -13,15 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 from application.reading.asking import EFFECTIVE_AT, KNOWN_AT, WAIT_FOR, Answer, Asking, Parameter, Question
 from application.reading.ports import Found
 from application.reading.schemes import Rules
 from application.reading.scope import area_stems, merged_lifts
+from application.reading.shapes import Cited
 from domain.errors import DomainError, Invalid
+from domain.findings import Finding
+from domain.lift_shapes import PremisesClass
 from domain.packs import Pack, load_pack
 from domain.schemes import DISTRICT_DIGITS, Target
+from domain.shapes import AreaCode, BasisPoints, CivilDate, Count, Instant
 from domain.targets import Coverage, Kind, group_of, hold_against_targets
 from domain.time import civil_date
 
@@ -35,6 +41,83 @@ KINDS: Final[tuple[Kind, ...]] = ("liability", "insurance_service")
 Counted = dict[Kind, Coverage]
 SECTORAL: Final = frozenset({"transport_bureau", "culture_tourism_bureau", "organs_affairs"})
 """Kinds whose sectors are venues, and who see those alone."""
+
+
+class Share(TypedDict):
+    """Of the lifts in use so many are covered; the share is cut off to basis points, null where none is in use."""
+
+    covered: Count
+    share_bp: BasisPoints | None
+
+
+class Counts(TypedDict):
+    """Lifts in use and insured; null is what the pack leaves open, so that it was not counted: never zero."""
+
+    in_use: Count
+    liability: Share
+    insurance_service: Share | None
+
+
+_Class = TypedDict("_Class", {"class": NotRequired[PremisesClass | None]})
+
+
+class CoverageRow(Counts, _Class):
+    """One group of lifts, by the members that `by` names."""
+
+    area: NotRequired[AreaCode]
+    venue: NotRequired[str | None]
+    group: NotRequired[str | None]
+
+
+class CountedPack(TypedDict):
+    """The rule pack by which was counted, and whether the district adopted it or the program's own stands in."""
+
+    name: str
+    adopted: bool
+
+
+class CountedDistrict(Counts):
+    """A district (区县), counted as its own pack means it."""
+
+    area: AreaCode | None
+    pack: CountedPack
+
+
+class TargetRow(TypedDict):
+    """A target (目标) and how far it is reached; `target_bp` is null where the plan gives no number."""
+
+    area: AreaCode | None
+    group: str
+    kind: Kind
+    by: CivilDate
+    source: Literal["pack", "area"]
+    target_bp: BasisPoints | None
+    in_use: Count
+    covered: Count
+    share_bp: BasisPoints | None
+    missing: Count
+    finding: Finding
+
+
+class EffectiveDay(TypedDict):
+    """When the answer is so: the instant, and its civil date of Asia/Shanghai, by which rules are chosen."""
+
+    instant: Instant
+    date: CivilDate
+
+
+class CoverageAnswer(Cited):
+    """Lifts in use and insured: in all, by row, by district, and held against the targets."""
+
+    effective_at: EffectiveDay
+    area: AreaCode | None
+    by: list[Literal["area", "class", "venue", "group"]]
+    pack: CountedPack | None
+    total: Counts
+    rows: list[CoverageRow]
+    districts: list[CountedDistrict]
+    undecided_lifts: Count
+    targets: list[TargetRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +190,7 @@ def _counted(asking: Asking, areas: list[str] | None, effective: str) -> list[Di
 
 
 def coverage(asking: Asking) -> Answer:
-    """Answer GET /coverage."""
+    """Answer GET /coverage: of the lifts in use how many are insured, in groups, held against the targets."""
     asked = asking.query.get("area")
     by = tuple(asking.query.get("by", "group").split(","))
     if not set(by) <= set(DIMENSIONS) or len(set(by)) != len(by):
@@ -206,7 +289,7 @@ def _targets(district: District, on: str) -> list[dict[str, Any]]:
 
 QUESTIONS = (
     Question(
-        "coverage.read", "/coverage", coverage,
+        "coverage.read", "/coverage", coverage, CoverageAnswer,
         (
             Parameter("area", "An area code; its parts are counted in.", "^[0-9]{6}([0-9]{3}){0,2}$"),
             Parameter("by", "How lifts are grouped: area, class, venue, group; several with commas."),

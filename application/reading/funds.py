@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+from typing_extensions import TypedDict
+
 from application.reading.asking import PAGES, TIMES, Answer, Asking, Question
 from application.reading.lifts import shown
 from application.reading.ports import Cut
 from application.reading.scope import covered_by, lies_in, to_fund, to_house
+from application.reading.shapes import Cited, Page
+from domain.fund_shapes import FundSource
+from domain.shapes import (
+    ApplicationName,
+    AreaCode,
+    AreaHundredths,
+    BankLineName,
+    BuildingName,
+    EstateName,
+    Fen,
+    FundName,
+    HouseName,
+    Instant,
+    PartyName,
+    PaymentName,
+    PolicyName,
+    SignedFen,
+)
 
 FUND = ("estate", "area", "kind", "bank", "bureau", "committee", "manager")
 HOUSE = ("fund", "building", "area_m2_hundredths")
@@ -13,6 +36,87 @@ ENTRY = (
     "position", "kind", "amount_fen", "counted", "balance_fen", "application", "payment", "line", "effective_at",
     "recorded_at", "party", "type",
 )  # fmt: skip
+
+
+class FundHead(TypedDict):
+    """What a fund is; all null of one that nothing was known of then."""
+
+    estate: EstateName | None
+    area: AreaCode | None
+    kind: Literal["commodity_housing", "public_housing"] | None
+    bank: PartyName | None
+    bureau: PartyName | None
+    committee: PartyName | None
+    manager: PartyName | None
+
+
+class HouseHead(TypedDict):
+    """What a house's account is of; all null where nothing was known of it then."""
+
+    fund: FundName | None
+    building: BuildingName | None
+    area_m2_hundredths: AreaHundredths | None
+
+
+class Reservation(TypedDict):
+    """Money set aside for an approved application until an instant; it still stands in the balance."""
+
+    application: ApplicationName
+    policy: PolicyName
+    source: FundSource
+    amount_fen: Fen
+    expires: Instant
+
+
+class FundAnswer(Cited, FundHead):
+    """A fund with its balance and what of it is reserved."""
+
+    effective_at: Instant
+    fund: FundName
+    balance_fen: SignedFen
+    reserved_fen: Fen
+    reservations: list[Reservation]
+
+
+class Entry(TypedDict):
+    """An entry of an account; the amount is signed, and counts once what it waits for is posted (`counted`).
+
+    `balance_fen` is the sum of what counts up to and with this entry.
+    """
+
+    position: Annotated[int, Ge(1)]
+    kind: Literal[
+        "first_deposit", "deposit", "income", "premium", "return_due", "returned", "refund", "charge", "share_owed",
+    ]  # fmt: skip
+    amount_fen: SignedFen
+    counted: bool
+    balance_fen: SignedFen
+    application: ApplicationName | None
+    payment: PaymentName | None
+    line: BankLineName | None
+    effective_at: Instant
+    recorded_at: Instant
+    party: PartyName
+    type: str
+
+
+class Statement(Page):
+    """A page of an account's statement; `limited` says that the reader sees only the time that was his."""
+
+    limited: bool
+    entries: list[Entry]
+
+
+class FundStatement(Statement, FundHead):
+    """A page of a fund's statement (维修资金对账单)."""
+
+    account: FundName
+
+
+class HouseStatement(Statement, HouseHead):
+    """A page of a house's statement (分户账对账单)."""
+
+    account: HouseName
 
 
 def one(asking: Asking) -> Answer:
@@ -38,7 +142,7 @@ def one(asking: Asking) -> Answer:
 
 
 def fund_statement(asking: Asking) -> Answer:
-    """Answer GET /funds/{fund}/statement; to whoever was its bank, manager or committee once, that time of it."""
+    """Answer GET /funds/{fund}/statement: its entries; to a past bank, manager or committee those of its time."""
     fund = asking.path["fund"]
     return _statement(asking, "funds", fund, FUND, to_fund(asking, fund).cut(asking, "fund.read"))
 
@@ -72,13 +176,13 @@ def _statement(asking: Asking, view: str, account: str, names: tuple[str, ...], 
 
 
 QUESTIONS = (
-    Question("fund.read", "/funds/{fund}", one, TIMES, "A fund and what is reserved of it", "维修资金账户"),
+    Question("fund.read", "/funds/{fund}", one, FundAnswer, TIMES, "A fund and what is reserved of it", "维修资金账户"),
     Question(
-        "fund.statement", "/funds/{fund}/statement", fund_statement, (*TIMES, *PAGES), "A fund's statement",
-        "维修资金对账单",
+        "fund.statement", "/funds/{fund}/statement", fund_statement, FundStatement, (*TIMES, *PAGES),
+        "A fund's statement", "维修资金对账单",
     ),
     Question(
-        "house.statement", "/houses/{house}/statement", house_statement, (*TIMES, *PAGES), "A house's statement",
-        "分户账对账单",
+        "house.statement", "/houses/{house}/statement", house_statement, HouseStatement, (*TIMES, *PAGES),
+        "A house's statement", "分户账对账单",
     ),
 )  # fmt: skip

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
+from typing_extensions import TypedDict
 
 from application.identifiers import named
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
 from application.reading.overdue import unsigned
 from application.reading.ports import Found
 from application.reading.scope import filtered, lies_in, reach, to_lift
+from application.reading.shapes import Cited, Page
 from application.reading.sight import Seen, Sight, readable, sight
 from domain.errors import Invalid
 from domain.findings import Finding
+from domain.lift_shapes import HistoricDate, LiftParameters, LiftStatus, PremisesClass, VarietyCode
 from domain.lifts import Key, Lift
 from domain.maintenance import MaintenanceYear
+from domain.policy_shapes import Interest, Part
+from domain.shapes import (
+    AgentName,
+    AreaCode,
+    BuildingName,
+    CertificateName,
+    CivilDate,
+    EstateName,
+    Fen,
+    IdentifierName,
+    Instant,
+    KeyName,
+    LiftName,
+    PartyName,
+    PolicyName,
+)
 
 LIST_FILTERS = ("use_unit", "maintainer", "status", "premises_class", "venue", "estate", "building")
 SHOWN = (
@@ -30,6 +51,138 @@ COVER = (
     "ends_on",
 )  # fmt: skip
 POLICY = ("state", "in_force", "number", "insurer", "from_date", "to_date")
+
+
+PolicyState = Literal["drafted", "quoted", "proposed", "issued", "cancelled", "lapsed", "voided"]
+"""起草, 已报价, 已投保, 已出单, 已退保, 失效, 作废."""
+
+
+class LiftRow(TypedDict):
+    """What a lift is; `held` are its identifiers that another lift owns, waiting for review."""
+
+    area: AreaCode
+    authority: PartyName | None
+    venue: str | None
+    building: BuildingName | None
+    estate: EstateName | None
+    merged_into: LiftName | None
+    premises_class: PremisesClass | None
+    status: LiftStatus | None
+    use_unit: PartyName | None
+    maintainer: PartyName | None
+    holder: PartyName
+    variety: VarietyCode
+    held: list[IdentifierName] | None
+
+
+class ListedLift(LiftRow):
+    """A lift of the list."""
+
+    lift: LiftName
+
+
+class LiftList(Page):
+    """A page of lifts."""
+
+    effective_at: Instant
+    lifts: list[ListedLift]
+
+
+class LiftIdentifier(TypedDict):
+    """A number of a lift; `held` while it is another lift's, `stream` is its own record, null where rules refuse it."""
+
+    scheme: str
+    issuer: str | None
+    value: str
+    stream: IdentifierName | None
+    held: bool
+
+
+class LiftState(LiftRow):
+    """What a lift is, with what was said of it beside."""
+
+    identifiers: list[LiftIdentifier]
+    unit_label: str | None
+    warranty_until: HistoricDate | None
+    made_on: HistoricDate | None
+    installed_on: HistoricDate | None
+    accepted_on: HistoricDate | None
+    parameters: LiftParameters | None
+    safety_officer: AgentName | None
+
+
+class Certificate(TypedDict):
+    """A certificate on a lift and its term from, to; a premium that is another insurer's business is null."""
+
+    certificate: CertificateName
+    policy: PolicyName
+    number: str | None
+    interest: Interest
+    parts: list[Part]
+    premises_class: PremisesClass | None
+    per_lift_year_fen: Fen | None
+    premium_fen: Fen | None
+    from_date: CivilDate
+    ends_on: CivilDate
+
+
+class PolicyOfCover(TypedDict):
+    """The policy that a certificate stands under."""
+
+    state: PolicyState
+    in_force: bool
+    number: str | None
+    insurer: PartyName
+    from_date: CivilDate
+    to_date: CivilDate
+
+
+class LiftCover(Certificate):
+    """A certificate on the lift; `in_force` says whether it insures, which is its policy's matter as well."""
+
+    in_force: bool
+    under: PolicyOfCover | None
+
+
+class LiftAnswer(Cited):
+    """A lift and its certificates; `state` is null where nothing was so then by what was known."""
+
+    effective_at: Instant
+    lift: LiftName
+    state: LiftState | None
+    covers: list[LiftCover]
+
+
+class TimelineEntry(TypedDict):
+    """Something that happened: which event, when, by whom, its findings' codes and short facts.
+
+    `facts` are the texts, numbers and truths that the event states; null for whoever may not see them.
+    """
+
+    account: LiftName
+    position: Annotated[int, Ge(1)]
+    number: Annotated[int, Ge(0)]
+    stream: str
+    seq: Annotated[int, Ge(1)]
+    type: str
+    effective_at: Instant
+    recorded_at: Instant
+    party: PartyName
+    agent: AgentName | None
+    key: KeyName | None
+    findings: list[str]
+    facts: dict[str, str | int | bool] | None
+
+
+class Timeline(Page):
+    """A page of a lift's timeline (电梯档案); `also` are the lifts that were found to be this one."""
+
+    effective_at: Instant | None
+    judged_at: Instant
+    lift: LiftName
+    also: list[LiftName]
+    limited: bool
+    entries: list[TimelineEntry]
 
 
 def shown(row: Found, names: tuple[str, ...]) -> dict[str, Any]:
@@ -111,7 +264,7 @@ def _stream(key: Key) -> str | None:
 
 
 def timeline(asking: Asking) -> Answer:
-    """Answer GET /lifts/{lift}/timeline; of someone whose relation is over, his own acts, dealings and time.
+    """Answer GET /lifts/{lift}/timeline: all that happened; of whoever has to do with it no longer, what was his.
 
     With `effective_at`, what was effective by then. Findings that time alone brings stand at the visit they are of.
     """
@@ -158,15 +311,18 @@ def absorbed(asking: Asking, lift: str) -> list[str]:
 
 QUESTIONS = (
     Question(
-        "lift.list", "/lifts", listed,
+        "lift.list", "/lifts", listed, LiftList,
         (*(Parameter(name, f"Only those of this {name}.") for name in LIST_FILTERS),
          AREA,
          Parameter("held", "`true`: only those with an identifier that is another's, held for review.", "^true$"),
          *TIMES, *PAGES),
         "Lifts one has to do with", "电梯清单",
     ),
-    Question("lift.read", "/lifts/{lift}", one, TIMES, "A lift and its certificates", "电梯及其承保情况"),
     Question(
-        "lift.timeline", "/lifts/{lift}/timeline", timeline, (*TIMES, *PAGES), "A lift's timeline", "电梯档案时间线"
+        "lift.read", "/lifts/{lift}", one, LiftAnswer, TIMES, "A lift and its certificates", "电梯及其承保情况"
+    ),
+    Question(
+        "lift.timeline", "/lifts/{lift}/timeline", timeline, Timeline, (*TIMES, *PAGES), "A lift's timeline",
+        "电梯档案时间线",
     ),
 )  # fmt: skip

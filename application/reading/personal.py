@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, NotRequired
+from typing import Annotated, Any, Final, Literal, NotRequired
 
 from annotated_types import Ge
 from typing_extensions import TypedDict
@@ -23,7 +23,7 @@ from application.work import AggregateCache, Author
 from domain.errors import Forbidden, Invalid
 from domain.lookups import RULE, LookupKind
 from domain.persons import Person
-from domain.shapes import Code, Label, strict
+from domain.shapes import AgentName, Code, Digest, DisputeName, Instant, Label, PartyName, PersonName, strict
 
 FOUND_MAX: Final = 100
 OPENED_MAX: Final = 1_000
@@ -45,6 +45,63 @@ class PersonOpening(TypedDict):
 
     purpose: Code
     after: NotRequired[Annotated[int, Ge(0)]]
+
+
+class FoundPerson(TypedDict):
+    """A person found, and the streams that quote him."""
+
+    person: PersonName
+    streams: list[str]
+
+
+class PersonsFound(TypedDict):
+    """Who was found, by which rule the value was brought into one form; those under seal are only counted."""
+
+    kind: LookupKind
+    rule: int
+    persons: list[FoundPerson]
+    restricted: int
+
+
+class FieldRequest(TypedDict):
+    """The request that a field came in, and whether its bytes are still kept."""
+
+    command: str | None
+    line: int | None
+    bytes: Literal["kept", "erased"]
+
+
+class Field(TypedDict):
+    """A personal field, opened: the event that quotes it, where in it (JSON Pointer), and its value."""
+
+    position: Annotated[int, Ge(1)]
+    stream: str
+    version: Annotated[int, Ge(1)]
+    type: str
+    digest: Digest
+    pointer: str
+    value: Any
+    request: FieldRequest
+
+
+class ReadBefore(TypedDict):
+    """Who looked at the person's data before, and why."""
+
+    read_at: Instant
+    party: PartyName
+    agent: AgentName | None
+    action: str
+    purpose: str
+
+
+class PersonOpened(TypedDict):
+    """What is held of a person; `after` is to be sent again for more, null at the end."""
+
+    person: PersonName
+    holds: list[DisputeName]
+    fields: list[Field]
+    reads: list[ReadBefore]
+    after: Annotated[int, Ge(1)] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +133,7 @@ class Disclosure:
     path: str
     shape: Any
     answer: Callable[[Disclosing, Request], Answer]
+    gives: Any
     summary: str
     summary_zh: str
 
@@ -145,11 +203,11 @@ def _record(disclosing: Disclosing, request: Request, action: str, persons: list
 
 DISCLOSURES: Final = (
     Disclosure(
-        "person.search", "/persons/search", PersonSearch, search,
+        "person.search", "/persons/search", PersonSearch, search, PersonsFound,
         "Find persons by phone or certificate number; recorded", "按电话或证书编号查找人员(留痕)",
     ),
     Disclosure(
-        "person.open", "/persons/{person}/open", PersonOpening, opening,
+        "person.open", "/persons/{person}/open", PersonOpening, opening, PersonOpened,
         "Open what is held of a person; recorded", "查阅个人信息(留痕)",
     ),
 )  # fmt: skip

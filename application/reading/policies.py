@@ -2,17 +2,86 @@
 
 from __future__ import annotations
 
+from typing_extensions import TypedDict
+
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
-from application.reading.lifts import COVER, shown
+from application.reading.lifts import COVER, Certificate, PolicyState, shown
 from application.reading.ports import Found
 from application.reading.scope import covered_by, filtered, reach
+from application.reading.shapes import Cited, Page
 from application.reading.sight import readable
 from domain.errors import NotFound
+from domain.policy_shapes import Interest, ServiceCode
+from domain.shapes import (
+    AreaCode,
+    CivilDate,
+    Count,
+    Fen,
+    Instant,
+    LiftName,
+    PartyName,
+    PolicyName,
+    ProductName,
+)
 
 SHOWN = (
     "state", "in_force", "number", "product", "area", "holder", "insurer", "insurers", "interest", "premium_fen",
     "received_fen", "lifts", "fund_paid", "services", "from_date", "to_date", "valid_until",
 )  # fmt: skip
+
+
+class PolicyTerm(TypedDict):
+    """What a policy was over one stretch of its term, endorsements counted in; `insurer` leads the `insurers`."""
+
+    policy: PolicyName
+    effective_from: Instant
+    effective_to: Instant | None
+    state: PolicyState
+    in_force: bool
+    number: str | None
+    product: ProductName
+    area: AreaCode
+    holder: PartyName
+    insurer: PartyName
+    insurers: list[PartyName]
+    interest: Interest
+    premium_fen: Fen
+    received_fen: Fen
+    lifts: Count
+    fund_paid: bool
+    services: list[ServiceCode]
+    from_date: CivilDate
+    to_date: CivilDate
+    valid_until: CivilDate | None
+
+
+class PolicyList(Page):
+    """A page of policies, each stretch of a term by itself."""
+
+    policies: list[PolicyTerm]
+
+
+class PolicyAnswer(Cited):
+    """A policy over its term, or the stretch that was asked for."""
+
+    policy: PolicyName
+    effective_at: Instant | None
+    terms: list[PolicyTerm]
+
+
+class PolicyCover(Certificate):
+    """A certificate of the policy, over one stretch of its time."""
+
+    lift: LiftName
+    effective_from: Instant
+    effective_to: Instant | None
+
+
+class PolicyCovers(Page):
+    """A page of a policy's certificates (承保明细)."""
+
+    policy: PolicyName
+    covers: list[PolicyCover]
 
 
 def require_readable(asking: Asking, policy: str) -> None:
@@ -73,14 +142,14 @@ def _told(row: Found) -> Answer:
 
 QUESTIONS = (
     Question(
-        "policy.list", "/policies", listed,
+        "policy.list", "/policies", listed, PolicyList,
         (Parameter("state", "Only in this state."), Parameter("holder", "Only of this holder."),
          Parameter("product", "Only of this product."), AREA, *TIMES, *PAGES),
         "Policies one has to do with", "保单清单",
     ),
-    Question("policy.read", "/policies/{policy}", one, TIMES, "A policy over its term", "保单"),
+    Question("policy.read", "/policies/{policy}", one, PolicyAnswer, TIMES, "A policy over its term", "保单"),
     Question(
-        "policy.covers", "/policies/{policy}/covers", covers, (*TIMES, *PAGES), "The certificates of a policy",
-        "保单承保明细",
+        "policy.covers", "/policies/{policy}/covers", covers, PolicyCovers, (*TIMES, *PAGES),
+        "The certificates of a policy", "保单承保明细",
     ),
 )  # fmt: skip

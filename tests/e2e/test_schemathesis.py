@@ -20,6 +20,7 @@ from schemathesis.schemas import APIOperation
 from api.client import Client, Signer
 from application.rights import KINDS, RIGHTS
 from tests.golden.make_openapi import document
+from tests.support import described
 from tests.support.service import Service
 
 pytestmark = pytest.mark.slow
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.slow
 CASES_EACH: Final = 4
 """Good and bad cases each for an operation, of which there are a hundred."""
 PROBLEM: Final = "application/problem+json"
-MEMBERS: Final = {"type", "title", "title_zh", "status", "code", "detail", "details"}
+MEMBERS: Final = {"type", "title", "title_zh", "status", "code", "detail", "detail_zh", "details"}
 SERVER_ERRORS: Final = 500
 
 SCHEMA: Final = schemathesis.openapi.from_dict(document())
@@ -72,6 +73,7 @@ def sent(case: Case[Any], http: httpx.Client, client: Client, service: Service) 
 def check(response: httpx.Response, kinds: Collection[str]) -> None:
     """Hold a response to what the document says: its media type when it succeeds, and what all refusals are."""
     assert response.status_code < SERVER_ERRORS, response.text
+    described.check(response)
     if response.is_success:
         assert response.headers["content-type"].partition(";")[0] in kinds
         return

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import dataclasses
 import hashlib
 import inspect
 import io
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, Final, NotRequired, Required, get_args, get_origin, get_type_hints
@@ -26,17 +27,22 @@ from application.actions import Action, Writes
 from application.answers import answer
 from application.catalogue import ACTIONS
 from application.door import Request
+from application.identity import TOKEN_SKEW_MAX_S
+from application.saves import IAT_SKEW_MAX_S
 from audit import errors as evidence
 from audit import tokens
 from audit.actions import shape_of
+from domain import catalogue
 from domain import errors as domain
 from domain.aggregate import Event, type_registry
+from domain.packs import OWN, load_pack
 from tests.golden.make_events import file_of, read, types
 from tests.support.rehearsal import ORIGIN, Rehearsal, repeatable
 
 ROOT: Final = Path(__file__).parents[2]
 EVENTS: Final = ROOT / "docs" / "events.md"
 API: Final = ROOT / "docs" / "api.md"
+CODES: Final = ROOT / "docs" / "codes.md"
 LEDGERS_OWN: Final = {
     "ledger.Opened": "`init`", "ledger.ClockStepped": "the writer",
     "ledger.Continued": "`recover`", "map.Rooted": "the checkpointer",
@@ -105,6 +111,98 @@ def _shape_at(shape: Any, at: str) -> str:  # noqa: ANN401 - a TypedDict
     return name
 
 
+# ------------------------------------------------------------------------------------------------------------- codes
+
+LISTS: Final[Mapping[str, tuple[str, Callable[[], Mapping[str, Any]]]]] = {
+    "venues": ("场所", catalogue.venues),
+    "premises_classes": ("场所类别", catalogue.premises_classes),
+    "lift_varieties": ("电梯品种", catalogue.varieties),
+    "coverage_parts": ("保障项目", catalogue.coverage_parts),
+    "services": ("服务项目", catalogue.services),
+    "funding_sources": ("保费资金来源", catalogue.funding_sources),
+    "work_types": ("作业类型", catalogue.work_types),
+    "item_results": ("项目结果", catalogue.item_results),
+    "hazards": ("隐患代码", catalogue.hazard_codes),
+    "findings": ("检查结论", catalogue.finding_codes),
+    "maintenance_items": ("维保项目", catalogue.maintenance_items),
+}
+"""The lists in the order of the page: the file's name is the section's, with its name in Chinese."""
+
+
+def code_tables() -> str:
+    """Give a section for each list: what it is, and its codes with all that is known of them."""
+    return "\n".join(line for name in LISTS for line in _code_list(name))
+
+
+def _code_list(name: str) -> Iterator[str]:
+    chinese, read_list = LISTS[name]
+    rows = list(read_list().values())
+    told = (inspect.getdoc(read_list) or "").removeprefix("Return ")
+    of_rows = inspect.getdoc(type(rows[0])) if type(rows[0]) is not catalogue.Code else ""
+    yield f"## {name}"
+    yield ""
+    yield _plain(f"{chinese} · {told[:1].upper()}{told[1:]} {of_rows or ''}")
+    yield ""
+    members = [field.name for field in dataclasses.fields(rows[0])]
+    yield f"| {' | '.join(members)} |"
+    yield f"|{'---|' * len(members)}"
+    for row in rows:
+        yield f"| {' | '.join(_cell(member, getattr(row, member)) for member in members)} |"
+    yield ""
+
+
+def _cell(member: str, value: object) -> str:
+    if member == "rules" and isinstance(value, tuple):
+        return "; ".join(f"`{rule}` {rule_title(rule)}".strip() for rule in value)
+    if isinstance(value, tuple):
+        return "、".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = _plain("" if value is None else str(value))
+    return f"`{text}`" if member == "code" else text
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def rule_title(rule: str) -> str:
+    """Give a rule's title in Chinese as the program's own packs have it; nothing for a rule of the ledger itself."""
+    return next((each.title_zh for each in load_pack(OWN).rules if each.id == rule), "")
+
+
+def codes_found() -> set[str]:
+    """Give every code of a finding that the program's text states; a number filled in is `<n>`."""
+    found: set[str] = set()
+    for package in ("domain", "application"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and _name(node.func) in {"finding", "by_contract", "_seam"}:
+                    found |= _finding_codes(node.args[0 if _name(node.func) == "_seam" else 1])
+                elif isinstance(node, ast.Dict):
+                    keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+                    if {"code", "verdict", "rule"} <= set(keys):
+                        found |= _finding_codes(node.values[keys.index("code")])
+    return found
+
+
+FILLED: Final = {
+    "interval_over_…_days": ("interval_over_<n>_days",),
+    "…_reached": ("participation_reached", "approval_reached"),
+    "…_missed": ("participation_missed", "approval_missed"),
+    "…_publicity_…": tuple(f"{of}_publicity_{how}" for of in ("plan", "result") for how in ("kept", "short")),
+    "overdue_…": ("overdue_k3", "overdue_k4", "overdue_k5", "overdue_k6"),
+}
+"""Codes that are put together, and what they come to."""
+
+
+def _finding_codes(node: ast.expr) -> set[str]:
+    if isinstance(node, ast.IfExp):
+        return _finding_codes(node.body) | _finding_codes(node.orelse)
+    said = _said(node)
+    return set(FILLED.get(said, (said,))) if said else set()
+
+
 # ------------------------------------------------------------------------------------------------------------ errors
 
 _CLASSES: Final[dict[str, type[Exception]]] = {
@@ -115,20 +213,122 @@ _CLASSES: Final[dict[str, type[Exception]]] = {
 }
 
 
+DOOR: Final = frozenset(
+    {"canonical", "instants", "jws", "keys", "names", "ndjson", "requests", "rotation", "statements", "tokens"}
+)
+"""The modules of `audit/` that judge what a client sends; the others judge logs, and speak from programs."""
+DOORS_OWN: Final = frozenset(
+    {"instant_invalid", "json_invalid", "key_malformed", "name_invalid", "ndjson_malformed", "pointer_unresolved",
+     "signature_invalid", "token_malformed"}
+)  # fmt: skip
+"""The codes of `audit/errors.py` that such modules raise by themselves."""
+ELSEWHERE: Final = frozenset({"continuing", "rollback", "verifying", "witnessing"})
+"""The modules of `application/` that programs alone use: `recover`, the start, `verify`, a witness."""
+KEEPING: Final = ("clock_watch", "map_service", "people", "vault", "writer")
+"""The modules of `infrastructure/` whose refusals reach a client."""
+UNANSWERED: Final = {
+    "init_invalid": "`init` signs it",
+    "seal_broken": "500 `unforeseen`",
+    "witness_record_broken": "a witness",
+}
+"""Codes of modules that answer clients, which are not answered, and why."""
+PUT: Final = {
+    "headers_too_large": {431}, "instalments_not_premium": {422}, "method_not_allowed": {405},
+    "parts_not_premium": {422}, "sources_not_premium": {422},
+}  # fmt: skip
+"""Codes that the program's text does not state beside their refusals, with their statuses."""
+
+
+def clock_rules() -> str:
+    """Say how far a client's clock may be off, by the constants that the door and the recorder go by."""
+    life, skew, late = tokens.LIFETIME_SECONDS_MAX, TOKEN_SKEW_MAX_S, IAT_SKEW_MAX_S
+    return f"""A token is held against the ledger's time twice. When the request comes in:
+
+- `iat` more than {skew} s after the ledger's time: `token_not_yet`. Your clock is ahead.
+- `exp` {skew} s or more before it: `token_expired`. Your clock is behind, or the token was kept too long.
+- `exp` not after `iat`, or more than {life} s after it: `token_lifetime`, whatever the time.
+
+And when it is recorded, for it may have waited: `iat` more than {late} s from `recorded_at` is `token_late`. A wrong
+clock is told by the first two; `token_late` means that the request waited too long, so send it again with a new token.
+All three give `details.ledger_time`, and every answer has the header `Ledger-Time`: take `iat` from it."""
+
+
+PRINTED: Final = {
+    "credentials_exist": "The file of the administrator's credentials is there already.",
+    "state_unreadable": "The kept state of a verification cannot be read.",
+}
+"""Sentences that programs put together where they print them."""
+
+Stated = tuple[str, int, str]
+"""A code with its status and its sentence."""
+
+
 def error_table() -> str:
-    """Give the table of codes: every code that the program's text states, its status, and its sentence."""
-    statuses: dict[str, set[int]] = {}
-    sentences: dict[str, str] = {}
-    for package in ("domain", "audit", "application", "api/routes", "api/bodies.py", "api/errors.py", "api/shapes.py"):
-        place = ROOT / package
-        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
-            for code, status, sentence in _codes(ast.parse(path.read_text(encoding="utf-8"))):
-                statuses.setdefault(code, set()).add(status)
-                sentences[code] = sentences.get(code) or sentence
-    table = [
-        f"| `{code}` | {', '.join(map(str, sorted(statuses[code])))} | {sentences[code]} |" for code in sorted(statuses)
+    """Give the table of what the ledger answers: each code, its status, and its sentence in both languages."""
+    rows = [
+        f"| `{code}` | {', '.join(map(str, sorted(statuses)))} | {english} | {errors.refusals()[code]['zh']} |"
+        for code, (statuses, english) in sorted(answered_codes().items())
     ]
-    return "\n".join(["| code | status | |", "|---|---|---|", *table])
+    return "\n".join(["| code | status | | |", "|---|---|---|---|", *rows])
+
+
+def answered_codes() -> dict[str, tuple[set[int], str]]:
+    """Give every code that a client of the ledger can meet, with its statuses and its sentence."""
+    statuses: dict[str, set[int]] = {code: set(told) for code, told in PUT.items()}
+    sentences: dict[str, str] = {}
+    own = [told for told in _stated([ROOT / "audit" / "errors.py"]) if told[0] in DOORS_OWN]
+    for code, status, sentence in (*own, *_stated(_answering())):
+        if code not in UNANSWERED:
+            statuses.setdefault(code, set()).add(status)
+            sentences[code] = sentences.get(code) or sentence
+    said = {code: errors.refusals().get(code, {}).get("en") or sentences.get(code, "") for code in statuses}
+    return {code: (statuses[code], said[code]) for code in statuses}
+
+
+def program_table() -> str:
+    """Give the table of codes of the programs: of the verifier, of witnesses and of the command line."""
+    rows = [f"| `{code}` | {sentence} | {places} |" for code, (sentence, places) in sorted(program_codes().items())]
+    return "\n".join(["| code | | of |", "|---|---|---|", *rows])
+
+
+def program_codes() -> dict[str, tuple[str, str]]:
+    """Give every code that programs state beside the ledger's answers, with its sentence and whose it is."""
+    sentences: dict[str, str] = {}
+    places: dict[str, set[str]] = {}
+    for path in _speaking():
+        for code, _, sentence in _stated([path]):
+            if code not in DOORS_OWN:
+                sentences[code] = sentences.get(code) or sentence or PRINTED.get(code, "")
+                places.setdefault(code, set()).add("verifier" if path.parent.name == "audit" else "`liftledger`")
+    return {code: (sentences[code], ", ".join(sorted(places[code]))) for code in sentences}
+
+
+def _modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def _answering() -> list[Path]:
+    """Give the modules whose refusals are answered to clients."""
+    audit = [path for path in _modules("audit") if path.stem in DOOR]
+    application = [
+        path for path in _modules("application") if path.parent.name != "application" or path.stem not in ELSEWHERE
+    ]
+    keeping = [ROOT / "infrastructure" / f"{name}.py" for name in KEEPING]
+    doors = [ROOT / "api" / f"{name}.py" for name in ("bodies", "errors", "shapes")]
+    return [*audit, *application, *keeping, *doors, *_modules("domain"), *_modules("api/routes")]
+
+
+def _speaking() -> list[Path]:
+    """Give the modules whose refusals programs print."""
+    audit = [path for path in _modules("audit") if path.stem not in DOOR]
+    application = [ROOT / "application" / f"{name}.py" for name in sorted(ELSEWHERE)]
+    doors = [path for path in _modules("api") if path.parent.name != "routes" and path not in _answering()]
+    return [*audit, *application, *doors]
+
+
+def _stated(paths: list[Path]) -> Iterator[Stated]:
+    for path in paths:
+        yield from _codes(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def _codes(tree: ast.Module) -> Iterator[tuple[str, int, str]]:
@@ -231,7 +431,14 @@ def answered_block() -> str:
 
 PARTS: Final = {
     EVENTS: {"made: events": event_tables},
-    API: {"example: sent": sent_block, "example: answered": answered_block, "made: errors": error_table},
+    CODES: {"made: codes": code_tables},
+    API: {
+        "example: sent": sent_block,
+        "example: answered": answered_block,
+        "made: errors": error_table,
+        "made: programs": program_table,
+        "made: clock": clock_rules,
+    },
 }
 
 

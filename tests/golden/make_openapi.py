@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +19,13 @@ FILE: Final = Path(__file__).parent / "openapi.json"
 
 def document() -> dict[str, Any]:
     """Give the document as it is served, through JSON; nothing is started for it."""
-    served: dict[str, Any] = json.loads(json.dumps(openapi(create(_never))))
+    served: dict[str, Any] = json.loads(_served())
     return served
+
+
+@cache
+def _served() -> str:
+    return json.dumps(openapi(create(_never)))
 
 
 def _never() -> Services:

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from unittest.mock import Mock
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api import errors, meanings
 from application.catalogue import ACTIONS
+from application.identity import TOKEN_SKEW_MAX_S
 from audit import merkle, note, tokens
+from audit.errors import TokenRefused
 from audit.keys import public_key_of
-from tests.golden.make_docs import API, EVENTS, PARTS, ROOT, answered, filled, sent
+from domain.catalogue import finding_codes
+from tests.golden.make_docs import (
+    API,
+    EVENTS,
+    LISTS,
+    PARTS,
+    ROOT,
+    answered,
+    answered_codes,
+    codes_found,
+    filled,
+    program_codes,
+    rule_title,
+    sent,
+)
 from tests.golden.make_events import types
+from tests.golden.make_openapi import document
 from tests.support.rehearsal import ORIGIN, Rehearsal
+from tests.support.story.whole import performed
 
 
 @pytest.mark.parametrize("page", PARTS, ids=lambda page: page.name)
@@ -31,12 +55,103 @@ def test_every_event_type_is_described() -> None:
     assert all(row.split("|")[4].strip() for row in rows)
 
 
+def test_every_list_of_codes_is_in_the_page() -> None:
+    """Each file of `domain/codes` is a section, and every section that a description points at is there."""
+    files = {path.stem for path in (ROOT / "domain" / "codes").glob("*.json")}
+    assert set(LISTS) == files
+    pointed = meanings.values_of(json.dumps(document()))
+    assert pointed
+    assert pointed <= files
+
+
+def test_every_code_of_a_finding_is_in_the_page() -> None:
+    """What checks may find is what the list has, no more and no less."""
+    assert codes_found() == set(finding_codes())
+
+
+def test_findings_are_found_under_the_rules_that_the_page_says() -> None:
+    """Each rule is the pack's or the ledger's own; what the story found, it found under one that its code names."""
+    ours = {"ledger.identifier_owner", "ledger.maintenance_seams", "limit.taken", "product.refund", "targets.area"}
+    for code in finding_codes().values():
+        assert all(rule in ours or rule_title(rule) for rule in code.rules), code.code
+    found = list(findings_of_the_story())
+    assert found
+    for each in found:
+        name = re.sub("over_[0-9]+_days", "over_<n>_days", each["code"])
+        assert each["rule"] in finding_codes()[name].rules, name
+
+
+def findings_of_the_story() -> Iterator[dict[str, Any]]:
+    """Give every finding that the events of the story hold."""
+    ledger = performed()
+    stack: list[Any] = [json.loads(event.body)["found"] for name in ledger.streams() for event in ledger.stream(name)]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            if {"code", "verdict", "rule", "basis"} <= set(value):
+                yield value
+            stack += value.values()
+        elif isinstance(value, list):
+            stack += value
+
+
+def codes_in(part: str) -> list[str]:
+    """Give the codes of a table of the page, as they stand."""
+    text = API.read_text(encoding="utf-8").partition(f"<!-- made: {part} -->")[2].partition("<!-- end: ")[0]
+    return [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
+
+
 def test_every_code_has_one_row() -> None:
-    """Sorted, each once."""
-    text = API.read_text(encoding="utf-8").partition("<!-- made: errors -->")[2]
-    codes = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
-    assert codes == sorted(set(codes))
-    assert {"token_late", "shape_invalid", "command_reused", "salt_missing", "ndjson_line_too_large"} <= set(codes)
+    """Sorted, each once; what the ledger answers and what programs print are two tables."""
+    answers, programs = codes_in("errors"), codes_in("programs")
+    assert answers == sorted(set(answers))
+    assert programs == sorted(set(programs))
+    assert {"token_late", "shape_invalid", "command_reused", "salt_missing", "ndjson_line_too_large"} <= set(answers)
+    assert {"trust_malformed", "bundle_zip", "options_conflict", "policy_unsatisfied"} <= set(programs)
+    assert not {"trust_malformed", "bundle_zip", "body_too_large", "state_damaged", "vkey_type"} & set(answers)
+
+
+def test_every_code_is_described_in_both_languages() -> None:
+    """No code that a client can meet lacks its sentence in Chinese or English, and no sentence is of no code."""
+    told = answered_codes()
+    assert set(told) == set(errors.refusals())
+    for code, (statuses, english) in told.items():
+        assert statuses
+        assert english.replace("…", "").strip(" .()"), code
+        assert re.search("[\u4e00-\u9fff]", errors.refusals()[code]["zh"]), code
+    for code, (sentence, places) in program_codes().items():
+        assert sentence, code
+        assert places
+
+
+def test_a_wrong_clock_is_refused_as_the_page_says() -> None:
+    """Ahead by more than the skew is `token_not_yet`, behind by life and skew `token_expired`; between, it is taken."""
+
+    def refused(ahead_s: int) -> str | None:
+        claims = Mock(iat=1_000_000 + ahead_s, exp=1_000_000 + ahead_s + tokens.LIFETIME_SECONDS_MAX)
+        try:
+            tokens.check_time(claims, 1_000_000, TOKEN_SKEW_MAX_S)
+        except TokenRefused as error:
+            return error.code
+        return None
+
+    life = tokens.LIFETIME_SECONDS_MAX + TOKEN_SKEW_MAX_S
+    assert [refused(ahead) for ahead in (TOKEN_SKEW_MAX_S, 1 - life)] == [None, None]
+    assert [refused(ahead) for ahead in (TOKEN_SKEW_MAX_S + 1, -life)] == ["token_not_yet", "token_expired"]
+    text = API.read_text(encoding="utf-8")
+    assert all(f"`{code}`" in text for code in ("token_not_yet", "token_expired", "token_lifetime", "token_late"))
+
+
+def test_a_rule_that_refuses_is_named_in_chinese() -> None:
+    """What was found, and the rule's title and id; a code alone gives its sentence, an unknown one its status's."""
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    told = {"rule": "PB01", "finding": "issued_before_premium"}
+    assert errors.detail_zh(status, "rule_broken", told) == "未收足保费即出单(规则：见费出单(PB01))"
+    assert errors.detail_zh(status, "third_party_first", {"rule": "claims.third_party_first"}).endswith(
+        "(规则：claims.third_party_first)"
+    )
+    assert errors.detail_zh(HTTPStatus.NOT_FOUND, "lift_unknown", {}) == errors.refusals()["lift_unknown"]["zh"]
+    assert errors.detail_zh(HTTPStatus.NOT_FOUND, "vote_unknown", {}) == "未找到"
 
 
 def test_the_example_is_a_request_that_the_door_takes() -> None:
@@ -57,6 +172,21 @@ def test_the_example_is_a_request_that_the_door_takes() -> None:
     assert (receipt.first, receipt.count, receipt.root) == (group["first"], group["count"], merkle.root(leaves))
 
 
+def test_the_chinese_page_says_what_the_code_does() -> None:
+    """Its table has every claim of a token, its limits are the code's, its program parses, and its links lead on."""
+    text = CHINESE_PAGE.read_text(encoding="utf-8")
+    table = "\n".join(line for line in text.splitlines() if line.startswith("| "))
+    assert {field.name for field in dataclasses.fields(tokens.Claims)} <= set(re.findall("`([a-z]+)`", table))
+    assert f"相差至多 {tokens.LIFETIME_SECONDS_MAX} 秒" in text
+    for program in re.findall("```python\n(.*?)```", text, re.DOTALL):
+        compile(program, CHINESE_PAGE.name, "exec")
+    for link, section in re.findall(r"\]\(([a-z]+[.]md)(?:#([a-z-]+))?\)", text):
+        page = (CHINESE_PAGE.parent / link).read_text(encoding="utf-8")
+        headings = {re.sub("[^a-z ]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in page.splitlines()}
+        assert not section or section in headings, (link, section)
+
+
+CHINESE_PAGE: Final = ROOT / "docs" / "zh.md"
 STATED: Final = {"`group_lines` in `GET /actions`", "tests/golden/rights.csv", "api.client.Client"}
 
 

@@ -8,17 +8,26 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+from pydantic import TypeAdapter
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
+from api import meanings
 from api.catalogue import SHAPES
-from api.routes import log
+from api.describing import examples
+from api.routes import ledger, log
+from application.answers import WriteAnswer
 from application.catalogue import ACTIONS
 from application.reading.catalogue import QUESTIONS
 from application.reading.personal import DISCLOSURES
+from application.salts import take_salt
+from tests.golden.make_docs import answered
 from tests.golden.make_openapi import FILE, document
+from tests.support import described
+from tests.support.answering import EXEMPLARY
 
 DOCUMENT: Final = document()
 SCHEMAS: Final[dict[str, Any]] = DOCUMENT["components"]["schemas"]
+RESPONSES: Final[dict[str, Any]] = DOCUMENT["components"]["responses"]
 OPERATIONS: Final = {
     operation["operationId"]: (path, method.upper(), operation)
     for path, methods in DOCUMENT["paths"].items()
@@ -54,11 +63,10 @@ def test_the_document_is_valid() -> None:
 
 
 def test_every_reference_resolves() -> None:
-    """Within the document, and no schema stands in it for nothing."""
-    found = set(references(DOCUMENT))
-    prefix = "#/components/schemas/"
-    assert all(reference.startswith(prefix) for reference in found)
-    assert {reference.removeprefix(prefix) for reference in found} == set(SCHEMAS)
+    """Within the document, and no schema or response stands in it for nothing."""
+    components = DOCUMENT["components"]
+    wanted = {f"#/components/{kind}/{name}" for kind in ("schemas", "responses") for name in components[kind]}
+    assert set(references(DOCUMENT)) == wanted
 
 
 def test_every_action_and_question_is_described() -> None:
@@ -83,13 +91,76 @@ def test_an_operation_is_described_in_both_languages(name: str) -> None:
     assert english
     assert not CHINESE.search(english)
     assert CHINESE.search(chinese)
+    assert operation["description"]
+    assert "Answer GET" not in operation["description"]
     if path in UNSIGNED:
         assert "security" not in operation
         return
     assert operation["security"] == [{"signed": []}]
-    refused = operation["responses"]["default"]["content"]
-    assert list(refused) == ["application/problem+json"]
     assert {p["name"] for p in operation["parameters"] if p["in"] == "path"} == set(re.findall(r"{(\w+)}", path))
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_an_operation_names_its_refusals(name: str) -> None:
+    """By status, each a problem; 503 says when to come again, and a write says all that a door may refuse it by."""
+    path, method, operation = OPERATIONS[name]
+    refused = {status: answer for status, answer in operation["responses"].items() if status[0] not in "23"}
+    assert {answer["$ref"] for answer in refused.values()} <= {f"#/components/responses/{n}" for n in RESPONSES}
+    signed = {"401"} if "security" in operation else set()
+    assert signed <= set(refused)
+    assert ("503" in refused) == (name != "ledger.actions")
+    if method == "POST":
+        assert {"400", "401", "403", "408", "413", "415", "422", "503"} <= set(refused)
+    if "{" in path:
+        assert "404" in refused or name == "event.read"
+
+
+def test_a_refusal_is_a_problem() -> None:
+    """Of RFC 9457's media type, in both languages; with the headers that HTTP asks for."""
+    for name, answer in RESPONSES.items():
+        english, _, chinese = answer["description"].partition(" · ")
+        assert english
+        assert CHINESE.search(chinese)
+        assert answer["content"] == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        wanted = {"Problem401": ["WWW-Authenticate"], "Problem503": ["Retry-After"]}.get(name, [])
+        assert list(answer.get("headers", {})) == wanted
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_an_answer_has_a_shape(name: str) -> None:
+    """Whatever JSON is answered is of a schema with named members, and says what it is."""
+    _, _, operation = OPERATIONS[name]
+    for status, answer in operation["responses"].items():
+        if status[0] == "2" and (media := answer["content"].get("application/json")):
+            schema = SCHEMAS[media["schema"]["$ref"].rpartition("/")[2]]
+            assert schema["properties"]
+            assert schema["description"]
+
+
+def members() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Give every member of every schema: the schema's name, its own, and what is said of it."""
+    for name, schema in SCHEMAS.items():
+        for member, said in schema.get("properties", {}).items():
+            yield name, member, said
+
+
+def test_units_and_codes_are_said() -> None:
+    """Every member says what it is: money, areas and shares in which unit, codes where their list stands."""
+    for name, member, said in members():
+        told = said.get("description", "")
+        assert told or "$ref" in said, (name, member)
+        if member.endswith(("_fen", "_m2_hundredths", "_bp")):
+            assert any(unit in told for unit in ("fen", "m²", "10,000")), (name, member)
+    coded = {name: list_ for list_, names in meanings.LISTS.items() for name in names}
+    for name, member, said in members():
+        if member in coded and member not in {"item", "findings"}:
+            assert f"{meanings.CODES}#" in said["description"], (name, member)
+
+
+def test_every_meaning_is_of_a_member() -> None:
+    """No name is explained that nothing bears."""
+    borne = {member for _, member, _ in members()}
+    assert set(meanings._named()) <= borne  # noqa: SLF001 - the table itself
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS.by_id))
@@ -108,12 +179,38 @@ def test_a_body_has_a_salt_at_its_root_only(action: str) -> None:
         assert "salt" not in SCHEMAS[definition].get("properties", {})
 
 
+@pytest.mark.parametrize("name", sorted({*ACTIONS.by_id, *(each.id for each in DISCLOSURES)}))
+def test_a_body_has_an_example(name: str) -> None:
+    """Each write shows one body; the action's own check takes it, and so does the published schema."""
+    _, _, operation = OPERATIONS[name]
+    media = operation["requestBody"]["content"]["application/json"]
+    example = dict(media["example"])
+    assert described.faults(media["schema"]["$ref"], example) == []
+    take_salt(example)
+    if name in ACTIONS.by_id:
+        SHAPES.check(ACTIONS.by_id[name], example)
+
+
+def test_the_main_questions_show_an_answer() -> None:
+    """Which is of the published schema; an integration test holds it to what is answered."""
+    for name in {*EXEMPLARY, "estate.describe"}:
+        _, _, operation = OPERATIONS[name]
+        media = operation["responses"]["200" if name in EXEMPLARY else "201"]["content"]["application/json"]
+        assert described.faults(media["schema"]["$ref"], media["example"]) == []
+    assert examples()["answers"]["estate.describe"] == answered()
+
+
 def test_shapes_of_one_name_are_one_shape() -> None:
     """No two shapes share a name in the document, where the later would hide the earlier."""
     seen: dict[str, object] = {}
     for action in ACTIONS.by_id.values():
         schema = SHAPES.schema(action, "{model}")
         for name, definition in schema.get("$defs", {}).items():
+            assert seen.setdefault(name, definition) == definition, name
+    asked = [*(question.gives for question in QUESTIONS), *(disclosure.gives for disclosure in DISCLOSURES)]
+    for shape in (*ledger.SHAPES, *log.JSON_SHAPES.values(), WriteAnswer, *asked):
+        schema = TypeAdapter(shape).json_schema(ref_template="{model}")
+        for name, definition in (*schema.pop("$defs", {}).items(), (shape.__name__, schema)):
             assert seen.setdefault(name, definition) == definition, name
 
 

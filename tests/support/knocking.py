@@ -55,7 +55,7 @@ def code(response: httpx.Response) -> tuple[int, str]:
     """Give status and code of a refusal, which must be a whole problem document."""
     problem = response.json()
     assert response.headers["content-type"] == PROBLEM, response.text
-    assert set(problem) == {"type", "title", "title_zh", "status", "code", "detail", "details"}
+    assert set(problem) == {"type", "title", "title_zh", "status", "code", "detail", "detail_zh", "details"}
     assert problem["status"] == response.status_code
     assert problem["type"] == f"/problems/{problem['code']}"
     assert "Traceback" not in response.text

@@ -1,0 +1,62 @@
+"""Answers of questions over a real log, held against the shapes and examples that the OpenAPI document publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from api.describing import examples
+from application.reading.asking import Reads
+from tests.support import described
+from tests.support.answering import ASKED, AT, EXEMPLARY, exemplary, paths, telling, told
+
+MUST_HAVE = {
+    "claim.list": ("claims",), "coverage.read": ("rows", "districts", "targets"), "fund.statement": ("entries",),
+    "house.statement": ("entries",), "lift.list": ("lifts",), "lift.read": ("covers", "state"),
+    "lift.timeline": ("entries",), "policy.covers": ("covers",), "policy.list": ("policies",),
+    "policy.read": ("terms",), "subject.events": ("events",), "subject.replay": ("events", "states"),
+    "fund.read": ("reservations",),
+}  # fmt: skip
+"""What may not be empty in every answer, or a shape would be held true by nothing."""
+
+
+@pytest.fixture(scope="module")
+def reads(postgres: str) -> Iterator[Reads]:
+    """The reading side of a ledger that holds the story."""
+    with telling(postgres) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("name", sorted(ASKED))
+def test_answers_are_of_their_shape(name: str, reads: Reads) -> None:
+    """Whatever is asked about, as of now and of a day, is answered in the published shape, with no member more."""
+    question = ASKED[name]
+    known = {parameter.name for parameter in question.parameters}
+    queries: list[dict[str, str]] = [{}]
+    if "effective_at" in known:
+        queries += [{"effective_at": AT}, {"effective_at": "2025-11-20"}]
+    if "by" in known:
+        queries.append({"by": "area,class,venue,group", "effective_at": AT})
+    answers = [told(reads, question, path, query) for path in paths(reads, question) for query in queries]
+    reference = f"#/components/schemas/{question.gives.__name__}"
+    for answer in answers:
+        assert described.faults(reference, answer) == []
+    for member in MUST_HAVE.get(name, ()):
+        assert any(answer[member] for answer in answers), member
+
+
+@pytest.mark.parametrize("name", sorted(EXEMPLARY))
+def test_an_example_is_what_is_answered(name: str, reads: Reads) -> None:
+    """The answer that the document shows is the one to that question (`python -m tests.golden.make_examples`)."""
+    assert examples()["answers"][name] == exemplary(reads, name)
+
+
+def test_a_member_that_nobody_described_is_a_fault(reads: Reads) -> None:
+    """So is one of another kind, and one that is missing: the comparison can fail."""
+    question = ASKED["lift.list"]
+    reference = f"#/components/schemas/{question.gives.__name__}"
+    answer = told(reads, question, {}, {"effective_at": AT})
+    first = answer["lifts"][0]
+    for wrong in ({**first, "colour": "red"}, {**first, "status": 7}, {n: v for n, v in first.items() if n != "area"}):
+        assert described.faults(reference, {**answer, "lifts": [wrong]})
