@@ -21,6 +21,7 @@ import orjson
 
 from api.importing_files import FileBroken, Row, open_text, read_rows
 from api.importing_rows import RowMapping, Rows
+from audit.ndjson import LINE_BYTES_MAX
 from domain.errors import DomainError, Invalid
 
 LINES_PER_REQUEST: Final = 2_000
@@ -135,10 +136,14 @@ class _Import:
         if source in self.seen:
             self._reject(row.line, [(self.columns.get("/source/id", ""), "source_repeated")])
             return
-        self.seen.add(source)
         lane = self.lanes[zlib.crc32(self._key(body).encode()) % len(self.lanes)]
         body["salt"] = secrets.token_hex(SALT_BYTES)
-        lane.add(row.line, orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
+        line = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        if len(line) > LINE_BYTES_MAX:
+            self._reject(row.line, [(rows.header[_longest(row.values)], "row_too_large")])
+            return
+        self.seen.add(source)
+        lane.add(row.line, line)
         if len(lane.lines) >= lane.limit or lane.size >= BYTES_PER_REQUEST:
             self.send(lane)
 
@@ -263,6 +268,10 @@ def _flush(work: _Import) -> None:
 
 def _pointer(path: Sequence[str]) -> str:
     return "".join(f"/{step}" for step in path)
+
+
+def _longest(values: Sequence[str]) -> int:
+    return max(range(len(values)), key=lambda index: len(values[index].encode()))
 
 
 def _at(header: Sequence[str], index: int) -> str:

@@ -17,9 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TextIO, cast
 
+from audit.ndjson import LINE_BYTES_MAX
+
 ROW_LINES_MAX = 20
 """A row that runs over more lines is taken for an unclosed quote: its first line is rejected, the rest read anew."""
-ROW_CHARS_MAX = 65_536
+ROW_BYTES_MAX = LINE_BYTES_MAX
+"""So does one that is longer than the ledger takes; one whose first line is so long already is `row_too_large`."""
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -62,7 +65,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        if len(self.taken) >= ROW_LINES_MAX or sum(map(len, self.taken)) > ROW_CHARS_MAX:
+        if len(self.taken) >= ROW_LINES_MAX or sum(map(_size, self.taken)) > ROW_BYTES_MAX:
             raise csv.Error("row too long")
         try:
             line = self.waiting.pop() if self.waiting else next(self.text)
@@ -78,6 +81,10 @@ class _Lines:
         again = self.taken[1:]
         self.number -= len(again)
         self.waiting.extend(reversed(again))
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogateescape"))
 
 
 @contextmanager
@@ -110,7 +117,7 @@ def read_rows(text: TextIO, delimiter: str) -> Iterator[Row]:
             if lines.ended and len(lines.taken) == 1 and not lines.taken[0].endswith(("\n", "\r")):
                 raise FileBroken("file_truncated", "the file ends inside a quoted value", began) from error
             lines.give_back()
-            yield Row(began, [], "row_malformed")
+            yield Row(began, [], "row_too_large" if _size(lines.taken[0]) > ROW_BYTES_MAX else "row_malformed")
             continue
         except EOFError as error:
             raise FileBroken("file_truncated", "the compressed file is cut off", began) from error

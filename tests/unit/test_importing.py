@@ -131,6 +131,32 @@ def test_bad_rows_are_rejected_and_stop_nothing(tmp_path: Path) -> None:
     assert report.omitted == {"lbs": 1}
 
 
+@pytest.mark.parametrize(
+    "name, column",
+    [
+        ("x" * 90_000, "name"),  # longer than a line of a request may be
+        ("大" * 22_000, "name"),  # fewer characters than that, but more bytes
+        ("x" * 200_000, ""),  # longer than the reader takes a value
+        ('"' + "大" * 22_000 + '"', "name"),
+    ],
+)
+def test_a_row_that_is_too_large_is_rejected_alone(tmp_path: Path, name: str, column: str) -> None:
+    """A row that no request could carry is named with the column that is too long; the others are sent."""
+    ledger = Ledger()
+    report, rejects = run(tmp_path, table(*good(2), f"L8,P,370102,in_use,,,1,{name}\n", *good(4)[2:]), ledger)
+    assert rejects == [["4", column, "row_too_large"]]
+    assert (ledger.sent, report.failure) == (["L0", "L1", "L2", "L3"], None)
+
+
+def test_a_quoted_row_of_many_bytes_stops_nothing(tmp_path: Path) -> None:
+    """A row over several lines that is too long in bytes, though not in characters, is read like an unclosed quote."""
+    ledger = Ledger()
+    wide = '"' + ("大" * 9_000 + "\n") * 3 + '"'
+    report, rejects = run(tmp_path, table(f"L8,P,370102,in_use,,,1,{wide}\n", *good(2)), ledger)
+    assert rejects[0] == ["2", "", "row_malformed"]
+    assert (ledger.sent, report.failure) == (["L0", "L1"], None)
+
+
 def test_a_line_the_ledger_refuses_is_named_by_its_line_in_the_file(tmp_path: Path) -> None:
     """Refusals come back by line of the request; the reject file names the file's line and column."""
     ledger = Ledger({"L3": "shape_invalid"})
