@@ -1,24 +1,28 @@
 """Importing a register of lifts: a client like any other, that posts signed NDJSON and keeps account of every row.
 
-Rows of one building always go the same way ("lane"), one request at a time, so that requests in flight never meet on
-a stream. Bad rows go to the reject file with line, column and reason and stop nothing; the same file again writes
-nothing, since the ledger compares each row with what it had of it.
+Rows of one estate, or of one building that stands in none, always go the same way ("lane"), one request at a time, so
+that requests in flight hardly ever meet on a stream; one that does is sent again. Bad rows go to the reject file with
+line, column and reason and stop nothing; the same file again writes nothing, since the ledger compares each row with
+what it had of it.
 """
 
 from __future__ import annotations
 
 import csv
 import secrets
+import time
+import uuid
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import orjson
 
+from api.client import Refused
 from api.importing_files import FileBroken, Row, open_text, read_rows
 from api.importing_rows import RowMapping, Rows
 from audit.ndjson import LINE_BYTES_MAX
@@ -31,8 +35,21 @@ GROUP_FULL: Final = "group_full"
 AGAIN_MAX: Final = 20
 """How often a line that found no room in its save is sent again."""
 
-Post = Callable[[str, Sequence[bytes]], Mapping[str, Any]]
-"""Posts NDJSON lines to a path and gives the ledger's answer (`application.answers.answer`); raises what it likes."""
+MOVED: Final = frozenset({"version_moved", "read_moved", "source_taken"})
+"""Refusals of a request that met another one on a stream: decided again, it is stored."""
+MOVED_REPEATS_MAX: Final = 10
+MOVED_PAUSE_MS: Final = 50
+"""The longest pause before such a request is sent again for the first time; it doubles."""
+
+
+class Post(Protocol):
+    """Posts NDJSON lines to a path under a command id, and gives the ledger's answer (`application.answers.answer`).
+
+    Raises Refused, AuditError or httpx.HTTPError, as `api.client.Client.post_lines` does.
+    """
+
+    def __call__(self, path: str, lines: Sequence[bytes], *, command: str) -> Mapping[str, Any]:
+        """Post."""
 
 
 @dataclass(slots=True)
@@ -136,7 +153,7 @@ class _Import:
         if source in self.seen:
             self._reject(row.line, [(self.columns.get("/source/id", ""), "source_repeated")])
             return
-        lane = self.lanes[zlib.crc32(self._key(body).encode()) % len(self.lanes)]
+        lane = self.lanes[zlib.crc32(_key(body).encode()) % len(self.lanes)]
         body["salt"] = secrets.token_hex(SALT_BYTES)
         line = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
         if len(line) > LINE_BYTES_MAX:
@@ -146,13 +163,6 @@ class _Import:
         lane.add(row.line, line)
         if len(lane.lines) >= lane.limit or lane.size >= BYTES_PER_REQUEST:
             self.send(lane)
-
-    def _key(self, body: Mapping[str, Any]) -> str:
-        """Give what rows that must not meet have in common."""
-        found: Any = body
-        for step in self.mapping.lane:
-            found = found.get(step) if isinstance(found, dict) else None
-        return found if isinstance(found, str) else str(body["source"]["id"])
 
     def _reject(self, line: int, reasons: Sequence[tuple[str, str]]) -> None:
         self.report.rejected += 1
@@ -166,7 +176,7 @@ class _Import:
             return
         lane.sent, lane.lines, lane.numbers, lane.size = (lane.lines, lane.numbers), [], [], 0
         lane.limit = LINES_PER_REQUEST
-        lane.answer = self.pool.submit(lane.post, self.mapping.path, lane.sent[0])
+        lane.answer = self.pool.submit(_posted, lane.post, self.mapping.path, lane.sent[0])
 
     def settle(self, lane: _Lane) -> None:
         """Wait for a lane's answer and account for it; raises what posting raised."""
@@ -264,6 +274,29 @@ def _flush(work: _Import) -> None:
         work.finish()
     except Exception:  # noqa: BLE001 - the file's own failure was first and is the one to tell
         work.abandon()
+
+
+def _posted(post: Post, path: str, lines: Sequence[bytes]) -> Mapping[str, Any]:
+    """Post lines, again under the same command id while others move what they touch; groups stored stay stored."""
+    command = str(uuid.uuid4())
+    for repeat in range(MOVED_REPEATS_MAX):
+        try:
+            return post(path, lines, command=command)
+        except Refused as refused:
+            if refused.code not in MOVED:
+                raise
+        time.sleep(secrets.randbelow(MOVED_PAUSE_MS << min(repeat, 5)) / 1_000)
+    return post(path, lines, command=command)
+
+
+def _key(body: Mapping[str, Any]) -> str:
+    """Give what rows that must not be sent side by side have in common: the estate's number, the building's, or none.
+
+    Every lift placed in an estate, whatever its building, is written on the estate's stream.
+    """
+    place = next((place for place in ("estate", "building") if place in body), None)
+    source = body["source"] if place is None else body[place]["source"]
+    return f"{place}\n{source.get('system')}\n{source['id']}"
 
 
 def _pointer(path: Sequence[str]) -> str:

@@ -72,8 +72,6 @@ class RowMapping:
     fields: tuple[tuple[tuple[str, ...], tuple[Source, ...]], ...]
     constants: tuple[tuple[tuple[str, ...], Any], ...]
     path: str
-    lane: tuple[str, ...]
-    """The member whose rows must not be sent side by side: the building's number, or the estate's, or the lift's."""
     delimiter: str = ","
     absent_allowed: bool = False
 
@@ -218,10 +216,9 @@ def read_mapping(text: str, name: str) -> RowMapping:
         raise _malformed("a mapping gives source.system and source.id")
     identifiers = {path[1] for path in members if path[0] == "identifiers"}
     estate = any(path[0] == "estate" for path in members)
-    lane = next(p for p in (("building", "source", "id"), ("estate", "source", "id"), ("source", "id")) if p in members)
     path = PATH_PLAIN if len(identifiers) == 1 and not estate else PATH_FULL
     allowed = written.get("absent_columns") == "allowed"
-    return RowMapping(name, fields, constants, path, lane, written.get("delimiter", ","), allowed)
+    return RowMapping(name, fields, constants, path, written.get("delimiter", ","), allowed)
 
 
 def _malformed(message: str, **details: object) -> Invalid:

@@ -48,8 +48,8 @@ def import_register(stage: Stage, file: Path) -> None:
 
 
 def _noting(client: Client, notes: list[LiftNote]) -> Post:
-    def post(path: str, lines: Sequence[bytes]) -> Mapping[str, Any]:
-        answer = client.post_lines(path, lines)
+    def post(path: str, lines: Sequence[bytes], *, command: str) -> Mapping[str, Any]:
+        answer = client.post_lines(path, lines, command=command)
         for group in answer["groups"]:
             for event in group["events"]:
                 if event["type"] == "lift.Registered":

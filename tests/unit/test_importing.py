@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from api.importing import ImportReport, Post, import_lifts
+from api.client import Refused
+from api.importing import MOVED, MOVED_REPEATS_MAX, ImportReport, Post, import_lifts
 from api.importing_rows import Rows, load_mapping, read_mapping
 from domain.errors import Invalid
 from domain.lift_shapes import LiftRow, PlainLiftRow
@@ -41,16 +42,23 @@ GOOD = "{n},P,370102,in_use,05/03/1925,2000.0,{h},Hall\n"
 class Ledger:
     """Answers as the ledger does; remembers what it was posted, and refuses lines by number."""
 
-    def __init__(self, refuse: Mapping[str, str] | None = None, fail_after: int | None = None) -> None:
+    def __init__(
+        self, refuse: Mapping[str, str] | None = None, fail_after: int | None = None, moved: Sequence[str] = ()
+    ) -> None:
         self.requests: list[tuple[str, list[dict[str, Any]]]] = []
         self.refuse = dict(refuse or {})
         self.fail_after = fail_after
+        self.moved = list(moved)
+        self.commands: list[str] = []
 
-    def __call__(self, path: str, lines: Sequence[bytes]) -> dict[str, Any]:
+    def __call__(self, path: str, lines: Sequence[bytes], *, command: str) -> dict[str, Any]:
         """Take a request."""
         if self.fail_after is not None and len(self.requests) >= self.fail_after:
             raise ConnectionError("gone")
         bodies = [json.loads(line) for line in lines]
+        self.commands.append(command)
+        if self.moved:
+            raise Refused(409, {"code": self.moved.pop()})
         self.requests.append((path, bodies))
         refused, events = [], []
         for number, body in enumerate(bodies, 1):
@@ -176,7 +184,7 @@ def test_an_identifier_held_for_review_is_told_with_its_owner(tmp_path: Path) ->
     """A conflict does not refuse the row; the reject file names the other lift (C10)."""
     finding = {"code": "identifier_conflict", "facts": {"lift": "lift:other"}}
 
-    def post(_path: str, _lines: Sequence[bytes]) -> dict[str, Any]:
+    def post(path: str, lines: Sequence[bytes], *, command: str) -> dict[str, Any]:
         event = {"type": "lift.Registered", "line": 1, "found": {"findings": [finding]}}
         return {"refused": [], "groups": [{"count": 1, "events": [event]}]}
 
@@ -194,6 +202,47 @@ def test_rows_of_one_building_go_the_same_way(tmp_path: Path) -> None:
     assert report.sent == 9_000
     assert max(len(bodies) for lane in lanes for _, bodies in lane.requests) <= 2_000
     assert {path for lane in lanes for path, _ in lane.requests} == {"/lifts/import/plain"}
+
+
+STANDARD = "source_system,source_id,registration_code,variety,area,status,building_id,estate_id\n"
+
+
+def test_rows_of_one_estate_go_the_same_way(tmp_path: Path) -> None:
+    """Buildings of one estate share a lane, whatever others stand alone: all are written on the estate's stream."""
+    file = tmp_path / "in.csv"
+    rows = [f"r,{n},{n:020},3110,370102001,in_use,B{n},{f'E{n % 7}' if n % 9 else ''}\n" for n in range(900)]
+    file.write_text(STANDARD + "".join(rows), encoding="utf-8")
+    lanes = [Ledger() for _ in range(4)]
+    report = import_lifts(file, load_mapping("standard"), lanes, tmp_path / "rejects.csv")
+    bodies = [[body for _, sent in lane.requests for body in sent] for lane in lanes]
+    estates = [{body["estate"]["source"]["id"] for body in sent if "estate" in body} for sent in bodies]
+    assert all(not first & second for i, first in enumerate(estates) for second in estates[:i])
+    assert sum(map(len, estates)) == 7
+    # What stands alone is spread over all of them.
+    assert all(any("estate" not in body for body in sent) for sent in bodies)
+    assert (report.sent, report.failure) == (900, None)
+
+
+@pytest.mark.parametrize("code", sorted(MOVED))
+def test_a_request_that_met_another_is_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """It keeps its command id, so that groups stored stay stored; after so many times it ends the import."""
+    monkeypatch.setattr("api.importing.MOVED_PAUSE_MS", 1)
+    ledger = Ledger(moved=[code] * MOVED_REPEATS_MAX)
+    report, rejects = run(tmp_path, table(*good(3)), ledger)
+    assert (report.sent, rejects, report.failure) == (3, [], None)
+    assert len(ledger.commands) == MOVED_REPEATS_MAX + 1
+    assert len(set(ledger.commands)) == 1
+    report, _ = run(tmp_path, table(*good(3)), Ledger(moved=[code] * (MOVED_REPEATS_MAX + 1)))
+    assert report.failure is not None
+    assert (report.failure.code, report.sent) == (code, 0)
+
+
+def test_any_other_refusal_ends_the_import_at_once(tmp_path: Path) -> None:
+    """What a repetition cannot change is not repeated."""
+    ledger = Ledger(moved=["forbidden"])
+    report, _ = run(tmp_path, table(*good(3)), ledger)
+    assert report.failure is not None
+    assert (report.failure.code, len(ledger.commands)) == ("forbidden", 1)
 
 
 @pytest.mark.parametrize(
