@@ -62,3 +62,6 @@ def show(report: ImportReport, seconds: float, rejects: Path, out: Console) -> N
     if report.failure is not None:
         where = "" if report.failure.line is None else f" at line {report.failure.line}"
         out.print(f"[red]ended early{where}: {report.failure.message}[/] ({report.failure.code})", highlight=False)
+        for name, value in report.failure.details.items():
+            told = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            out.print(f"  {name}: {told}", highlight=False, markup=False, soft_wrap=True)

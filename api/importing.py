@@ -20,13 +20,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
+import httpx
 import orjson
 
 from api.client import Refused
 from api.importing_files import FileBroken, Row, open_text, read_rows
 from api.importing_rows import RowMapping, Rows
+from audit.errors import AuditError
 from audit.ndjson import LINE_BYTES_MAX
-from domain.errors import DomainError, Invalid
+from domain.errors import Invalid
 
 LINES_PER_REQUEST: Final = 2_000
 BYTES_PER_REQUEST: Final = 12 * 1024 * 1024
@@ -35,6 +37,9 @@ GROUP_FULL: Final = "group_full"
 AGAIN_MAX: Final = 20
 """How often a line that found no room in its save is sent again."""
 
+POST_FAILED: Final = "post_failed"
+FAULTS: Final = (Refused, AuditError, httpx.HTTPError)
+"""What may come of posting; anything else is a defect of the program, and is not told as trouble with the ledger."""
 MOVED: Final = frozenset({"version_moved", "read_moved", "source_taken"})
 """Refusals of a request that met another one on a stream: decided again, it is stored."""
 MOVED_REPEATS_MAX: Final = 10
@@ -54,11 +59,15 @@ class Post(Protocol):
 
 @dataclass(slots=True)
 class Failure:
-    """Why the import ended before the file did: a stable code, a sentence, the line (None: at the very start)."""
+    """Why the import ended before the file did: a stable code, a sentence, details for machines.
+
+    `line` is where in the file, if the file is to blame; None at its very start, and for whatever else went wrong.
+    """
 
     code: str
     message: str
     line: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -227,7 +236,7 @@ class _Import:
     def abandon(self) -> None:
         """Account for what is still under way and leave the rest: what was accepted is reported all the same."""
         for lane in self.lanes:
-            if lane.answer is not None and lane.answer.exception() is None:
+            if lane.answer is not None and not isinstance(lane.answer.exception(), FAULTS):
                 self.settle(lane)
 
 
@@ -243,37 +252,49 @@ def import_lifts(
         raise Invalid("the reject file would overwrite the file", code="rejects_path")
     with Rejects(rejects) as out:
         work = _Import(mapping, posts, out, progress)
-        line: int | None = None
         with work.pool:
             try:
-                with open_text(file) as text:
-                    rows: Rows | None = None
-                    for row in read_rows(text, mapping.delimiter):
-                        line = row.line
-                        if rows is None:
-                            rows = Rows(mapping, row.values, work.report.omitted)
-                        else:
-                            work.row(row, rows)
+                _read(file, work)
                 work.finish()
             except FileBroken as broken:
-                work.report.failure = Failure(broken.code, broken.message, broken.line)
+                work.report.failure = Failure(broken.code, broken.message, broken.line, broken.details)
                 _flush(work)
-            except DomainError as error:
-                work.report.failure = Failure(error.code, error.message, line)
-                work.abandon()
-            except Exception as error:  # noqa: BLE001 - whatever a client raises ends the import, told with its code
-                work.report.failure = Failure(str(getattr(error, "code", "post_failed")), str(error), line)
+            except FAULTS as fault:
+                work.report.failure = _failure(fault)
                 work.abandon()
         progress(work.report)
         return work.report
 
 
+def _read(file: Path, work: _Import) -> None:
+    with open_text(file) as text:
+        rows: Rows | None = None
+        for row in read_rows(text, work.mapping.delimiter):
+            if rows is not None:
+                work.row(row, rows)
+                continue
+            try:
+                rows = Rows(work.mapping, row.values, work.report.omitted)
+            except Invalid as wrong:
+                raise FileBroken(wrong.code, wrong.message, row.line, wrong.details) from wrong
+
+
 def _flush(work: _Import) -> None:
-    """Send the rows before the break: they are as good as any."""
+    """Send the rows before the break: they are as good as any. The file's own failure was first and is told."""
     try:
         work.finish()
-    except Exception:  # noqa: BLE001 - the file's own failure was first and is the one to tell
+    except FAULTS:
         work.abandon()
+
+
+def _failure(fault: Refused | AuditError | httpx.HTTPError) -> Failure:
+    if isinstance(fault, Refused):
+        details = fault.problem.get("details")
+        said = str(fault.problem.get("detail") or "the ledger refused")
+        return Failure(fault.code, said, details={"status": fault.status, **(details or {})})
+    if isinstance(fault, AuditError):
+        return Failure(fault.code, fault.message, details=fault.details)
+    return Failure(POST_FAILED, f"the ledger could not be reached: {fault}")
 
 
 def _posted(post: Post, path: str, lines: Sequence[bytes]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Reading a table row by row, however broken: plain CSV or `.gz`, UTF-8 with or without a byte order mark.
+"""Reading a table row by row, however broken: CSV, plain or packed by gzip, UTF-8 with or without a byte order mark.
 
 A row that cannot be read is given as the reason why, and reading goes on with the next line. Only what ends the file
 ends the reading: `FileBroken` with a stable code and the line at which it happened.
@@ -11,11 +11,11 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from audit.ndjson import LINE_BYTES_MAX
 
@@ -27,18 +27,20 @@ ROW_BYTES_MAX = LINE_BYTES_MAX
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MARK = "\ufeff"
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class FileBroken(Exception):
-    """Reading ended before the file did; `code` is `file_missing`, `file_empty`, `file_truncated`, `file_corrupt` or
-    `file_encoding`, `line` where (None: at the very start).
-    """  # noqa: D205 - the list of codes is one sentence
+    """Reading ended before the file did: a stable `code`, `line` where (None: at the very start), `details`."""
 
-    def __init__(self, code: str, message: str, line: int | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, line: int | None = None, details: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.line = line
+        self.details = details or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,17 @@ def _size(text: str) -> int:
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
-    """Open a table; undecodable bytes become surrogates, so that they spoil their own row only. Raises FileBroken."""
+    """Open a table; undecodable bytes become surrogates, so that they spoil their own row only. Raises FileBroken.
+
+    A file that begins as gzip does is unpacked, whatever its name.
+    """
     try:
         raw = path.open("rb")
     except OSError as error:
         raise FileBroken("file_missing", f"the file cannot be opened: {error.strerror}") from error
     with raw:
-        data = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
+        packed = raw.peek(2)[:2] == _GZIP_MAGIC
+        data = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if packed else raw
         with io.TextIOWrapper(data, encoding="utf-8", errors="surrogateescape", newline="") as text:
             yield text
 
@@ -116,6 +122,8 @@ def read_rows(text: TextIO, delimiter: str) -> Iterator[Row]:
         except csv.Error as error:
             if lines.ended and len(lines.taken) == 1 and not lines.taken[0].endswith(("\n", "\r")):
                 raise FileBroken("file_truncated", "the file ends inside a quoted value", began) from error
+            if width is None:
+                raise FileBroken("header_malformed", f"the header cannot be read: {error}", began) from error
             lines.give_back()
             yield Row(began, [], "row_too_large" if _size(lines.taken[0]) > ROW_BYTES_MAX else "row_malformed")
             continue

@@ -191,12 +191,12 @@ def load_mapping(name: str) -> RowMapping:
     if name.endswith(".toml"):
         path = Path(name)
         if not path.is_file():
-            raise Invalid("no such mapping file", code="mapping_unknown")
+            raise Invalid(f"no such mapping file: {name}", code="mapping_unknown")
         return read_mapping(path.read_text(encoding="utf-8"), path.stem)
     folder = files("api").joinpath("mappings")
     known = sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
     if name not in known:
-        raise Invalid("no such mapping", code="mapping_unknown", known=known)
+        raise Invalid(f"no such mapping; those known are {', '.join(known)}", code="mapping_unknown", known=known)
     return read_mapping(folder.joinpath(f"{name}.toml").read_text(encoding="utf-8"), name)
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import TypeAdapter
+from rich.console import Console
 
 from api.client import Refused
-from api.importing import MOVED, MOVED_REPEATS_MAX, ImportReport, Post, import_lifts
+from api.import_command import show
+from api.importing import MOVED, MOVED_REPEATS_MAX, Failure, ImportReport, Post, import_lifts
 from api.importing_rows import Rows, load_mapping, read_mapping
+from audit.ndjson import BodyRefused
 from domain.errors import Invalid
 from domain.lift_shapes import LiftRow, PlainLiftRow
 
@@ -54,7 +59,7 @@ class Ledger:
     def __call__(self, path: str, lines: Sequence[bytes], *, command: str) -> dict[str, Any]:
         """Take a request."""
         if self.fail_after is not None and len(self.requests) >= self.fail_after:
-            raise ConnectionError("gone")
+            raise httpx.ConnectError("gone")
         bodies = [json.loads(line) for line in lines]
         self.commands.append(command)
         if self.moved:
@@ -251,6 +256,9 @@ def test_any_other_refusal_ends_the_import_at_once(tmp_path: Path) -> None:
         (b"", "in.csv", "file_empty", None, 0),
         (b"\xef\xbb\xbf", "in.csv", "file_empty", None, 0),
         (b"", "in.csv.gz", "file_empty", None, 0),
+        (gzip.compress(b""), "in.csv", "file_empty", None, 0),
+        (b'no,"type"x\n', "in.csv", "header_malformed", 1, 0),
+        (b'\n"no\n' + b"x\n" * 40, "in.csv", "header_malformed", 2, 0),
         (table(*good(3))[:-30], "in.csv", "file_truncated", 4, 2),
         (table(*good(3), 'L9,P,"3701'), "in.csv", "file_truncated", 5, 3),
         (HEADER.encode("utf-16"), "in.csv", "file_encoding", 1, 0),
@@ -310,10 +318,68 @@ def test_a_quoted_line_feed_keeps_line_numbers_right(tmp_path: Path) -> None:
 
 
 def test_a_connection_that_fails_ends_the_import_with_its_account(tmp_path: Path) -> None:
-    """When posting fails, what was accepted before is reported with the failure."""
+    """When posting fails, what was accepted before is reported with the failure, and no line is to blame."""
     report, _ = run(tmp_path, table(*good(5_000)), Ledger(fail_after=1))
     assert report.failure is not None
-    assert (report.failure.code, report.sent) == ("post_failed", 2_000)
+    assert (report.failure.code, report.failure.line, report.sent) == ("post_failed", None, 2_000)
+    assert report.failure.message == "the ledger could not be reached: gone"
+
+
+def test_a_refusal_of_a_request_keeps_its_details(tmp_path: Path) -> None:
+    """The ledger's code, sentence and details are told as they are; no line is to blame."""
+
+    def post(path: str, lines: Sequence[bytes], *, command: str) -> dict[str, Any]:
+        raise Refused(403, {"code": "right_missing", "detail": "not yours", "details": {"verb": "lift.import"}})
+
+    report, _ = run(tmp_path, table(*good(1)), post)
+    told = {"status": 403, "verb": "lift.import"}
+    assert report.failure == Failure("right_missing", "not yours", None, told)
+
+
+def test_evidence_that_cannot_be_made_is_told_with_its_code(tmp_path: Path) -> None:
+    """A request that the client itself cannot sign ends the import like a refusal."""
+
+    def post(path: str, lines: Sequence[bytes], *, command: str) -> dict[str, Any]:
+        raise BodyRefused("The body is too large.", code="ndjson_too_large", bytes=17)
+
+    report, _ = run(tmp_path, table(*good(1)), post)
+    assert report.failure == Failure("ndjson_too_large", "The body is too large.", None, {"bytes": 17})
+
+
+@pytest.mark.parametrize("rows", [1, 5_000])
+def test_a_defect_is_no_trouble_of_the_network(tmp_path: Path, rows: int) -> None:
+    """What nobody foresaw is raised as it is, not told as a failure to post, even where the file is broken too."""
+
+    def post(path: str, lines: Sequence[bytes], *, command: str) -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, table(*good(rows)), post)
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, table(*good(rows), "cut"), post)
+
+
+def test_a_header_that_does_not_fit_names_the_columns(tmp_path: Path) -> None:
+    """What is missing, unknown or there twice stands in the failure, and is printed."""
+    report, _ = run(tmp_path, b"no,type,area,status,date\n", Ledger())
+    assert report.failure is not None
+    assert report.failure.details == {"columns": ["lbs", "house", "name"]}
+    out = Console(file=io.StringIO(), width=200)
+    show(report, 1.0, tmp_path / "rejects.csv", out)
+    assert isinstance(out.file, io.StringIO)
+    told = out.file.getvalue().splitlines()[-2:]
+    assert told == [
+        "ended early at line 1: the file lacks columns that the mapping reads (columns_missing)",
+        "  columns: lbs, house, name",
+    ]
+
+
+@pytest.mark.parametrize("name", ["in.csv.gz", "in.csv.GZ", "in.csv"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_packed_file_is_known_by_its_first_bytes(tmp_path: Path, name: str, pack: Callable[[bytes], bytes]) -> None:
+    """Whatever the file is called."""
+    report, _ = run(tmp_path, pack(table(*good(3))), Ledger(), name=name)
+    assert (report.sent, report.failure) == (3, None)
 
 
 def test_the_reject_file_is_another_file(tmp_path: Path) -> None:
@@ -386,6 +452,7 @@ def test_an_unknown_mapping_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Invalid) as refused:
         load_mapping("nothing")
     assert refused.value.details["known"] == ["nyc_dob", "standard"]
+    assert "nyc_dob, standard" in refused.value.message
     with pytest.raises(Invalid) as missing:
         load_mapping(str(tmp_path / "none.toml"))
     assert missing.value.code == "mapping_unknown"
