@@ -438,6 +438,39 @@ def test_the_register_of_new_york_maps() -> None:
         SMALL + 'venue = { column = "a", kind = "integer", divide = 0 }\n',
         SMALL + "venue = []\n",
         SMALL + '"Venue!" = { column = "a" }\n',
+        SMALL + 'venue = { column = "a", pattern = "(" }\n',
+        SMALL + 'venue = { column = "a", pattern = 1 }\n',
+        SMALL + 'venue = { column = "a", values = "x" }\n',
+        SMALL + 'venue = { column = "a", values = { x = [1] } }\n',
+        SMALL + 'venue = { column = "a", values = { x = 1.5 } }\n',
+        SMALL + 'venue = { column = "a", kind = "date", format = 1 }\n',
+        SMALL + 'venue = { column = "a", format = "YYYYMMDD" }\n',
+        SMALL + 'venue = { column = "a", kind = "integer", least = true }\n',
+        SMALL + 'venue = { column = "a", kind = "integer", most = "9" }\n',
+        SMALL + 'venue = { column = "a", kind = 1 }\n',
+        SMALL + 'venue = { column = "a", required = "yes" }\n',
+        SMALL + 'venue = { column = "a", unreadable = "ignore" }\n',
+        SMALL + "venue = { column = 1 }\n",
+        SMALL + 'venue = { join = "ab" }\n',
+        SMALL + "venue = { join = [] }\n",
+        SMALL + 'venue = "a"\n',
+        SMALL + 'building = { column = "a" }\n',
+        SMALL + '"building.source" = { column = "a" }\n',
+        SMALL + '"estate.source" = { column = "a" }\n',
+        SMALL + 'identifiers = { column = "a" }\n',
+        SMALL + '"identifiers.first.value" = { column = "a" }\n',
+        "constants = 1\n" + SMALL.replace("[constants]", "[surplus]"),
+        'constants = "x"\n' + SMALL.partition("[fields]")[2].join(("[fields]", "")),
+        "fields = 1\n",
+        SMALL.replace("[fields]", "venue = [1]\n[fields]"),
+        SMALL.replace("[fields]", "venue = 1.5\n[fields]"),
+        'delimiter = ";;"\n' + SMALL,
+        'delimiter = ""\n' + SMALL,
+        "delimiter = '\"'\n" + SMALL,
+        "delimiter = 1\n" + SMALL,
+        "title = 1\n" + SMALL,
+        'absent_columns = "yes"\n' + SMALL,
+        "absent_columns = [1]\n" + SMALL,
     ],
 )
 def test_a_malformed_mapping_is_refused(text: str) -> None:
@@ -445,6 +478,33 @@ def test_a_malformed_mapping_is_refused(text: str) -> None:
     with pytest.raises(Invalid) as refused:
         read_mapping(text, "bad")
     assert refused.value.code == "mapping_malformed"
+
+
+def test_a_malformed_mapping_names_the_member() -> None:
+    """The sentence says where, for whoever sees nothing else."""
+    with pytest.raises(Invalid) as refused:
+        read_mapping(SMALL + 'venue = { column = "a", pattern = "(" }\n', "bad")
+    assert refused.value.details == {"member": "venue"}
+    assert refused.value.message.endswith("(member venue)")
+
+
+def test_a_mapping_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    """A mapping is UTF-8, with or without a byte order mark; another encoding is told, not a traceback."""
+    own = tmp_path / "own.toml"
+    text = 'title = "电梯台账"\n' + SMALL
+    own.write_bytes(text.encode("gbk"))
+    with pytest.raises(Invalid) as refused:
+        load_mapping(str(own))
+    assert refused.value.code == "mapping_malformed"
+    own.write_bytes(text.encode("utf-8-sig"))
+    assert load_mapping(str(own)).title == "电梯台账"
+
+
+def test_a_group_that_matched_nothing_is_no_value() -> None:
+    """A pattern whose group took no part gives no value, which a required field does not pass over."""
+    text = SMALL + 'venue = { column = "house", pattern = "(?:([a-z]+)|[0-9]+)", required = true }\n'
+    rows = Rows(read_mapping(text, "small"), HEADER.strip().split(","))
+    assert rows.body(GOOD.strip().format(n="L1", h="7").split(",")) == [("house", "value_missing")]
 
 
 def test_an_unknown_mapping_is_refused(tmp_path: Path) -> None:
