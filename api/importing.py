@@ -25,7 +25,7 @@ import orjson
 
 from api.client import Refused
 from api.importing_files import FileBroken, Row, open_text, read_rows
-from api.importing_rows import RowMapping, Rows
+from api.importing_rows import Reason, RowMapping, Rows
 from audit.errors import AuditError
 from audit.ndjson import LINE_BYTES_MAX
 from domain.errors import Invalid
@@ -173,7 +173,7 @@ class _Import:
         if len(lane.lines) >= lane.limit or lane.size >= BYTES_PER_REQUEST:
             self.send(lane)
 
-    def _reject(self, line: int, reasons: Sequence[tuple[str, str]]) -> None:
+    def _reject(self, line: int, reasons: Sequence[Reason]) -> None:
         self.report.rejected += 1
         for column, reason in reasons:
             self.rejects.add(line, column, reason)
@@ -267,7 +267,7 @@ def import_lifts(
 
 
 def _read(file: Path, work: _Import) -> None:
-    with open_text(file) as text:
+    with open_text(file, work.mapping.encoding) as text:
         rows: Rows | None = None
         for row in read_rows(text, work.mapping.delimiter):
             if rows is not None:

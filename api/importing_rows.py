@@ -14,7 +14,8 @@ which the first that gives a value counts:
     unreadable          reject (default), or omit: then the member is left out and counted
 
 A mapping may have a `title`, and `constants`: members that are the same in every row (inside an object, in every row
-that gives it something). `delimiter` is the one character that parts columns, a comma unless it says otherwise.
+that gives it something). `delimiter` is the one character that parts columns, a comma unless it says otherwise;
+`encoding` is what the table is written in: `utf-8` (default) or `gb18030`, which holds GBK and GB2312.
 
 With `absent_columns = "allowed"` a file may lack columns that are not required; it may have no others then, so that
 a misspelt one is not passed over.
@@ -31,10 +32,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from api.importing_files import ENCODINGS
+from api.importing_reasons import RejectCode
 from audit.canonical import INTEGER_MAX
 from domain.errors import Invalid
 
-Reason = tuple[str, str]
+Reason = tuple[str, RejectCode]
 """(column, stable code): why a row cannot be taken. Never the value, which may be personal."""
 
 PATH_PLAIN: Final = "/lifts/import/plain"
@@ -44,7 +47,7 @@ _FIELD_KEYS = {
     "column", "join", "pattern", "values", "kind", "format", "multiply", "divide", "least", "most", "required",
     "unreadable",
 }  # fmt: skip
-_MAPPING_KEYS = {"title", "delimiter", "absent_columns", "fields", "constants"}
+_MAPPING_KEYS = {"title", "encoding", "delimiter", "absent_columns", "fields", "constants"}
 _KIND_KEYS = {"date": {"format"}, "integer": {"multiply", "divide", "least", "most"}}
 _PLACED = r"source\.[a-z_]+|(?!source)[a-z_]+"
 _INSIDE = {
@@ -60,9 +63,9 @@ _DATE_GROUPS = {"YYYY": "(?P<y>[0-9]{4})", "MM": "(?P<m>[0-9]{2})", "DD": "(?P<d
 class Unreadable(Exception):
     """A text cannot be read as its field wants; `reason` is the code."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: RejectCode) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason: RejectCode = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class RowMapping:
     delimiter: str = ","
     absent_allowed: bool = False
     title: str = ""
+    encoding: str = ENCODINGS[0]
 
     def columns(self, *, required: bool = False) -> list[str]:
         """Give all columns that are read, or those that no row can do without."""
@@ -243,7 +247,7 @@ def read_mapping(text: str, name: str) -> RowMapping:
         name, fields, constants, PATH_PLAIN if len(identifiers) == 1 and not estate else PATH_FULL,
         delimiter=_delimiter(written.get("delimiter", ",")),
         absent_allowed=_one_of(written, "absent_columns", ("refused", "allowed")) == "allowed",
-        title=_text(written.get("title", ""), "title"),
+        title=_text(written.get("title", ""), "title"), encoding=_one_of(written, "encoding", ENCODINGS),
     )  # fmt: skip
 
 

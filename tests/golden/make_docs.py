@@ -1,4 +1,4 @@
-"""Writes the tables of `docs/events.md` and `docs/api.md` that are made from the code, between their markers.
+"""Writes what is made from the code in `docs/events.md`, `docs/api.md` and `docs/importing.md`, between its markers.
 
 Run it as `python -m tests.golden.make_docs`; a test holds the pages to it.
 """
@@ -13,14 +13,15 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, Final, NotRequired, Required, get_args, get_origin, get_type_hints
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from api import credentials, errors
+from api import credentials, errors, importing_rows
+from api.importing_reasons import ENDINGS, REJECTS
 from application import errors as writing
 from application.actions import Action, Writes
 from application.answers import answer
@@ -37,6 +38,7 @@ from tests.support.rehearsal import ORIGIN, Rehearsal, repeatable
 ROOT: Final = Path(__file__).parents[2]
 EVENTS: Final = ROOT / "docs" / "events.md"
 API: Final = ROOT / "docs" / "api.md"
+IMPORTING: Final = ROOT / "docs" / "importing.md"
 LEDGERS_OWN: Final = {
     "ledger.Opened": "`init`", "ledger.ClockStepped": "the writer",
     "ledger.Continued": "`recover`", "map.Rooted": "the checkpointer",
@@ -226,12 +228,62 @@ def answered_block() -> str:
     return f"```json\n{json.dumps(answered(), ensure_ascii=False, indent=1)}\n```"
 
 
+# --------------------------------------------------------------------------------------------------------- the importer
+
+
+def grammar() -> str:
+    """Give what the importer's own docstring says of a mapping."""
+    return (inspect.getdoc(importing_rows) or "").partition("\n\n")[2]
+
+
+def mapping_tables() -> str:
+    """Give the columns of each mapping that comes with the program."""
+    return "\n".join(line for name in importing_rows.known_mappings() for line in _mapping(name))
+
+
+def _mapping(name: str) -> Iterator[str]:
+    mapping = importing_rows.load_mapping(name)
+    yield f"### `{name}`"
+    yield ""
+    absent = "Columns that no row needs may be absent; others are refused." if mapping.absent_allowed else ""
+    yield f"{mapping.title}. {absent}".strip()
+    yield ""
+    yield "| column | becomes | |"
+    yield "|---|---|---|"
+    required = mapping.columns(required=True)
+    for column in mapping.columns():
+        members = (".".join(path) for path, ways in mapping.fields if any(column in way.columns for way in ways))
+        told = ", ".join(f"`{member}`" for member in members)
+        yield f"| `{column}` | {told} | {'required' if column in required else ''} |"
+    yield ""
+
+
+def reject_table() -> str:
+    """Give the importer's own reasons to reject a row."""
+    return _sentences("reason", REJECTS)
+
+
+def ending_table() -> str:
+    """Give the importer's own reasons to end early."""
+    return _sentences("code", ENDINGS)
+
+
+def _sentences(head: str, table: Mapping[Any, str]) -> str:
+    return "\n".join([f"| {head} | |", "|---|---|", *(f"| `{code}` | {said} |" for code, said in table.items())])
+
+
 # ------------------------------------------------------------------------------------------------------------- pages
 
 
 PARTS: Final = {
     EVENTS: {"made: events": event_tables},
     API: {"example: sent": sent_block, "example: answered": answered_block, "made: errors": error_table},
+    IMPORTING: {
+        "made: grammar": grammar,
+        "made: mappings": mapping_tables,
+        "made: rejects": reject_table,
+        "made: endings": ending_table,
+    },
 }
 
 

@@ -82,11 +82,13 @@ class Ledger:
         return [body["source"]["id"] for _, bodies in self.requests for body in bodies]
 
 
-def run(tmp_path: Path, data: bytes, *posts: Post, name: str = "in.csv") -> tuple[ImportReport, list[list[str]]]:
+def run(
+    tmp_path: Path, data: bytes, *posts: Post, name: str = "in.csv", mapping: str = SMALL
+) -> tuple[ImportReport, list[list[str]]]:
     """Import bytes; give the report and the rows of the reject file."""
     file, rejects = tmp_path / name, tmp_path / "rejects.csv"
     file.write_bytes(data)
-    report = import_lifts(file, read_mapping(SMALL, "small"), posts, rejects)
+    report = import_lifts(file, read_mapping(mapping, "small"), posts, rejects)
     with rejects.open(encoding="utf-8", newline="") as told:
         return report, list(csv.reader(told))[1:]
 
@@ -300,6 +302,57 @@ def test_a_byte_that_is_not_utf8_spoils_its_own_row_only(tmp_path: Path) -> None
     assert (ledger.sent, report.failure) == (["L0", "L7"], None)
 
 
+GBK = 'encoding = "gb18030"\n' + SMALL
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("encoding", ["gb18030", "gbk", "gb2312", "utf-8-sig"])
+def test_a_chinese_register_is_read_in_its_own_encoding(
+    tmp_path: Path, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    """A mapping may say GB18030; a file with UTF-8's byte order mark is UTF-8 all the same."""
+    ledger = Ledger()
+    text = (HEADER + GOOD.format(n="L0", h=1)).replace("name", "名称").replace("Hall", "大厅")
+    report, rejects = run(tmp_path, pack(text.encode(encoding)), ledger, mapping=GBK.replace('"name"', '"名称"'))
+    assert (rejects, report.failure) == ([], None)
+    assert ledger.requests[0][1][0]["building"]["name"] == "大厅"
+
+
+def test_characters_beyond_gbk_are_read(tmp_path: Path) -> None:
+    """GB18030 has all of Unicode: names of persons and places need characters that GBK lacks."""
+    ledger = Ledger()
+    text = HEADER + GOOD.format(n="L0", h=1).replace("Hall", "𠮷㑇大厅")
+    run(tmp_path, text.encode("gb18030"), ledger, mapping=GBK)
+    assert ledger.requests[0][1][0]["building"]["name"] == "𠮷㑇大厅"
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\x80", b"\x81", b"\x81\x30", b"\x81\x30\x81", b"\xb4\xf3\xff\xcc"])
+def test_bytes_that_are_not_gb18030_spoil_their_own_row_only(tmp_path: Path, bad: bytes) -> None:
+    """Also where they are cut in the middle of a character before the end of the line."""
+    ledger = Ledger()
+    data = HEADER.encode() + b"L0,P,370102,in_use,,,1," + bad + b"\n" + "L1,P,370102,in_use,,,1,大厅\n".encode("gbk")
+    report, rejects = run(tmp_path, data, ledger, mapping=GBK)
+    assert rejects == [["2", "name", "encoding_invalid"]]
+    assert (ledger.sent, report.failure) == (["L1"], None)
+
+
+@pytest.mark.parametrize(
+    "mapping, data",
+    [
+        (SMALL, HEADER.replace("name", "名").encode("gbk")),
+        (GBK, HEADER.replace("name", "n\xff").encode("latin-1")),
+        (GBK, HEADER.encode("utf-16")),
+        (GBK, HEADER.encode("utf-32-be")),
+    ],
+)
+def test_a_header_in_another_encoding_tells_which_there_are(tmp_path: Path, mapping: str, data: bytes) -> None:
+    """The failure names the encodings that a mapping may say."""
+    report, _ = run(tmp_path, data, Ledger(), mapping=mapping)
+    assert report.failure is not None
+    assert (report.failure.code, report.failure.line) == ("file_encoding", 1)
+    assert report.failure.details == {"encodings": ["utf-8", "gb18030"]}
+
+
 def test_an_unclosed_quote_costs_one_row(tmp_path: Path) -> None:
     """A quote that is never closed would swallow the file: its line is rejected, the rest is read anew."""
     ledger = Ledger()
@@ -469,6 +522,8 @@ def test_the_register_of_new_york_maps() -> None:
         "delimiter = '\"'\n" + SMALL,
         "delimiter = 1\n" + SMALL,
         "title = 1\n" + SMALL,
+        'encoding = "latin-1"\n' + SMALL,
+        "encoding = 1\n" + SMALL,
         'absent_columns = "yes"\n' + SMALL,
         "absent_columns = [1]\n" + SMALL,
     ],
