@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -76,6 +77,8 @@ class Stage:
     products: dict[str, str] = field(default_factory=dict)
     funds: list[str] = field(default_factory=list)
     claims: list[tuple[str, str]] = field(default_factory=list)
+    visits: Counter[str] = field(default_factory=Counter)
+    """Visits made, by the level of their work."""
     late: list[tuple[str, str]] = field(default_factory=list)
     """Visits countersigned on the next morning: lift and visit."""
     erased: dict[str, str] = field(default_factory=dict)

@@ -36,6 +36,8 @@ EVENTS_MIN = 50_000
 SECONDS_MAX = 120
 RULE = "maintenance.countersign_hours_max"
 ALL = "all · 合计"
+FINDINGS = {"one_worker", "signed_late"}
+"""What is found of the visits that are meant to be faulty."""
 
 Row = tuple[str, ...]
 
@@ -151,6 +153,17 @@ def _assert_rule_change(told: str) -> None:
     assert waited[:3] == waited[3:]
 
 
+def _assert_visits(told: str) -> None:
+    """Every level of work is there, and only what is meant to be faulty has findings."""
+    found = re.search(r"maintenance visits · 维保: ([\d,]+) \((.*?)\); findings · 结论: (.*)", told)
+    assert found is not None
+    levels = {level: _number(count) for count, level in re.findall(r"([\d,]+) ([A-Z]{2})", found[2])}
+    assert sum(levels.values()) == _number(found[1])
+    assert levels["HM"] > levels["TM"] > levels["SM"] > 0 < levels["OY"]
+    assert set(re.findall("[a-z_]+", found[3])) <= FINDINGS
+    assert "3 signed_late" in found[3]
+
+
 def _assert_corrected(told: str) -> None:
     """A later record stands in the place of the one that it names, and both are in the log."""
     found = re.search(
@@ -235,6 +248,7 @@ def test_a_small_registers_year_is_lived_and_proven(tmp_path: Path) -> None:
     _assert_erased(told)
     _assert_rule_change(told)
     _assert_corrected(told)
+    _assert_visits(told)
     # The register does not tell every lift's class; the table adds up all the same.
     _, *rows = _table(told, "Coverage of lifts in use")
     last = {row[1]: _number(row[2]) for row in rows if row[0] == QUARTERS[-1]}
@@ -254,6 +268,7 @@ def test_the_invented_districts_year_is_shown_and_proven(tmp_path: Path) -> None
     _assert_erased(told)
     _assert_rule_change(told)
     _assert_corrected(told)
+    _assert_visits(told)
 
 
 @pytest.mark.performance
