@@ -22,6 +22,7 @@ LIFT = next(lift for site in sites() for lift in site.lifts)
 
 
 def visit_at(step: int, number: int, plan: LiftPlan = LIFT) -> dict[str, Any]:
+    """Give the record that a maintainer would upload."""
     workers = [SimpleNamespace(credentials=SimpleNamespace(agent=f"agent:{n}")) for n in range(6)]
     cast_ = SimpleNamespace(parties={"m": SimpleNamespace(agents={"worker": workers})})
     stage = cast("Stage", SimpleNamespace(clock=Clockwork(lambda _: None), cast=cast_))
