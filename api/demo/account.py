@@ -27,7 +27,7 @@ class Account:
     def count(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Count an answer to a write, and give it back."""
         events = sum(group["count"] for group in answer["groups"])
-        last = max((group["first"] + group["count"] - 1 for group in answer["groups"]), default=0)
+        last = max((group["first"] + group["count"] - 1 for group in answer["groups"] if group["count"]), default=0)
         visits = [e for group in answer["groups"] for e in group["events"] if e["type"].startswith("visit.")]
         found = Counter(finding["code"] for visit in visits for finding in visit["found"].get("findings", ()))
         with self._lock:
