@@ -37,8 +37,6 @@ class Party:
     """A registered party and its client; `agents` are the clients of its natural persons by role."""
 
     name: str
-    title: str
-    kind: str
     client: Client
     agents: dict[str, list[Client]] = field(default_factory=dict)
 
@@ -88,7 +86,7 @@ class Cast:
                 "key": credentials.registration(self.origin, party, key, private, int(self.now())),
             }  # fmt: skip
             members.append(member)
-            self.parties[short] = Party(party, title, kind, self.client(Credentials(party, key, private)))
+            self.parties[short] = Party(party, self.client(Credentials(party, key, private)))
         self.account.count(self.administrator.post("/parties", {"parties": members}))
 
     def enrol(self, short: str, role: str, count: int = 1) -> None:

@@ -73,10 +73,8 @@ class Stage:
     size: int | None = None
     schedule: dict[date, list[tuple[str, Scene]]] = field(default_factory=dict)
     lifts: list[LiftNote] = field(default_factory=list)
-    packs: dict[str, str] = field(default_factory=dict)
     products: dict[str, str] = field(default_factory=dict)
     funds: list[str] = field(default_factory=list)
-    claims: list[tuple[str, str]] = field(default_factory=list)
     visits: Counter[str] = field(default_factory=Counter)
     """Visits made, by the level of their work."""
     late: list[tuple[str, str]] = field(default_factory=list)

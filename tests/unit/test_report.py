@@ -83,7 +83,7 @@ def test_every_table_waits_for_the_last_write_of_all() -> None:
     """Whoever wrote last, an agent perhaps: what is read of the read models waits for it."""
     client = _Reads()
     agent = cast("Client", _Reads())
-    party = Party("party:1", "", "", cast("Client", client), {"worker": [agent]})
+    party = Party("party:1", cast("Client", client), {"worker": [agent]})
     cast_ = Cast("http://ledger", "scripted.test.example/pilot", cast("Client", client), lambda: 0.0)
     cast_.parties = dict.fromkeys(("market", "housing", "finance-office"), party)
     cast_.account.count({"refused": [], "groups": [{"first": 70, "count": 8, "events": []}]})
