@@ -22,6 +22,7 @@ from api import bootstrap, credentials, running
 from api.client import Client, clock_of
 from api.demo.command import ORIGIN
 from api.demo.stage import END
+from infrastructure.connection import connect_reader
 from tests.support.service import free_port
 
 BOROUGHS = ("Manhattan", "Bronx", "Brooklyn", "Queens", "Staten Island")
@@ -112,6 +113,17 @@ def _assert_proven(told: str) -> None:
     position = re.search(r"one bit flipped in a copy, in the body of the event at position ([\d,]+):", told)
     assert position is not None
     assert f"body_digest at {position[1].replace(',', '')}" in told
+
+
+def _assert_true_figures(told: str, folder: Path) -> None:
+    """Events and requests are as many as the ledger has stored: parties, agents, imports and all."""
+    rate = re.search(r"([\d,]+) events in ([\d,]+) signed requests", told)
+    assert rate is not None
+    settings = bootstrap.Settings(var=folder / "var", database_url=None)
+    query = "SELECT sum(count)::int, count(DISTINCT (party, command)) FROM commands WHERE request LIKE 'POST %'"
+    with bootstrap.database_running(settings), connect_reader(bootstrap.place(settings).owner) as connection:
+        stored = connection.execute(query).fetchone()
+    assert (_number(rate[1]), _number(rate[2])) == stored
 
 
 def _assert_dispute(told: str) -> None:
@@ -244,6 +256,7 @@ def test_a_small_registers_year_is_lived_and_proven(tmp_path: Path) -> None:
     _register(file)
     told = _demo(tmp_path, "--register", str(file))
     _assert_proven(told)
+    _assert_true_figures(told, tmp_path)
     _assert_dispute(told)
     _assert_erased(told)
     _assert_rule_change(told)
@@ -262,6 +275,7 @@ def test_the_invented_districts_year_is_shown_and_proven(tmp_path: Path) -> None
     """What `make demo` does, with fewer lifts: every table is printed, and says what it must."""
     told = _demo(tmp_path, "--lifts", str(SMALL))
     _assert_proven(told)
+    _assert_true_figures(told, tmp_path)
     _assert_counted(told, SMALL)
     _assert_accounts(told)
     _assert_dispute(told)
