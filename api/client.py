@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final, Self
 
 import httpx
@@ -23,7 +24,15 @@ from audit.ndjson import lines_root, split_lines
 
 LIFETIME_S: Final = 60
 SALT_BYTES: Final = 16
-REPEATS_MAX: Final = 8
+PATIENCE_S: Final = 7.0
+"""How long a request is sent again, counted from the first sign of trouble."""
+LOST_REPEATS_MIN: Final = 2
+"""How often a request is sent again at the least when its reply was lost, however long each took to be lost."""
+PAUSE_S: Final = 0.1
+PAUSE_S_MAX: Final = 2.0
+"""The first pause before a request is sent again, and the longest: each is twice the one before."""
+RETRY_AFTER_S_MAX: Final = 30.0
+"""The longest pause that a ledger may ask for (`Retry-After`)."""
 NDJSON: Final = "application/x-ndjson"
 COMMAND: Final = "ledger_command"
 SCRIPTED: Final = "scripted."
@@ -109,15 +118,17 @@ def salted(body: Mapping[str, Any]) -> bytes:
 class Client:
     """A party's connection to a ledger.
 
-    `http` carries base URL and transport; writes are repeated under the same command id when the ledger is busy or its
-    reply was lost, so nothing is written twice.
+    `http` carries base URL and transport; what is asked while the ledger is busy, or whose reply was lost, is asked
+    again for `patience_s`: writes under the same command id, so nothing is written twice.
     """
 
     def __init__(
-        self, http: httpx.Client, origin: str, credentials: Credentials, now: Callable[[], float] = time.time
-    ) -> None:
+        self, http: httpx.Client, origin: str, credentials: Credentials, now: Callable[[], float] = time.time,
+        patience_s: float = PATIENCE_S,
+    ) -> None:  # fmt: skip
         self._http = http
         self._signer = Signer(origin, credentials, now)
+        self._patience_s = patience_s
         self.origin = origin
         self.credentials = credentials
         self.position = 0
@@ -148,55 +159,72 @@ class Client:
 
     def get(self, path: str, **query: str | int) -> dict[str, Any]:
         """Read; returns the JSON, raises Refused."""
-        request = self._http.build_request("GET", path, params=query)
-        return self._answer(self._http.send(request, auth=self._signer))
+        value: dict[str, Any] = self._got(path, query).json()
+        return value
 
     def get_bytes(self, path: str, **query: str | int) -> bytes:
         """Read what is no JSON, like a tile; returns the bytes, raises Refused."""
-        request = self._http.build_request("GET", path, params=query)
-        response = self._http.send(request, auth=self._signer)
-        if not response.is_success:
-            raise Refused(response.status_code, _problem(response))
-        return response.content
+        return self._got(path, query).content
 
     def evidence(self, body: Mapping[str, Any], *, command: str | None = None) -> Exported:
         """Have a bundle of evidence made (`POST /evidence`); raises Refused."""
         answer = self._sent("/evidence", salted(body), "application/json", command)
         return Exported(answer.content, answer.headers["evidence-quorum"] == "yes")
 
+    def _got(self, path: str, query: Mapping[str, str | int]) -> httpx.Response:
+        return self._repeated(lambda: self._http.build_request("GET", path, params=query))
+
     def _write(self, path: str, content: bytes, kind: str, command: str | None) -> dict[str, Any]:
-        return self._answer(self._sent(path, content, kind, command))
+        value: dict[str, Any] = self._sent(path, content, kind, command).json()
+        return value
 
     def _sent(self, path: str, content: bytes, kind: str, command: str | None) -> httpx.Response:
         """Send a write, again under the same command id while its outcome is open; raises Refused."""
         name = command or str(uuid.uuid4())
-        failure: Exception | None = None
-        for attempt in range(REPEATS_MAX):
-            if attempt:
-                time.sleep(min(0.05 * 2**attempt, 2.0))
-            request = self._http.build_request(
+        response = self._repeated(
+            lambda: self._http.build_request(
                 "POST", path, content=content, headers={"Content-Type": kind}, extensions={COMMAND: name}
             )
-            try:
-                response = self._http.send(request, auth=self._signer)
-            except httpx.TransportError as lost:
-                failure = lost
-                continue
-            if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-                failure = Refused(response.status_code, _problem(response))
-                continue
-            if not response.is_success:
-                raise Refused(response.status_code, _problem(response))
-            self.position = max(self.position, int(response.headers.get("Ledger-Position", 0)))
-            return response
-        raise failure or Refused(0, {"code": "unreachable"})
+        )
+        self.position = max(self.position, int(response.headers.get("Ledger-Position", 0)))
+        return response
 
-    @staticmethod
-    def _answer(response: httpx.Response) -> dict[str, Any]:
-        if response.is_success:
-            value: dict[str, Any] = response.json()
-            return value
-        raise Refused(response.status_code, _problem(response))
+    def _repeated(self, made: Callable[[], httpx.Request]) -> httpx.Response:
+        """Send a request, signed afresh each time, until it is answered or patience ends; raises Refused.
+
+        Raises httpx.TransportError when the last reply was lost.
+        """
+        until: float | None = None
+        for attempt in count():
+            asked, lost = None, False
+            try:
+                response = self._http.send(made(), auth=self._signer)
+            except (httpx.UnsupportedProtocol, httpx.LocalProtocolError):
+                raise  # what cannot be sent at all is not sent better later
+            except httpx.TransportError as error:
+                failure: Exception = error
+                lost = True
+            else:
+                if response.is_success:
+                    return response
+                failure = Refused(response.status_code, _problem(response))
+                if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    raise failure
+                asked = _retry_after(response)
+            now = time.monotonic()
+            until = now + self._patience_s if until is None else until
+            if now < until:
+                pause = min(PAUSE_S * 2**attempt, PAUSE_S_MAX) if asked is None else max(asked, PAUSE_S)
+                time.sleep(min(pause, until - now))
+            elif not lost or attempt >= LOST_REPEATS_MIN:
+                raise failure
+        raise AssertionError  # pragma: no cover - the count has no end
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Give the seconds that an answer asks to wait; None where it asks for none, or for a day that it names."""
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), RETRY_AFTER_S_MAX) if text.isascii() and text.isdecimal() else None
 
 
 def _problem(response: httpx.Response) -> Mapping[str, Any]:

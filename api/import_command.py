@@ -18,6 +18,8 @@ from api.importing_rows import load_mapping
 
 IN_FLIGHT: Final = 4
 TIMEOUT_S: Final = 120.0
+PATIENCE_S: Final = 60.0
+"""How long an import waits for a ledger that is busy, starts anew or cannot be reached, before it ends early."""
 
 
 def clients(url: str, party: Path, stack: ExitStack) -> list[Post]:
@@ -26,7 +28,8 @@ def clients(url: str, party: Path, stack: ExitStack) -> list[Post]:
     posts: list[Post] = []
     for _ in range(IN_FLIGHT):
         http = stack.enter_context(httpx.Client(base_url=url, timeout=TIMEOUT_S))
-        posts.append(Client(http, held.origin, held.credentials, clock_of(http, held.origin)).post_lines)
+        clock = clock_of(http, held.origin)
+        posts.append(Client(http, held.origin, held.credentials, clock, PATIENCE_S).post_lines)
     return posts
 
 
@@ -59,3 +62,6 @@ def show(report: ImportReport, seconds: float, rejects: Path, out: Console) -> N
     if report.failure is not None:
         where = "" if report.failure.line is None else f" at line {report.failure.line}"
         out.print(f"[red]ended early{where}: {report.failure.message}[/] ({report.failure.code})", highlight=False)
+        for name, value in report.failure.details.items():
+            told = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            out.print(f"  {name}: {told}", highlight=False, markup=False, soft_wrap=True)

@@ -1,27 +1,34 @@
 """Importing a register of lifts: a client like any other, that posts signed NDJSON and keeps account of every row.
 
-Rows of one building always go the same way ("lane"), one request at a time, so that requests in flight never meet on
-a stream. Bad rows go to the reject file with line, column and reason and stop nothing; the same file again writes
-nothing, since the ledger compares each row with what it had of it.
+Rows of one estate, or of one building that stands in none, always go the same way ("lane"), one request at a time, so
+that requests in flight hardly ever meet on a stream; one that does is sent again. Bad rows go to the reject file with
+line, column and reason and stop nothing; the same file again writes nothing, since the ledger compares each row with
+what it had of it.
 """
 
 from __future__ import annotations
 
 import csv
 import secrets
+import time
+import uuid
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
+import httpx
 import orjson
 
+from api.client import Refused
 from api.importing_files import FileBroken, Row, open_text, read_rows
-from api.importing_rows import RowMapping, Rows
-from domain.errors import DomainError, Invalid
+from api.importing_rows import Reason, RowMapping, Rows
+from audit.errors import AuditError
+from audit.ndjson import LINE_BYTES_MAX
+from domain.errors import Invalid
 
 LINES_PER_REQUEST: Final = 2_000
 BYTES_PER_REQUEST: Final = 12 * 1024 * 1024
@@ -30,17 +37,37 @@ GROUP_FULL: Final = "group_full"
 AGAIN_MAX: Final = 20
 """How often a line that found no room in its save is sent again."""
 
-Post = Callable[[str, Sequence[bytes]], Mapping[str, Any]]
-"""Posts NDJSON lines to a path and gives the ledger's answer (`application.answers.answer`); raises what it likes."""
+POST_FAILED: Final = "post_failed"
+FAULTS: Final = (Refused, AuditError, httpx.HTTPError)
+"""What may come of posting; anything else is a defect of the program, and is not told as trouble with the ledger."""
+MOVED: Final = frozenset({"version_moved", "read_moved", "source_taken"})
+"""Refusals of a request that met another one on a stream: decided again, it is stored."""
+MOVED_REPEATS_MAX: Final = 10
+MOVED_PAUSE_MS: Final = 50
+"""The longest pause before such a request is sent again for the first time; it doubles."""
+
+
+class Post(Protocol):
+    """Posts NDJSON lines to a path under a command id, and gives the ledger's answer (`application.answers.answer`).
+
+    Raises Refused, AuditError or httpx.HTTPError, as `api.client.Client.post_lines` does.
+    """
+
+    def __call__(self, path: str, lines: Sequence[bytes], *, command: str) -> Mapping[str, Any]:
+        """Post."""
 
 
 @dataclass(slots=True)
 class Failure:
-    """Why the import ended before the file did: a stable code, a sentence, the line (None: at the very start)."""
+    """Why the import ended before the file did: a stable code, a sentence, details for machines.
+
+    `line` is where in the file, if the file is to blame; None at its very start, and for whatever else went wrong.
+    """
 
     code: str
     message: str
     line: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -135,21 +162,18 @@ class _Import:
         if source in self.seen:
             self._reject(row.line, [(self.columns.get("/source/id", ""), "source_repeated")])
             return
-        self.seen.add(source)
-        lane = self.lanes[zlib.crc32(self._key(body).encode()) % len(self.lanes)]
+        lane = self.lanes[zlib.crc32(_key(body).encode()) % len(self.lanes)]
         body["salt"] = secrets.token_hex(SALT_BYTES)
-        lane.add(row.line, orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
+        line = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        if len(line) > LINE_BYTES_MAX:
+            self._reject(row.line, [(rows.header[_longest(row.values)], "row_too_large")])
+            return
+        self.seen.add(source)
+        lane.add(row.line, line)
         if len(lane.lines) >= lane.limit or lane.size >= BYTES_PER_REQUEST:
             self.send(lane)
 
-    def _key(self, body: Mapping[str, Any]) -> str:
-        """Give what rows that must not meet have in common."""
-        found: Any = body
-        for step in self.mapping.lane:
-            found = found.get(step) if isinstance(found, dict) else None
-        return found if isinstance(found, str) else str(body["source"]["id"])
-
-    def _reject(self, line: int, reasons: Sequence[tuple[str, str]]) -> None:
+    def _reject(self, line: int, reasons: Sequence[Reason]) -> None:
         self.report.rejected += 1
         for column, reason in reasons:
             self.rejects.add(line, column, reason)
@@ -161,7 +185,7 @@ class _Import:
             return
         lane.sent, lane.lines, lane.numbers, lane.size = (lane.lines, lane.numbers), [], [], 0
         lane.limit = LINES_PER_REQUEST
-        lane.answer = self.pool.submit(lane.post, self.mapping.path, lane.sent[0])
+        lane.answer = self.pool.submit(_posted, lane.post, self.mapping.path, lane.sent[0])
 
     def settle(self, lane: _Lane) -> None:
         """Wait for a lane's answer and account for it; raises what posting raised."""
@@ -212,7 +236,7 @@ class _Import:
     def abandon(self) -> None:
         """Account for what is still under way and leave the rest: what was accepted is reported all the same."""
         for lane in self.lanes:
-            if lane.answer is not None and lane.answer.exception() is None:
+            if lane.answer is not None and not isinstance(lane.answer.exception(), FAULTS):
                 self.settle(lane)
 
 
@@ -228,41 +252,80 @@ def import_lifts(
         raise Invalid("the reject file would overwrite the file", code="rejects_path")
     with Rejects(rejects) as out:
         work = _Import(mapping, posts, out, progress)
-        line: int | None = None
         with work.pool:
             try:
-                with open_text(file) as text:
-                    rows: Rows | None = None
-                    for row in read_rows(text, mapping.delimiter):
-                        line = row.line
-                        if rows is None:
-                            rows = Rows(mapping, row.values, work.report.omitted)
-                        else:
-                            work.row(row, rows)
+                _read(file, work)
                 work.finish()
             except FileBroken as broken:
-                work.report.failure = Failure(broken.code, broken.message, broken.line)
+                work.report.failure = Failure(broken.code, broken.message, broken.line, broken.details)
                 _flush(work)
-            except DomainError as error:
-                work.report.failure = Failure(error.code, error.message, line)
-                work.abandon()
-            except Exception as error:  # noqa: BLE001 - whatever a client raises ends the import, told with its code
-                work.report.failure = Failure(str(getattr(error, "code", "post_failed")), str(error), line)
+            except FAULTS as fault:
+                work.report.failure = _failure(fault)
                 work.abandon()
         progress(work.report)
         return work.report
 
 
+def _read(file: Path, work: _Import) -> None:
+    with open_text(file, work.mapping.encoding) as text:
+        rows: Rows | None = None
+        for row in read_rows(text, work.mapping.delimiter):
+            if rows is not None:
+                work.row(row, rows)
+                continue
+            try:
+                rows = Rows(work.mapping, row.values, work.report.omitted)
+            except Invalid as wrong:
+                raise FileBroken(wrong.code, wrong.message, row.line, wrong.details) from wrong
+
+
 def _flush(work: _Import) -> None:
-    """Send the rows before the break: they are as good as any."""
+    """Send the rows before the break: they are as good as any. The file's own failure was first and is told."""
     try:
         work.finish()
-    except Exception:  # noqa: BLE001 - the file's own failure was first and is the one to tell
+    except FAULTS:
         work.abandon()
+
+
+def _failure(fault: Refused | AuditError | httpx.HTTPError) -> Failure:
+    if isinstance(fault, Refused):
+        details = fault.problem.get("details")
+        said = str(fault.problem.get("detail") or "the ledger refused")
+        return Failure(fault.code, said, details={"status": fault.status, **(details or {})})
+    if isinstance(fault, AuditError):
+        return Failure(fault.code, fault.message, details=fault.details)
+    return Failure(POST_FAILED, f"the ledger could not be reached: {fault}")
+
+
+def _posted(post: Post, path: str, lines: Sequence[bytes]) -> Mapping[str, Any]:
+    """Post lines, again under the same command id while others move what they touch; groups stored stay stored."""
+    command = str(uuid.uuid4())
+    for repeat in range(MOVED_REPEATS_MAX):
+        try:
+            return post(path, lines, command=command)
+        except Refused as refused:
+            if refused.code not in MOVED:
+                raise
+        time.sleep(secrets.randbelow(MOVED_PAUSE_MS << min(repeat, 5)) / 1_000)
+    return post(path, lines, command=command)
+
+
+def _key(body: Mapping[str, Any]) -> str:
+    """Give what rows that must not be sent side by side have in common: the estate's number, the building's, or none.
+
+    Every lift placed in an estate, whatever its building, is written on the estate's stream.
+    """
+    place = next((place for place in ("estate", "building") if place in body), None)
+    source = body["source"] if place is None else body[place]["source"]
+    return f"{place}\n{source.get('system')}\n{source['id']}"
 
 
 def _pointer(path: Sequence[str]) -> str:
     return "".join(f"/{step}" for step in path)
+
+
+def _longest(values: Sequence[str]) -> int:
+    return max(range(len(values)), key=lambda index: len(values[index].encode()))
 
 
 def _at(header: Sequence[str], index: int) -> str:

@@ -13,6 +13,10 @@ which the first that gives a value counts:
     required            an empty value is a reason to reject the row (`value_missing`)
     unreadable          reject (default), or omit: then the member is left out and counted
 
+A mapping may have a `title`, and `constants`: members that are the same in every row (inside an object, in every row
+that gives it something). `delimiter` is the one character that parts columns, a comma unless it says otherwise;
+`encoding` is what the table is written in: `utf-8` (default) or `gb18030`, which holds GBK and GB2312.
+
 With `absent_columns = "allowed"` a file may lack columns that are not required; it may have no others then, so that
 a misspelt one is not passed over.
 """
@@ -28,10 +32,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from api.importing_files import ENCODINGS
+from api.importing_reasons import RejectCode
 from audit.canonical import INTEGER_MAX
 from domain.errors import Invalid
 
-Reason = tuple[str, str]
+Reason = tuple[str, RejectCode]
 """(column, stable code): why a row cannot be taken. Never the value, which may be personal."""
 
 PATH_PLAIN: Final = "/lifts/import/plain"
@@ -41,6 +47,14 @@ _FIELD_KEYS = {
     "column", "join", "pattern", "values", "kind", "format", "multiply", "divide", "least", "most", "required",
     "unreadable",
 }  # fmt: skip
+_MAPPING_KEYS = {"title", "encoding", "delimiter", "absent_columns", "fields", "constants"}
+_KIND_KEYS = {"date": {"format"}, "integer": {"multiply", "divide", "least", "most"}}
+_PLACED = r"source\.[a-z_]+|(?!source)[a-z_]+"
+_INSIDE = {
+    "source": "[a-z_]+", "building": _PLACED, "estate": _PLACED, "identifiers": r"[0-9]\.[a-z_]+",
+    "parameters": "[a-z_]+",
+}  # fmt: skip
+"""Members that are objects of the row's shape, and what can stand in them."""
 _DECIMAL = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,9}))?")
 _DATE_PARTS = re.compile("YYYY|MM|DD")
 _DATE_GROUPS = {"YYYY": "(?P<y>[0-9]{4})", "MM": "(?P<m>[0-9]{2})", "DD": "(?P<d>[0-9]{2})"}
@@ -49,9 +63,9 @@ _DATE_GROUPS = {"YYYY": "(?P<y>[0-9]{4})", "MM": "(?P<m>[0-9]{2})", "DD": "(?P<d
 class Unreadable(Exception):
     """A text cannot be read as its field wants; `reason` is the code."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: RejectCode) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason: RejectCode = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +86,10 @@ class RowMapping:
     fields: tuple[tuple[tuple[str, ...], tuple[Source, ...]], ...]
     constants: tuple[tuple[tuple[str, ...], Any], ...]
     path: str
-    lane: tuple[str, ...]
-    """The member whose rows must not be sent side by side: the building's number, or the estate's, or the lift's."""
     delimiter: str = ","
     absent_allowed: bool = False
+    title: str = ""
+    encoding: str = ENCODINGS[0]
 
     def columns(self, *, required: bool = False) -> list[str]:
         """Give all columns that are read, or those that no row can do without."""
@@ -193,13 +207,25 @@ def load_mapping(name: str) -> RowMapping:
     if name.endswith(".toml"):
         path = Path(name)
         if not path.is_file():
-            raise Invalid("no such mapping file", code="mapping_unknown")
-        return read_mapping(path.read_text(encoding="utf-8"), path.stem)
-    folder = files("api").joinpath("mappings")
-    known = sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+            raise Invalid(f"no such mapping file: {name}", code="mapping_unknown")
+        return _decoded(path.read_bytes(), path.stem)
+    known = known_mappings()
     if name not in known:
-        raise Invalid("no such mapping", code="mapping_unknown", known=known)
-    return read_mapping(folder.joinpath(f"{name}.toml").read_text(encoding="utf-8"), name)
+        raise Invalid(f"no such mapping; those known are {', '.join(known)}", code="mapping_unknown", known=known)
+    return _decoded(files("api").joinpath("mappings", f"{name}.toml").read_bytes(), name)
+
+
+def known_mappings() -> list[str]:
+    """Give the names of the mappings that come with the program."""
+    folder = files("api").joinpath("mappings")
+    return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+
+
+def _decoded(data: bytes, name: str) -> RowMapping:
+    try:
+        return read_mapping(data.decode("utf-8-sig"), name)
+    except UnicodeDecodeError as error:
+        raise _malformed("a mapping is written in UTF-8, whatever the table is in") from error
 
 
 def read_mapping(text: str, name: str) -> RowMapping:
@@ -207,31 +233,80 @@ def read_mapping(text: str, name: str) -> RowMapping:
     try:
         written = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Invalid(f"the mapping is no TOML: {error}", code="mapping_malformed") from error
-    unknown = written.keys() - {"title", "delimiter", "absent_columns", "fields", "constants"}
-    if unknown or not isinstance(written.get("fields"), dict):
-        raise _malformed("a mapping has fields and constants", unknown=sorted(unknown))
-    fields = tuple((_steps(member), _ways(member, said)) for member, said in written["fields"].items())
-    constants = tuple((_steps(member), value) for member, value in written.get("constants", {}).items())
+        raise _malformed(f"the mapping is no TOML: {error}") from error
+    unknown = written.keys() - _MAPPING_KEYS
+    if unknown:
+        raise _malformed("a mapping has no such member", unknown=", ".join(sorted(unknown)))
+    fields = tuple((_steps(member), _ways(member, said)) for member, said in _table(written, "fields").items())
+    constants = tuple((_steps(m), _constant(m, value)) for m, value in _table(written, "constants").items())
     members = {path for path, _ in (*fields, *constants)}
-    if ("source", "id") not in members or ("source", "system") not in members:
-        raise _malformed("a mapping gives source.system and source.id")
+    _require_places(members)
     identifiers = {path[1] for path in members if path[0] == "identifiers"}
     estate = any(path[0] == "estate" for path in members)
-    lane = next(p for p in (("building", "source", "id"), ("estate", "source", "id"), ("source", "id")) if p in members)
-    path = PATH_PLAIN if len(identifiers) == 1 and not estate else PATH_FULL
-    allowed = written.get("absent_columns") == "allowed"
-    return RowMapping(name, fields, constants, path, lane, written.get("delimiter", ","), allowed)
+    return RowMapping(
+        name, fields, constants, PATH_PLAIN if len(identifiers) == 1 and not estate else PATH_FULL,
+        delimiter=_delimiter(written.get("delimiter", ",")),
+        absent_allowed=_one_of(written, "absent_columns", ("refused", "allowed")) == "allowed",
+        title=_text(written.get("title", ""), "title"), encoding=_one_of(written, "encoding", ENCODINGS),
+    )  # fmt: skip
 
 
 def _malformed(message: str, **details: object) -> Invalid:
-    return Invalid(message, code="mapping_malformed", **details)
+    where = ", ".join(f"{name} {value}" for name, value in details.items())
+    return Invalid(f"{message} ({where})" if where else message, code="mapping_malformed", **details)
+
+
+def _table(written: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = written.get(name, {})
+    if not isinstance(value, dict) or (name == "fields" and not value):
+        raise _malformed("a mapping has a table of fields, and may have one of constants", member=name)
+    return value
+
+
+def _text(value: object, member: str) -> str:
+    if not isinstance(value, str):
+        raise _malformed("this is a text", member=member)
+    return value
+
+
+def _one_of(said: Mapping[str, Any], name: str, known: tuple[str, ...], member: str = "") -> str:
+    """Give a word of a list, the first where nothing is said."""
+    value = said.get(name, known[0])
+    if value not in known:
+        raise _malformed(f"this is one of {', '.join(known)}", member=f"{member}.{name}" if member else name)
+    return str(value)
+
+
+def _delimiter(value: object) -> str:
+    if not isinstance(value, str) or len(value) != 1 or value in '"\r\n':
+        raise _malformed(
+            "columns are parted by one character, which is no quote and no end of line", member="delimiter"
+        )
+    return value
+
+
+def _constant(member: str, value: object) -> str | int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _malformed("a constant is text or an integer", member=member)
+    return value
 
 
 def _steps(member: str) -> tuple[str, ...]:
     if not re.fullmatch(r"[a-z_]+(\.([a-z_]+|[0-9]))*", member):
         raise _malformed("a member is written a.b.c", member=member)
     return tuple(member.split("."))
+
+
+def _require_places(members: set[tuple[str, ...]]) -> None:
+    """Refuse members that cannot stand beside each other, and a mapping without the lift's own number."""
+    for path in sorted(members):
+        inside = _INSIDE.get(path[0])
+        if any(path[:length] in members for length in range(1, len(path))):
+            raise _malformed("a member is a value or has members, not both", member=".".join(path))
+        if inside is not None and not re.fullmatch(inside, ".".join(path[1:])):
+            raise _malformed(f"{path[0]} has members of its own", member=".".join(path))
+    if ("source", "id") not in members or ("source", "system") not in members:
+        raise _malformed("a mapping gives source.system and source.id")
 
 
 def _ways(member: str, said: object) -> tuple[Source, ...]:
@@ -244,24 +319,31 @@ def _ways(member: str, said: object) -> tuple[Source, ...]:
 def _way(member: str, said: object) -> Source:
     if not isinstance(said, dict) or said.keys() - _FIELD_KEYS or ("column" in said) == ("join" in said):
         raise _malformed("a field names a column, or columns to join, and how to read them", member=member)
-    columns = tuple(said["join"]) if "join" in said else (said["column"],)
-    return Source(columns, _reader(member, said), bool(said.get("required")), said.get("unreadable") == "omit")
+    columns = said["join"] if "join" in said else [said["column"]]
+    if not isinstance(columns, list) or not columns or not all(isinstance(c, str) and c for c in columns):
+        raise _malformed("columns are named by text", member=member)
+    required = said.get("required", False)
+    if not isinstance(required, bool):
+        raise _malformed("required is true or false", member=member)
+    omit = _one_of(said, "unreadable", ("reject", "omit"), member) == "omit"
+    return Source(tuple(columns), _reader(member, said), required, omit)
 
 
 def _reader(member: str, said: Mapping[str, Any]) -> Callable[[str], Any]:
+    kind = _one_of(said, "kind", ("text", *_KIND_KEYS), member)
+    for other in _KIND_KEYS.keys() - {kind}:
+        if surplus := said.keys() & _KIND_KEYS[other]:
+            raise _malformed(f'{", ".join(sorted(surplus))} belongs to kind = "{other}"', member=member)
     steps: list[Callable[[Any], Any]] = []
     if "pattern" in said:
-        steps.append(_matched(re.compile(said["pattern"])))
+        steps.append(_matched(_compiled(member, said["pattern"])))
     if "values" in said:
-        steps.append(_looked_up(said["values"]))
-    kind = said.get("kind", "text")
+        steps.append(_looked_up(member, said["values"]))
     if kind == "date":
-        steps.append(_dated(said.get("format", "YYYY-MM-DD")))
+        steps.append(_dated(member, said.get("format", "YYYY-MM-DD")))
     elif kind == "integer":
         bounds = (said.get("least", 0), said.get("most", INTEGER_MAX))
-        steps.append(_counted(said.get("multiply", 1), said.get("divide", 1), bounds))
-    elif kind != "text":
-        raise _malformed("a field is text, date or integer", member=member)
+        steps.append(_counted(member, said.get("multiply", 1), said.get("divide", 1), bounds))
     if not steps:
         return str
     if len(steps) == 1:
@@ -276,17 +358,28 @@ def _reader(member: str, said: Mapping[str, Any]) -> Callable[[str], Any]:
     return read
 
 
+def _compiled(member: str, pattern: object) -> re.Pattern[str]:
+    try:
+        return re.compile(_text(pattern, f"{member}.pattern"))
+    except (re.error, OverflowError, RecursionError) as error:
+        raise _malformed(f"the pattern is no regular expression: {error}", member=member) from error
+
+
 def _matched(pattern: re.Pattern[str]) -> Callable[[str], str]:
     def read(text: str) -> str:
         found = pattern.fullmatch(text)
         if found is None:
             raise Unreadable("pattern_mismatch")
-        return found.group(1) if pattern.groups else text
+        return (found.group(1) or "") if pattern.groups else text
 
     return read
 
 
-def _looked_up(values: Mapping[str, Any]) -> Callable[[str], Any]:
+def _looked_up(member: str, values: object) -> Callable[[str], Any]:
+    if not isinstance(values, dict) or not values:
+        raise _malformed("values are a table of texts and what each becomes", member=member)
+    for value in values.values():
+        _constant(f"{member}.values", value)
     other = values.get("*")
 
     def read(text: str) -> Any:  # noqa: ANN401 - text or integer, as the mapping says
@@ -298,10 +391,11 @@ def _looked_up(values: Mapping[str, Any]) -> Callable[[str], Any]:
     return read
 
 
-def _dated(form: str) -> Callable[[str], str]:
+def _dated(member: str, said: object) -> Callable[[str], str]:
+    form = _text(said, f"{member}.format")
     parts = _DATE_PARTS.split(form)
     if sorted(_DATE_PARTS.findall(form)) != ["DD", "MM", "YYYY"]:
-        raise _malformed("a date's format has YYYY, MM and DD", format=form)
+        raise _malformed("a date's format has YYYY, MM and DD", member=member)
     pattern = re.escape(parts[0])
     for name, after in zip(_DATE_PARTS.findall(form), parts[1:], strict=True):
         pattern += _DATE_GROUPS[name] + re.escape(after)
@@ -319,9 +413,9 @@ def _dated(form: str) -> Callable[[str], str]:
     return read
 
 
-def _counted(multiply: int, divide: int, bounds: tuple[int, int]) -> Callable[[str], int]:
-    if not all(isinstance(n, int) for n in (multiply, divide, *bounds)) or multiply < 1 or divide < 1:
-        raise _malformed("a factor is two positive integers, bounds are integers")
+def _counted(member: str, multiply: int, divide: int, bounds: tuple[int, int]) -> Callable[[str], int]:
+    if any(type(n) is not int for n in (multiply, divide, *bounds)) or multiply < 1 or divide < 1:
+        raise _malformed("a factor is two positive integers, bounds are integers", member=member)
 
     def read(text: str) -> int:
         found = _DECIMAL.fullmatch(text)

@@ -14,6 +14,7 @@ import httpx
 
 from api import credentials
 from api.client import Client, Credentials
+from api.demo.account import Account
 from api.demo.district import AREA, SEED, TOWNS, person
 
 PARTIES_A_REQUEST: Final = 50
@@ -36,8 +37,6 @@ class Party:
     """A registered party and its client; `agents` are the clients of its natural persons by role."""
 
     name: str
-    title: str
-    kind: str
     client: Client
     agents: dict[str, list[Client]] = field(default_factory=dict)
 
@@ -49,7 +48,10 @@ class Party:
 
 @dataclass(slots=True)
 class Cast:
-    """Everybody who acts, registered through the administrator; `now` is the ledger's time in Unix seconds."""
+    """Everybody who acts, registered through the administrator; `now` is the ledger's time in Unix seconds.
+
+    `account` counts what all of them write.
+    """
 
     url: str
     origin: str
@@ -57,6 +59,7 @@ class Cast:
     now: Callable[[], float]
     areas: tuple[str, ...] = (AREA,)
     parties: dict[str, Party] = field(default_factory=dict)
+    account: Account = field(default_factory=Account)
     chance: random.Random = field(default_factory=lambda: random.Random(SEED))  # noqa: S311 - repeats itself
     _http: httpx.Client = field(init=False)
 
@@ -83,8 +86,8 @@ class Cast:
                 "key": credentials.registration(self.origin, party, key, private, int(self.now())),
             }  # fmt: skip
             members.append(member)
-            self.parties[short] = Party(party, title, kind, self.client(Credentials(party, key, private)))
-        self.administrator.post("/parties", {"parties": members})
+            self.parties[short] = Party(party, self.client(Credentials(party, key, private)))
+        self.account.count(self.administrator.post("/parties", {"parties": members}))
 
     def enrol(self, short: str, role: str, count: int = 1) -> None:
         """Enrol natural persons of a party, each with a sealed identity and a key of its own."""
@@ -101,7 +104,7 @@ class Cast:
                 }
             )  # fmt: skip
             party.agents.setdefault(role, []).append(self.client(Credentials(party.name, key, private, agent)))
-        party.client.post_lines("/agents", lines)
+        self.account.count(party.client.post_lines("/agents", lines))
 
 
 INSURERS: Final = (("insurer-a", "齐安财产保险"), ("insurer-b", "泰岳财产保险"), ("insurer-c", "鲁信财产保险"))

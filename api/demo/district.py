@@ -6,7 +6,7 @@ The area code 370199 belongs to no real district; names of estates, companies an
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -94,10 +94,12 @@ def sites(size: int | None = None) -> list[Site]:
     chance = random.Random(SEED)  # noqa: S311 - a demonstration repeats itself
     numbers = iter(range(1, 10_000))
     found = [_estate(chance, numbers, index) for index in range(ESTATES)]
+    names = {site.name for site in found}
     for venue, premises_class, count, lifts, ending in _VENUES:
-        found.extend(
-            _venue(chance, numbers, f"{_name(chance)}{ending}", (venue, premises_class), lifts) for _ in range(count)
-        )
+        for _ in range(count):
+            name = _name(chance, ending, names)
+            names.add(name)
+            found.append(_venue(chance, numbers, name, (venue, premises_class), lifts))
     return found if size is None else _thinned(found, size)
 
 
@@ -115,8 +117,12 @@ def _thinned(whole: list[Site], size: int) -> list[Site]:
     return found
 
 
-def _name(chance: random.Random) -> str:
-    return chance.choice(_ESTATE_FIRST) + chance.choice("一二三东西南北中新")
+def _name(chance: random.Random, ending: str, taken: Collection[str]) -> str:
+    """Draw a name until it is new: the register knows a site by it, whatever its town."""
+    while True:
+        name = chance.choice(_ESTATE_FIRST) + chance.choice("一二三东西南北中新") + ending
+        if name not in taken:
+            return name
 
 
 def _estate(chance: random.Random, numbers: Iterator[int], index: int) -> Site:

@@ -15,7 +15,6 @@ from api.demo.stage import BEGIN, LiftNote, Stage, day, events_of
 
 DEPOSIT_FEN_PER_M2: Final = 8_000
 """The first deposit: 80 yuan a square metre."""
-INCOME_FEN: Final = 1_000_000
 AGREE_OF_TEN: Final = 8
 VOTE_OF_TEN: Final = 9
 

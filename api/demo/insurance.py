@@ -31,7 +31,6 @@ class Deal:
     ground: str | None = None
     serviced: bool = False
     policy: str = field(default_factory=lambda: name_of("policy"))
-    certificates: dict[str, str] = field(default_factory=dict)
 
     @property
     def premium_fen(self) -> int:
@@ -62,13 +61,11 @@ def quote(stage: Stage, deal: Deal) -> None:
     stage.post(insurer.client, "/policies", _draft(stage, deal, totals))
     lines = []
     for number, note in enumerate(deal.lifts, 1):
-        certificate = name_of("certificate")
-        deal.certificates[note.name] = certificate
         lines.append(
             {
-                "policy": deal.policy, "lift": note.name, "certificate": certificate, "number": f"{number:05d}",
-                "parts": parts_of(note, deal.comprehensive), "from_date": day(deal.start),
-                "to_date": year_from(deal.start),
+                "policy": deal.policy, "lift": note.name, "certificate": name_of("certificate"),
+                "number": f"{number:05d}", "parts": parts_of(note, deal.comprehensive),
+                "from_date": day(deal.start), "to_date": year_from(deal.start),
             }
         )  # fmt: skip
     stage.lines(insurer.client, "/policies/lines", lines)

@@ -10,7 +10,7 @@ from api.client import Refused
 from api.demo.actors import name_of
 from api.demo.district import person
 from api.demo.insurance import Deal, parts_of
-from api.demo.stage import LiftNote, Stage, day, events_of, instant, year_from
+from api.demo.stage import LiftNote, Stage, day, instant, year_from
 
 TIERS: Final = ((30, 20_000), (60, 30_000), (90, 40_000), (120, 50_000))
 """Minutes from which a benefit is due to each person, as the products are filed (the bound belongs to the lower)."""
@@ -65,7 +65,6 @@ def settle(stage: Stage, deal: Deal, note: LiftNote, claim: str, heads: list[dic
     }
     stage.post(insurer.client, f"{path}/papers", papers)
     stage.post(adjuster, f"{path}/assess", {"heads": heads, "total_fen": total})
-    stage.claims.append((note.name, claim))
     stage.after(4, "approve a claim", lambda s: approve(s, deal, note, claim, total))
     stage.after(8, "pay a claim", lambda s: settle_payment(s, deal, note, claim, total, payee))
 
@@ -91,11 +90,10 @@ def settle_payment(stage: Stage, deal: Deal, note: LiftNote, claim: str, total: 
 
 
 def refuse(stage: Stage, deal: Deal, note: LiftNote) -> None:
-    """A claim that no cover bears is refused with reasons."""
+    """A claim is refused with its reason though a cover is in force: the loss was caused on purpose."""
     claim = injury(stage, deal, note, 0, stage.clock.today - timedelta(days=2))
     body = {"reasons": ["intentional_act"], "decided_on": day(stage.clock.today), "notice_on": day(stage.clock.today)}
     stage.post(stage.cast.parties[deal.insurer].agent("adjuster"), f"/lifts/{note.name}/claims/{claim}/refuse", body)
-    stage.claims.append((note.name, claim))
 
 
 def notify_uncovered(stage: Stage, deal: Deal, note: LiftNote, amount_fen: int) -> str:
@@ -119,7 +117,6 @@ def notify_uncovered(stage: Stage, deal: Deal, note: LiftNote, amount_fen: int) 
         approve(stage, deal, note, claim, amount_fen)
     except Refused as refused:
         stage.notes["refused_then"] = refused.code
-    stage.claims.append((note.name, claim))
     return claim
 
 
@@ -136,5 +133,4 @@ def endorse_late(stage: Stage, deal: Deal, note: LiftNote, since: date) -> None:
         "number": "E2026-001", "effective_on": day(since), "reason": "late_booking",
         "delta_fen": sum(part["premium_fen"] for part in parts), "adds": [line],
     }  # fmt: skip
-    answer = stage.post(stage.cast.parties[deal.insurer].client, f"/policies/{deal.policy}/endorse", body)
-    stage.notes["endorsement"] = events_of(answer, "policy.Endorsed")[0]["position"]
+    stage.post(stage.cast.parties[deal.insurer].client, f"/policies/{deal.policy}/endorse", body)

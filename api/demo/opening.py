@@ -23,7 +23,6 @@ def adopt_rules(stage: Stage) -> None:
     """Publish Shandong's pack and adopt it for the district."""
     market = stage.cast.parties["market"].client
     pack = name_of("pack")
-    stage.packs["shandong@1"] = pack
     stage.post(market, "/packs", {"id": pack, "program_pack": "shandong@1"})
     for area in stage.cast.areas:
         document = "示范区电梯保险+服务工作方案"

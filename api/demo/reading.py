@@ -9,12 +9,12 @@ from api.client import Client
 PAGE: Final = 1_000
 
 
-def pages(client: Client, path: str, member: str) -> list[dict[str, Any]]:
-    """Give the rows of all pages of an answer; `member` is where they stand in it."""
+def pages(client: Client, path: str, member: str, wait_for: int = 0) -> list[dict[str, Any]]:
+    """Give the rows of all pages of an answer that knows a position; `member` is where they stand in it."""
     rows: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
-        answer = client.get(path, limit=PAGE, **cursor)
+        answer = client.get(path, limit=PAGE, wait_for=wait_for, **cursor)
         rows.extend(answer[member])
         if not answer["next"]:
             return rows

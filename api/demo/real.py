@@ -10,6 +10,7 @@ import httpx
 import orjson
 
 from api.client import Client
+from api.demo.account import Account
 from api.demo.actors import name_of
 from api.demo.district import LiftPlan
 from api.demo.opening import manager_of
@@ -34,22 +35,20 @@ def import_register(stage: Stage, file: Path) -> None:
         Client(httpx.Client(base_url=stage.cast.url, timeout=120), stage.cast.origin, who.credentials, stage.clock.unix)
         for _ in range(IN_FLIGHT)
     ]
-    posts = [_noting(client, notes) for client in clients]
+    posts = [_noting(client, notes, stage.cast.account) for client in clients]
     report = import_lifts(file, load_mapping(MAPPING), posts, stage.rejects / f"{file.name}.rejects.csv")
     for client in clients:
         client.close()
     if report.failure is not None:
         message = f"the register could not be read: {report.failure.message} ({report.failure.code})"
         raise RuntimeError(message)
-    stage.requests += report.sent // 2_000 + 1
-    stage.events += report.events
     stage.lifts = sorted(notes, key=lambda note: note.plan.registration_code)
     _pilot_estate(stage)
 
 
-def _noting(client: Client, notes: list[LiftNote]) -> Post:
-    def post(path: str, lines: Sequence[bytes]) -> Mapping[str, Any]:
-        answer = client.post_lines(path, lines)
+def _noting(client: Client, notes: list[LiftNote], account: Account) -> Post:
+    def post(path: str, lines: Sequence[bytes], *, command: str) -> Mapping[str, Any]:
+        answer = account.count(client.post_lines(path, lines, command=command))
         for group in answer["groups"]:
             for event in group["events"]:
                 if event["type"] == "lift.Registered":

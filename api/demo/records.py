@@ -9,6 +9,7 @@ from rich.table import Table
 
 from api.demo.reading import events_about
 from api.demo.stage import Stage
+from domain.catalogue import CYCLES
 from domain.packs import load_pack
 from domain.time import civil_date, elapsed_seconds
 
@@ -17,7 +18,13 @@ HOUR_S: Final = 3_600
 
 
 def show(stage: Stage, out: Console) -> None:
-    """Print both, as the events of the lifts have them."""
+    """Print how many visits there were and what was found of them; then both, as the events of the lifts have them."""
+    levels = ", ".join(f"{stage.visits[level]:,} {level}" for level in CYCLES)
+    findings = ", ".join(f"{count:,} {code}" for code, count in stage.cast.account.findings.most_common()) or "none"
+    out.print(
+        f"maintenance visits · 维保: {stage.visits.total():,} ({levels}); findings · 结论: {findings}", highlight=False,
+        soft_wrap=True,
+    )  # fmt: skip
     if stage.late:
         out.print(_countersigned_late(stage))
     if "correction" in stage.notes:

@@ -21,7 +21,6 @@ CLASSES: Final = (
     (None, "unknown · 未定"),
 )  # fmt: skip
 """By the class as the ledger answers it; a register need not tell every lift's."""
-WAN: Final = 10_000
 CLAIMS_SHOWN: Final = 8
 ENTRIES_SHOWN: Final = 8
 WORDS: Final = {
@@ -32,13 +31,12 @@ WORDS: Final = {
 
 
 def show(stage: Stage, out: Console) -> None:
-    """Print everything; each answer cites the position it was known at."""
-    market = stage.cast.parties["market"].client
-    position = max(party.client.position for party in stage.cast.parties.values())
-    _coverage(market, position, out)
+    """Print everything, as known once the last of what anybody has written is read."""
+    position = stage.cast.account.position
+    _coverage(stage.cast.parties["market"].client, position, out)
     if stage.funds:
-        _statement(stage, out)
-    _claims(stage, out)
+        _statement(stage, position, out)
+    _claims(stage, position, out)
     records.show(stage, out)
     if "disputed" in stage.notes:
         out.print(f"on the day the insurer's approval was refused: {stage.notes.get('refused_then')}", highlight=False)
@@ -118,10 +116,10 @@ def yuan(fen: int) -> str:
     return f"{sign}{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
 
 
-def _statement(stage: Stage, out: Console) -> None:
+def _statement(stage: Stage, position: int, out: Console) -> None:
     fund = stage.funds[0]
     housing = stage.cast.parties["housing"].client
-    entries = pages(housing, f"/funds/{fund}/statement", "entries")
+    entries = pages(housing, f"/funds/{fund}/statement", "entries", position)
     table = Table(title="Statement of a maintenance fund · 维修资金对账单 (CNY)")
     for column in ("effective", "entry", "amount", "balance"):
         table.add_column(column, justify="right" if column in {"amount", "balance"} else "left")
@@ -134,9 +132,9 @@ def _statement(stage: Stage, out: Console) -> None:
     out.print(table)
 
 
-def _claims(stage: Stage, out: Console) -> None:
+def _claims(stage: Stage, position: int, out: Console) -> None:
     finance = stage.cast.parties["finance-office"].client
-    claims = pages(finance, "/claims", "claims")
+    claims = pages(finance, "/claims", "claims", position)
     states = ", ".join(f"{count} {state}" for state, count in Counter(c["state"] for c in claims).most_common())
     table = Table(title=f"Claims · 理赔台账 ({len(claims)}: {states})")
     for column in ("loss", "kind", "state", "approved", "paid"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -72,18 +73,30 @@ class Stage:
     size: int | None = None
     schedule: dict[date, list[tuple[str, Scene]]] = field(default_factory=dict)
     lifts: list[LiftNote] = field(default_factory=list)
-    packs: dict[str, str] = field(default_factory=dict)
     products: dict[str, str] = field(default_factory=dict)
     funds: list[str] = field(default_factory=list)
-    claims: list[tuple[str, str]] = field(default_factory=list)
+    visits: Counter[str] = field(default_factory=Counter)
+    """Visits made, by the level of their work."""
     late: list[tuple[str, str]] = field(default_factory=list)
     """Visits countersigned on the next morning: lift and visit."""
     erased: dict[str, str] = field(default_factory=dict)
     """Persons by what they are in the story."""
     notes: dict[str, Any] = field(default_factory=dict)
-    requests: int = 0
-    events: int = 0
-    refused: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def requests(self) -> int:
+        """Signed requests that wrote, so far."""
+        return self.cast.account.requests
+
+    @property
+    def events(self) -> int:
+        """Events that they wrote."""
+        return self.cast.account.events
+
+    @property
+    def refused(self) -> list[Mapping[str, Any]]:
+        """Lines of theirs that the ledger refused."""
+        return self.cast.account.refused
 
     def at(self, day: date, title: str, scene: Scene) -> None:
         """Plan a scene for a day; days past the end are left out."""
@@ -96,20 +109,14 @@ class Stage:
 
     def post(self, client: Client, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Write one body and count it."""
-        return self._counted(client.post(path, body))
+        return self.cast.account.count(client.post(path, body))
 
     def lines(self, client: Client, path: str, bodies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Write many bodies as NDJSON, some thousand lines a request; gives the answers."""
         return [
-            self._counted(client.post_lines(path, bodies[start : start + LINES_A_REQUEST]))
+            self.cast.account.count(client.post_lines(path, bodies[start : start + LINES_A_REQUEST]))
             for start in range(0, len(bodies), LINES_A_REQUEST)
         ]
-
-    def _counted(self, answer: dict[str, Any]) -> dict[str, Any]:
-        self.requests += 1
-        self.events += sum(group["count"] for group in answer["groups"])
-        self.refused.extend(answer["refused"])
-        return answer
 
 
 def events_of(answer: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:

@@ -13,19 +13,22 @@ from typing import Any, Final
 from api.demo.actors import name_of
 from api.demo.opening import maintainer_of, manager_of
 from api.demo.stage import BEGIN, LiftNote, Stage, events_of, instant
+from domain.catalogue import items_due
 
 CYCLE_DAYS: Final = 14
 STEP_DAYS: Final = 2
-VISIT_MINUTES: Final = 45
-QUARTERLY: Final = 6
-"""Every sixth visit is a quarterly one (12 weeks)."""
-HALF_MONTHLY: Final[dict[str, list[str]]] = {
-    "3110": [f"A-1-{n:02d}" for n in range(1, 32)],
-    "3120": [f"A-1-{n:02d}" for n in range(1, 32)],
-    "3310": [f"D-1-{n:02d}" for n in range(1, 34)],
-    "3320": [f"D-1-{n:02d}" for n in range(1, 34)],
-    "3430": [f"C-1-{n:02d}" for n in range(1, 21)],
-}
+VISIT_MINUTES: Final = {"HM": 45, "TM": 45, "SM": 60, "OY": 75}
+"""How long each level of work takes; the rules have a least time for each."""
+BEGUN_FROM: Final = 9
+BEGUN_HOURS: Final = 6
+"""Visits begin from nine o'clock on within these hours, so that all have ended when the use units sign."""
+SIGNED_AT: Final = (16, 55)
+DEEPER: Final = ((24, "OY"), (12, "SM"), (6, "TM"))
+"""Every how many visits of a lift one goes deeper: each 12 weeks a quarterly, of which each second is a half-yearly,
+and each fourth a yearly one.
+"""
+ALONE_EACH: Final = 97
+"""Every how many visits one is made by one worker alone, which is found."""
 SIGNED_NEXT_MORNING: Final = (date(2026, 6, 17), date(2026, 7, 15))
 """Two weeks before the rules change and two weeks after, so that the same lifts are visited on both days."""
 NEXT_MORNING_VISITS: Final = 3
@@ -49,9 +52,10 @@ def visit_day(stage: Stage, watched: list[LiftNote], pool: ThreadPoolExecutor) -
     for note in cohort:
         by_maintainer.setdefault(maintainer_of(note), []).append(note)
     uploaded = list(pool.map(lambda item: _upload(stage, item[0], item[1], step), sorted(by_maintainer.items())))
+    stage.visits[level_of(step)] += len(cohort)
     done = [pair for notes, finished in uploaded for pair in zip(notes, finished, strict=True)]
     waiting = NEXT_MORNING_VISITS if stage.clock.today in SIGNED_NEXT_MORNING else 0
-    _sign(stage, done[waiting:], pool, instant(stage.clock.today, 16, 55))
+    _sign(stage, done[waiting:], pool, instant(stage.clock.today, *SIGNED_AT))
     if waiting:
         stage.clock.move(stage.clock.today + timedelta(days=1), MORNING_UTC)
         _sign(stage, done[:waiting], pool, instant(stage.clock.today, 9))
@@ -69,7 +73,7 @@ def _upload(
     stage: Stage, maintainer: str, notes: list[LiftNote], step: int
 ) -> tuple[list[LiftNote], list[dict[str, Any]]]:
     party = stage.cast.parties[maintainer]
-    lines = [_visit(stage, maintainer, note, step, number) for number, note in enumerate(notes)]
+    lines = [visit_of(stage, maintainer, note, step, number) for number, note in enumerate(notes)]
     found: list[dict[str, Any]] = []
     for answer in stage.lines(party.agent("worker"), "/visits", lines):
         found.extend(events_of(answer, "visit.Finished"))
@@ -79,15 +83,28 @@ def _upload(
     return notes, found
 
 
-def _visit(stage: Stage, maintainer: str, note: LiftNote, step: int, number: int) -> dict[str, Any]:
+def level_of(step: int) -> str:
+    """Give the type of a step's visits: half-monthly, or in its turn quarterly, half-yearly or yearly."""
+    visit = step // (CYCLE_DAYS // STEP_DAYS)
+    return next((level for each, level in DEEPER if visit and visit % each == 0), "HM")
+
+
+def codes_due(variety: str, level: str) -> list[str]:
+    """Give the codes of all items that a visit must look at."""
+    return [item.code for item in items_due(variety, level)]
+
+
+def visit_of(stage: Stage, maintainer: str, note: LiftNote, step: int, number: int) -> dict[str, Any]:
+    """Give the whole record of a visit of today: the `number`th of its maintainer in a step of the year."""
     today = stage.clock.today
     workers = [c.credentials.agent for c in stage.cast.parties[maintainer].agents["worker"]]
     pair = [workers[number % len(workers)], workers[(number + 1) % len(workers)]]
-    hour, minute = AFTERNOON if today in SIGNED_NEXT_MORNING else 9 + number % 7, number * 7 % 60
-    alone = (step + number) % 97 == 0
+    hour, minute = AFTERNOON if today in SIGNED_NEXT_MORNING else BEGUN_FROM + number % BEGUN_HOURS, number * 7 % 60
+    alone = (step + number) % ALONE_EACH == 0
     begun = instant(today, hour, minute)
     visit = name_of("visit")
-    level = "TM" if (step // (CYCLE_DAYS // STEP_DAYS)) % QUARTERLY == 0 and step else "HM"
+    level = level_of(step)
+    end = _end(today, hour, minute, level)
     return {
         "opened": {
             "id": visit, "lift": note.name, "level": level, "workers": pair[:1] if alone else pair, "opened_at": begun,
@@ -96,16 +113,16 @@ def _visit(stage: Stage, maintainer: str, note: LiftNote, step: int, number: int
             "nodes": [
                 {"id": "in", "kind": "check_in", "device_time": begun, "distance_m": 12},
                 {"id": "photo", "kind": "photo", "device_time": begun, "photo": _digest(visit, "p")},
-                {"id": "out", "kind": "check_out", "device_time": _end(today, hour, minute)},
+                {"id": "out", "kind": "check_out", "device_time": end},
             ]
         },
-        "items": {"results": {"normal": HALF_MONTHLY[note.plan.variety]}},
-        "finished": {"finished_at": _end(today, hour, minute), "photos": [_digest(visit, "end")]},
+        "items": {"results": {"normal": codes_due(note.plan.variety, level)}},
+        "finished": {"finished_at": end, "photos": [_digest(visit, "end")]},
     }  # fmt: skip
 
 
-def _end(day: date, hour: int, minute: int) -> str:
-    whole = hour * 60 + minute + VISIT_MINUTES
+def _end(day: date, hour: int, minute: int, level: str) -> str:
+    whole = hour * 60 + minute + VISIT_MINUTES[level]
     return instant(day, whole // 60, whole % 60)
 
 
@@ -133,15 +150,13 @@ def correct(stage: Stage, watched: list[LiftNote]) -> None:
     note = watched[0]
     maintainer = maintainer_of(note)
     party = stage.cast.parties[maintainer]
-    old = _visit(stage, maintainer, note, 3, 5)
+    old = visit_of(stage, maintainer, note, 3, 5)
     first = events_of(stage.lines(party.agent("worker"), "/visits", [old])[0], "visit.Finished")[0]["found"]
-    new = _visit(stage, maintainer, note, 3, 5)
-    new["items"] = {
-        "results": {
-            "normal": HALF_MONTHLY[note.plan.variety][1:],
-            "abnormal": [{"item": HALF_MONTHLY[note.plan.variety][0], "note": "机房门锁损坏,已更换"}],
-        }
-    }
+    new = visit_of(stage, maintainer, note, 3, 5)
+    first_item, *others = codes_due(note.plan.variety, new["opened"]["level"])
+    abnormal = [{"item": first_item, "note": "机房门锁损坏,已更换"}]
+    new["items"] = {"results": {"normal": others, "abnormal": abnormal}}
+    stage.visits[new["opened"]["level"]] += 2
     corrected = {
         "corrects": {"lift": note.name, "year": first["year"], "visit": first["visit"], "why": "item_result_wrong"},
         **new,

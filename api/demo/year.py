@@ -175,7 +175,6 @@ def _change_rules(stage: Stage) -> None:
     """The district adopts the next version of the rules from this day on."""
     market = stage.cast.parties["market"].client
     pack = name_of("pack")
-    stage.packs["shandong@2"] = pack
     stage.post(market, "/packs", {"id": pack, "program_pack": "shandong@2"})
     for area in stage.cast.areas:
         document = "示范区规则调整(演示)"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
 import pytest
 
+from api import client
 from api.client import Client
 from tests.support import described
 from tests.support.postgres import fresh_database
@@ -16,15 +17,21 @@ from tests.support.service import Service, serve
 
 @pytest.fixture(scope="session", autouse=True)
 def _answers_are_as_described() -> Iterator[None]:
-    """Hold every JSON answer to the Python client against the OpenAPI document."""
-    answered = Client._answer  # noqa: SLF001 - the one place where answers come in
+    """Hold every answer and refusal to the Python client against the OpenAPI document."""
+    repeated, problem = Client._repeated, client._problem  # noqa: SLF001 - the two places where answers come in
 
-    def held(response: httpx.Response) -> dict[str, Any]:
+    def answered(self: Client, made: Callable[[], httpx.Request]) -> httpx.Response:
+        response = repeated(self, made)
         described.check(response)
-        return answered(response)
+        return response
+
+    def refused(response: httpx.Response) -> Mapping[str, Any]:
+        described.check(response)
+        return problem(response)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Client, "_answer", staticmethod(held))
+        patch.setattr(Client, "_repeated", answered)
+        patch.setattr(client, "_problem", refused)
         yield
 
 

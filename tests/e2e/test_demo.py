@@ -22,6 +22,7 @@ from api import bootstrap, credentials, running
 from api.client import Client, clock_of
 from api.demo.command import ORIGIN
 from api.demo.stage import END
+from infrastructure.connection import connect_reader
 from tests.support.service import free_port
 
 BOROUGHS = ("Manhattan", "Bronx", "Brooklyn", "Queens", "Staten Island")
@@ -36,6 +37,8 @@ EVENTS_MIN = 50_000
 SECONDS_MAX = 120
 RULE = "maintenance.countersign_hours_max"
 ALL = "all · 合计"
+FINDINGS = {"one_worker", "signed_late"}
+"""What is found of the visits that are meant to be faulty."""
 
 Row = tuple[str, ...]
 
@@ -112,6 +115,17 @@ def _assert_proven(told: str) -> None:
     assert f"body_digest at {position[1].replace(',', '')}" in told
 
 
+def _assert_true_figures(told: str, folder: Path) -> None:
+    """Events and requests are as many as the ledger has stored: parties, agents, imports and all."""
+    rate = re.search(r"([\d,]+) events in ([\d,]+) signed requests", told)
+    assert rate is not None
+    settings = bootstrap.Settings(var=folder / "var", database_url=None)
+    query = "SELECT sum(count)::int, count(DISTINCT (party, command)) FROM commands WHERE request LIKE 'POST %'"
+    with bootstrap.database_running(settings), connect_reader(bootstrap.place(settings).owner) as connection:
+        stored = connection.execute(query).fetchone()
+    assert (_number(rate[1]), _number(rate[2])) == stored
+
+
 def _assert_dispute(told: str) -> None:
     """What the late endorsement changed: not covered then, covered now."""
     assert "on the day the insurer's approval was refused: no_cover_in_force" in told
@@ -149,6 +163,17 @@ def _assert_rule_change(told: str) -> None:
     assert len(waited) == 6
     assert all(12 < hours < 24 for hours in waited)
     assert waited[:3] == waited[3:]
+
+
+def _assert_visits(told: str) -> None:
+    """Every level of work is there, and only what is meant to be faulty has findings."""
+    found = re.search(r"maintenance visits · 维保: ([\d,]+) \((.*?)\); findings · 结论: (.*)", told)
+    assert found is not None
+    levels = {level: _number(count) for count, level in re.findall(r"([\d,]+) ([A-Z]{2})", found[2])}
+    assert sum(levels.values()) == _number(found[1])
+    assert levels["HM"] > levels["TM"] > levels["SM"] > 0 < levels["OY"]
+    assert set(re.findall("[a-z_]+", found[3])) <= FINDINGS
+    assert "3 signed_late" in found[3]
 
 
 def _assert_corrected(told: str) -> None:
@@ -231,10 +256,12 @@ def test_a_small_registers_year_is_lived_and_proven(tmp_path: Path) -> None:
     _register(file)
     told = _demo(tmp_path, "--register", str(file))
     _assert_proven(told)
+    _assert_true_figures(told, tmp_path)
     _assert_dispute(told)
     _assert_erased(told)
     _assert_rule_change(told)
     _assert_corrected(told)
+    _assert_visits(told)
     # The register does not tell every lift's class; the table adds up all the same.
     _, *rows = _table(told, "Coverage of lifts in use")
     last = {row[1]: _number(row[2]) for row in rows if row[0] == QUARTERS[-1]}
@@ -248,12 +275,14 @@ def test_the_invented_districts_year_is_shown_and_proven(tmp_path: Path) -> None
     """What `make demo` does, with fewer lifts: every table is printed, and says what it must."""
     told = _demo(tmp_path, "--lifts", str(SMALL))
     _assert_proven(told)
+    _assert_true_figures(told, tmp_path)
     _assert_counted(told, SMALL)
     _assert_accounts(told)
     _assert_dispute(told)
     _assert_erased(told)
     _assert_rule_change(told)
     _assert_corrected(told)
+    _assert_visits(told)
 
 
 @pytest.mark.performance

@@ -259,3 +259,18 @@ def test_the_same_file_again(service: Service, insurer: Client, tmp_path: Path) 
     assert service.kept()["events"] == before
     assert first.events >= 120
     service.verify()
+
+
+def test_many_buildings_of_few_estates(service: Service, insurer: Client, tmp_path: Path) -> None:
+    """Several requests in flight over a register of two estates: each row is stored, and none is refused."""
+    file = tmp_path / "register.csv"
+    head = "source_system,source_id,registration_code,variety,area,status,building_id,estate_id,estate_name,estate_type"
+    rows = [f"estates,{n},{n:020},3110,370102001,in_use,{n // 2},E{n % 4 // 2},East,other\n" for n in range(1, 601)]
+    file.write_text(f"{head}\n{''.join(rows)}")
+    lanes = [Client.open(service.url, service.origin, insurer.credentials) for _ in range(4)]
+    report = import_lifts(file, load_mapping("standard"), [lane.post_lines for lane in lanes], tmp_path / "rejects.csv")
+    for lane in lanes:
+        lane.close()
+    assert report.failure is None
+    assert (report.rows, report.sent, report.rejected, report.refused) == (600, 600, 0, 0)
+    assert (report.written["lift.Registered"], report.written["estate.Described"]) == (600, 2)

@@ -1,4 +1,4 @@
-"""The pages on events and on the HTTP interface are held to the code."""
+"""The pages on events, on the HTTP interface and on importing are held to the code."""
 
 from __future__ import annotations
 
@@ -9,30 +9,34 @@ import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 from unittest.mock import Mock
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import TypeAdapter
 
 from api import errors, meanings
+from api.importing_reasons import ENDINGS, REJECTS, RejectCode
+from api.importing_rows import Rows, read_mapping
 from application.catalogue import ACTIONS
 from application.identity import TOKEN_SKEW_MAX_S
 from audit import merkle, note, tokens
 from audit.errors import TokenRefused
 from audit.keys import public_key_of
 from domain.catalogue import finding_codes
+from domain.lift_shapes import PlainLiftRow
+from tests.golden.error_tables import answered_codes, program_codes
 from tests.golden.make_docs import (
     API,
     EVENTS,
+    IMPORTING,
     LISTS,
     PARTS,
     ROOT,
     answered,
-    answered_codes,
     codes_found,
     filled,
-    program_codes,
     rule_title,
     sent,
 )
@@ -187,6 +191,33 @@ def test_the_chinese_page_says_what_the_code_does() -> None:
 
 
 CHINESE_PAGE: Final = ROOT / "docs" / "zh.md"
+
+
+def test_the_example_of_a_mapping_is_one() -> None:
+    """The mapping that the page shows is read as it stands, and makes a row of the ledger's shape."""
+    text = IMPORTING.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    mapping = read_mapping(text, "example")
+    told = {
+        "设备编号": "1", "注册代码": "31103701022006010001", "设备品种": "自动扶梯", "区划代码": "370102",
+        "状态": "在用", "验收日期": "2006/01/31", "额定载重量(吨)": "1.05", "楼栋编号": "7",
+        "街道": "泉城路", "门牌": "1号",
+    }  # fmt: skip
+    body = Rows(mapping, list(told)).body(list(told.values()))
+    assert isinstance(body, dict)
+    assert body["parameters"] == {"load_kg": 1050}
+    TypeAdapter(PlainLiftRow).validate_python(body, strict=True)
+
+
+@pytest.mark.parametrize("name", ["importing.py", "importing_files.py", "importing_rows.py"])
+def test_every_end_of_an_import_is_described(name: str) -> None:
+    """Each code of the importer's own stands in its table or on the page."""
+    source = (ROOT / "api" / name).read_text(encoding="utf-8")
+    codes = set(re.findall(r'(?:FileBroken\(|FAILED: Final = |code=)"([a-z_0-9]+)"', source))
+    assert codes
+    assert codes <= ENDINGS.keys() | {"mapping_unknown", "mapping_malformed", "rejects_path"}
+    assert set(get_args(RejectCode)) == REJECTS.keys()
+
+
 STATED: Final = {"`group_lines` in `GET /actions`", "tests/golden/rights.csv", "api.client.Client"}
 
 

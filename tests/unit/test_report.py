@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 
-from api.demo.report import WORDS, targets
+from api.client import Client
+from api.demo.actors import Cast, Party
+from api.demo.report import WORDS, show, targets
+from api.demo.stage import Clockwork, Stage
 from domain.packs import load_pack
 from domain.targets import Coverage, hold_against_targets
 
@@ -60,3 +63,32 @@ def test_a_target_of_one_quarter_alone() -> None:
     told = _printed({"2026-03-31": later[1:], "2026-06-30": later})
     (line,) = [line for line in told.splitlines() if "100.00 %" in line and "–  " in line.split("│")[2]]
     assert line.split("│")[3].strip() == "100.00 %"
+
+
+class _Reads:
+    """A party's client that notes what it is asked, and answers with nothing in it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.position = 3
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:  # noqa: ANN401 - a query
+        """Answer."""
+        self.asked.append((path, query))
+        total = {"in_use": 0, "liability": None, "insurance_service": None}
+        return {"rows": [], "total": total, "targets": [], "entries": [], "claims": [], "next": None}
+
+
+def test_every_table_waits_for_the_last_write_of_all() -> None:
+    """Whoever wrote last, an agent perhaps: what is read of the read models waits for it."""
+    client = _Reads()
+    agent = cast("Client", _Reads())
+    party = Party("party:1", cast("Client", client), {"worker": [agent]})
+    cast_ = Cast("http://ledger", "scripted.test.example/pilot", cast("Client", client), lambda: 0.0)
+    cast_.parties = dict.fromkeys(("market", "housing", "finance-office"), party)
+    cast_.account.count({"refused": [], "groups": [{"first": 70, "count": 8, "events": []}]})
+    stage = Stage(cast_, Clockwork(lambda _: None), funds=["fund:1"])
+    show(stage, Console(file=io.StringIO(), width=200))
+    read = {path for path, query in client.asked if query["wait_for"] == 77}
+    assert read == {"/coverage", "/funds/fund:1/statement", "/claims"}
+    assert all(query["wait_for"] == 77 for _, query in client.asked)
