@@ -27,14 +27,13 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 from api.importing_files import ENCODINGS
 from api.importing_reasons import RejectCode
-from audit.canonical import INTEGER_MAX
+from api.importing_values import Unreadable, constant, malformed, one_of, reader, text_of
 from domain.errors import Invalid
 
 Reason = tuple[str, RejectCode]
@@ -48,24 +47,12 @@ _FIELD_KEYS = {
     "unreadable",
 }  # fmt: skip
 _MAPPING_KEYS = {"title", "encoding", "delimiter", "absent_columns", "fields", "constants"}
-_KIND_KEYS = {"date": {"format"}, "integer": {"multiply", "divide", "least", "most"}}
 _PLACED = r"source\.[a-z_]+|(?!source)[a-z_]+"
 _INSIDE = {
     "source": "[a-z_]+", "building": _PLACED, "estate": _PLACED, "identifiers": r"[0-9]\.[a-z_]+",
     "parameters": "[a-z_]+",
 }  # fmt: skip
 """Members that are objects of the row's shape, and what can stand in them."""
-_DECIMAL = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,9}))?")
-_DATE_PARTS = re.compile("YYYY|MM|DD")
-_DATE_GROUPS = {"YYYY": "(?P<y>[0-9]{4})", "MM": "(?P<m>[0-9]{2})", "DD": "(?P<d>[0-9]{2})"}
-
-
-class Unreadable(Exception):
-    """A text cannot be read as its field wants; `reason` is the code."""
-
-    def __init__(self, reason: RejectCode) -> None:
-        super().__init__(reason)
-        self.reason: RejectCode = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +212,7 @@ def _decoded(data: bytes, name: str) -> RowMapping:
     try:
         return read_mapping(data.decode("utf-8-sig"), name)
     except UnicodeDecodeError as error:
-        raise _malformed("a mapping is written in UTF-8, whatever the table is in") from error
+        raise malformed("a mapping is written in UTF-8, whatever the table is in") from error
 
 
 def read_mapping(text: str, name: str) -> RowMapping:
@@ -233,12 +220,12 @@ def read_mapping(text: str, name: str) -> RowMapping:
     try:
         written = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _malformed(f"the mapping is no TOML: {error}") from error
+        raise malformed(f"the mapping is no TOML: {error}") from error
     unknown = written.keys() - _MAPPING_KEYS
     if unknown:
-        raise _malformed("a mapping has no such member", unknown=", ".join(sorted(unknown)))
+        raise malformed("a mapping has no such member", unknown=", ".join(sorted(unknown)))
     fields = tuple((_steps(member), _ways(member, said)) for member, said in _table(written, "fields").items())
-    constants = tuple((_steps(m), _constant(m, value)) for m, value in _table(written, "constants").items())
+    constants = tuple((_steps(m), constant(m, value)) for m, value in _table(written, "constants").items())
     members = {path for path, _ in (*fields, *constants)}
     _require_places(members)
     identifiers = {path[1] for path in members if path[0] == "identifiers"}
@@ -246,54 +233,27 @@ def read_mapping(text: str, name: str) -> RowMapping:
     return RowMapping(
         name, fields, constants, PATH_PLAIN if len(identifiers) == 1 and not estate else PATH_FULL,
         delimiter=_delimiter(written.get("delimiter", ",")),
-        absent_allowed=_one_of(written, "absent_columns", ("refused", "allowed")) == "allowed",
-        title=_text(written.get("title", ""), "title"), encoding=_one_of(written, "encoding", ENCODINGS),
+        absent_allowed=one_of(written, "absent_columns", ("refused", "allowed")) == "allowed",
+        title=text_of(written.get("title", ""), "title"), encoding=one_of(written, "encoding", ENCODINGS),
     )  # fmt: skip
-
-
-def _malformed(message: str, **details: object) -> Invalid:
-    where = ", ".join(f"{name} {value}" for name, value in details.items())
-    return Invalid(f"{message} ({where})" if where else message, code="mapping_malformed", **details)
 
 
 def _table(written: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = written.get(name, {})
     if not isinstance(value, dict) or (name == "fields" and not value):
-        raise _malformed("a mapping has a table of fields, and may have one of constants", member=name)
+        raise malformed("a mapping has a table of fields, and may have one of constants", member=name)
     return value
-
-
-def _text(value: object, member: str) -> str:
-    if not isinstance(value, str):
-        raise _malformed("this is a text", member=member)
-    return value
-
-
-def _one_of(said: Mapping[str, Any], name: str, known: tuple[str, ...], member: str = "") -> str:
-    """Give a word of a list, the first where nothing is said."""
-    value = said.get(name, known[0])
-    if value not in known:
-        raise _malformed(f"this is one of {', '.join(known)}", member=f"{member}.{name}" if member else name)
-    return str(value)
 
 
 def _delimiter(value: object) -> str:
     if not isinstance(value, str) or len(value) != 1 or value in '"\r\n':
-        raise _malformed(
-            "columns are parted by one character, which is no quote and no end of line", member="delimiter"
-        )
-    return value
-
-
-def _constant(member: str, value: object) -> str | int:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise _malformed("a constant is text or an integer", member=member)
+        raise malformed("columns are parted by one character, which is no quote and no end of line", member="delimiter")
     return value
 
 
 def _steps(member: str) -> tuple[str, ...]:
     if not re.fullmatch(r"[a-z_]+(\.([a-z_]+|[0-9]))*", member):
-        raise _malformed("a member is written a.b.c", member=member)
+        raise malformed("a member is written a.b.c", member=member)
     return tuple(member.split("."))
 
 
@@ -302,130 +262,28 @@ def _require_places(members: set[tuple[str, ...]]) -> None:
     for path in sorted(members):
         inside = _INSIDE.get(path[0])
         if any(path[:length] in members for length in range(1, len(path))):
-            raise _malformed("a member is a value or has members, not both", member=".".join(path))
+            raise malformed("a member is a value or has members, not both", member=".".join(path))
         if inside is not None and not re.fullmatch(inside, ".".join(path[1:])):
-            raise _malformed(f"{path[0]} has members of its own", member=".".join(path))
+            raise malformed(f"{path[0]} has members of its own", member=".".join(path))
     if ("source", "id") not in members or ("source", "system") not in members:
-        raise _malformed("a mapping gives source.system and source.id")
+        raise malformed("a mapping gives source.system and source.id")
 
 
 def _ways(member: str, said: object) -> tuple[Source, ...]:
     ways = said if isinstance(said, list) else [said]
     if not ways:
-        raise _malformed("a field names a column", member=member)
+        raise malformed("a field names a column", member=member)
     return tuple(_way(member, way) for way in ways)
 
 
 def _way(member: str, said: object) -> Source:
     if not isinstance(said, dict) or said.keys() - _FIELD_KEYS or ("column" in said) == ("join" in said):
-        raise _malformed("a field names a column, or columns to join, and how to read them", member=member)
+        raise malformed("a field names a column, or columns to join, and how to read them", member=member)
     columns = said["join"] if "join" in said else [said["column"]]
     if not isinstance(columns, list) or not columns or not all(isinstance(c, str) and c for c in columns):
-        raise _malformed("columns are named by text", member=member)
+        raise malformed("columns are named by text", member=member)
     required = said.get("required", False)
     if not isinstance(required, bool):
-        raise _malformed("required is true or false", member=member)
-    omit = _one_of(said, "unreadable", ("reject", "omit"), member) == "omit"
-    return Source(tuple(columns), _reader(member, said), required, omit)
-
-
-def _reader(member: str, said: Mapping[str, Any]) -> Callable[[str], Any]:
-    kind = _one_of(said, "kind", ("text", *_KIND_KEYS), member)
-    for other in _KIND_KEYS.keys() - {kind}:
-        if surplus := said.keys() & _KIND_KEYS[other]:
-            raise _malformed(f'{", ".join(sorted(surplus))} belongs to kind = "{other}"', member=member)
-    steps: list[Callable[[Any], Any]] = []
-    if "pattern" in said:
-        steps.append(_matched(_compiled(member, said["pattern"])))
-    if "values" in said:
-        steps.append(_looked_up(member, said["values"]))
-    if kind == "date":
-        steps.append(_dated(member, said.get("format", "YYYY-MM-DD")))
-    elif kind == "integer":
-        bounds = (said.get("least", 0), said.get("most", INTEGER_MAX))
-        steps.append(_counted(member, said.get("multiply", 1), said.get("divide", 1), bounds))
-    if not steps:
-        return str
-    if len(steps) == 1:
-        return steps[0]
-
-    def read(text: str) -> Any:  # noqa: ANN401 - what the last step gives
-        value: Any = text
-        for step in steps:
-            value = step(value)
-        return value
-
-    return read
-
-
-def _compiled(member: str, pattern: object) -> re.Pattern[str]:
-    try:
-        return re.compile(_text(pattern, f"{member}.pattern"))
-    except (re.error, OverflowError, RecursionError) as error:
-        raise _malformed(f"the pattern is no regular expression: {error}", member=member) from error
-
-
-def _matched(pattern: re.Pattern[str]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        found = pattern.fullmatch(text)
-        if found is None:
-            raise Unreadable("pattern_mismatch")
-        return (found.group(1) or "") if pattern.groups else text
-
-    return read
-
-
-def _looked_up(member: str, values: object) -> Callable[[str], Any]:
-    if not isinstance(values, dict) or not values:
-        raise _malformed("values are a table of texts and what each becomes", member=member)
-    for value in values.values():
-        _constant(f"{member}.values", value)
-    other = values.get("*")
-
-    def read(text: str) -> Any:  # noqa: ANN401 - text or integer, as the mapping says
-        value = values.get(text, other)
-        if value is None:
-            raise Unreadable("value_unknown")
-        return value
-
-    return read
-
-
-def _dated(member: str, said: object) -> Callable[[str], str]:
-    form = _text(said, f"{member}.format")
-    parts = _DATE_PARTS.split(form)
-    if sorted(_DATE_PARTS.findall(form)) != ["DD", "MM", "YYYY"]:
-        raise _malformed("a date's format has YYYY, MM and DD", member=member)
-    pattern = re.escape(parts[0])
-    for name, after in zip(_DATE_PARTS.findall(form), parts[1:], strict=True):
-        pattern += _DATE_GROUPS[name] + re.escape(after)
-    compiled = re.compile(pattern)
-
-    def read(text: str) -> str:
-        found = compiled.fullmatch(text)
-        if found is None:
-            raise Unreadable("date_malformed")
-        try:
-            return date(int(found["y"]), int(found["m"]), int(found["d"])).isoformat()
-        except ValueError as error:
-            raise Unreadable("date_malformed") from error
-
-    return read
-
-
-def _counted(member: str, multiply: int, divide: int, bounds: tuple[int, int]) -> Callable[[str], int]:
-    if any(type(n) is not int for n in (multiply, divide, *bounds)) or multiply < 1 or divide < 1:
-        raise _malformed("a factor is two positive integers, bounds are integers", member=member)
-
-    def read(text: str) -> int:
-        found = _DECIMAL.fullmatch(text)
-        if found is None:
-            raise Unreadable("number_malformed")
-        whole, decimals = found.group(1), found.group(2) or ""
-        below = divide * 10 ** len(decimals)
-        number: int = (2 * int(whole + decimals) * multiply + below) // (2 * below)
-        if not bounds[0] <= number <= bounds[1]:
-            raise Unreadable("number_out_of_range")
-        return number
-
-    return read
+        raise malformed("required is true or false", member=member)
+    omit = one_of(said, "unreadable", ("reject", "omit"), member) == "omit"
+    return Source(tuple(columns), reader(member, said), required, omit)

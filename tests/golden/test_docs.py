@@ -208,7 +208,7 @@ def test_the_example_of_a_mapping_is_one() -> None:
     TypeAdapter(PlainLiftRow).validate_python(body, strict=True)
 
 
-@pytest.mark.parametrize("name", ["importing.py", "importing_files.py", "importing_rows.py"])
+@pytest.mark.parametrize("name", ["importing.py", "importing_files.py", "importing_rows.py", "importing_values.py"])
 def test_every_end_of_an_import_is_described(name: str) -> None:
     """Each code of the importer's own stands in its table or on the page."""
     source = (ROOT / "api" / name).read_text(encoding="utf-8")
