@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import httpx
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api import credentials
-from api.client import Client, clock_of
+from api.client import Client
+from api.connecting import answering, connected
 from api.importing import ImportReport, Post, import_lifts
 from api.importing_rows import load_mapping
 
@@ -23,17 +24,24 @@ TIMEOUT_S: Final = 120.0
 def clients(url: str, party: Path, stack: ExitStack) -> list[Post]:
     """Give one post for each request in flight, each over a connection of its own."""
     held = credentials.load(party)
-    posts: list[Post] = []
-    for _ in range(IN_FLIGHT):
-        http = stack.enter_context(httpx.Client(base_url=url, timeout=TIMEOUT_S))
-        posts.append(Client(http, held.origin, held.credentials, clock_of(http, held.origin)).post_lines)
-    return posts
+    opened = [stack.enter_context(connected(held, url, timeout_s=TIMEOUT_S)) for _ in range(IN_FLIGHT)]
+    return [_post(client, url) for client in opened]
+
+
+def _post(client: Client, url: str) -> Post:
+    """Give a post of lines whose failures have codes, since the importer tells them itself."""
+
+    def post(path: str, lines: Sequence[bytes]) -> Mapping[str, Any]:
+        with answering(url):
+            return client.post_lines(path, lines)
+
+    return post
 
 
 def run(file: Path, mapping: str, party: Path, url: str, rejects: Path, out: Console) -> bool:
     """Import a file and print what became of it; True when all of the file was read."""
     begun = time.monotonic()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with ExitStack() as stack:
         posts = clients(url, party, stack)
         bar = stack.enter_context(Progress(*columns, console=out, transient=True))
@@ -50,12 +58,12 @@ def show(report: ImportReport, seconds: float, rejects: Path, out: Console) -> N
     """Print the report."""
     out.print(
         f"{report.rows:,} rows in {seconds:.1f} s: {report.events:,} events; {report.rejected:,} rejected, "
-        f"{report.refused:,} refused, {report.held:,} with an identifier held for review", highlight=False,
-    )  # fmt: skip
+        f"{report.refused:,} refused, {report.held:,} with an identifier held for review"
+    )
     if report.rejected or report.refused or report.held:
-        out.print(f"bad rows: {rejects}", highlight=False)
+        out.print(f"bad rows: {rejects}")
     for column, count in sorted(report.omitted.items()):
-        out.print(f"  {column}: {count:,} values unreadable and left out", highlight=False)
+        out.print(f"  {column}: {count:,} values unreadable and left out")
     if report.failure is not None:
         where = "" if report.failure.line is None else f" at line {report.failure.line}"
-        out.print(f"[red]ended early{where}: {report.failure.message}[/] ({report.failure.code})", highlight=False)
+        out.print(f"ended early{where}: {report.failure.message} ({report.failure.code})", style="red")
