@@ -11,7 +11,15 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from api import bootstrap, keys_command, log_command, recover_command, running, witness_command
+from api import (
+    actions_command,
+    bootstrap,
+    keys_command,
+    log_command,
+    recover_command,
+    running,
+    witness_command,
+)
 from api.terminal import FAILED, FOUND_WRONG, REFUSED, FoundWrong, console
 from domain.errors import Invalid
 
@@ -257,6 +265,7 @@ def index() -> None:
 app.add_typer(log_command.app, name="log")
 app.add_typer(witness_command.app, name="witness")
 app.add_typer(keys_command.app, name="keys")
+app.add_typer(actions_command.app, name="actions")
 
 clock = typer.Typer(help="The ledger's time.", no_args_is_help=True)
 app.add_typer(clock, name="clock")
