@@ -16,6 +16,7 @@ from api import (
     bootstrap,
     keys_command,
     log_command,
+    party_command,
     recover_command,
     running,
     witness_command,
@@ -265,6 +266,7 @@ def index() -> None:
 app.add_typer(log_command.app, name="log")
 app.add_typer(witness_command.app, name="witness")
 app.add_typer(keys_command.app, name="keys")
+app.add_typer(party_command.app, name="party")
 app.add_typer(actions_command.app, name="actions")
 
 clock = typer.Typer(help="The ledger's time.", no_args_is_help=True)

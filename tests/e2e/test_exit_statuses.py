@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api import bootstrap, cli, credentials
 from api.client import Credentials
+from audit.keys import from_jwk
+from audit.statements import check_possession
 from domain.errors import Invalid
 from tests.support.service import ORIGIN, free_port
 
@@ -128,6 +131,26 @@ def test_a_clock_is_one_of_two(liftledger: Run, tmp_path: Path) -> None:
         bootstrap.make_ledger(bootstrap.load_settings(), "a.example/b", clock="sundial")
     assert refused.value.code == "clock_kind_unknown"
     assert not (tmp_path / "var").exists()
+
+
+def test_a_party_makes_its_own_key(liftledger: Run, tmp_path: Path) -> None:
+    """What is printed holds nothing secret, the file is its owner's alone, and no key is written over another."""
+    kept, printed = tmp_path / "party.json", tmp_path / "party.registration"
+    status, out, _ = liftledger("party", "key", str(kept), "--origin", ORIGIN)
+    held = credentials.load(kept)
+    said = json.loads(out)
+    assert (status, held.origin, said["id"]) == (0, ORIGIN, held.credentials.party)
+    assert said["key"].keys() == {"id", "public", "proof"}
+    public = from_jwk(said["key"]["public"])
+    check_possession(said["key"]["proof"], origin=ORIGIN, holder=said["id"], public=public, kid=said["key"]["id"])
+    assert kept.stat().st_mode & 0o777 == 0o600
+    _assert_refused(liftledger("party", "key", str(kept), "--origin", ORIGIN), "file_exists")
+    printed.write_text(out, encoding="utf-8")
+    register = ("party", "register", "use_unit", "B", "--from", str(printed))
+    _assert_refused(liftledger(*register, "--out", str(kept)), "options_conflict")
+    _assert_refused(liftledger(*register[:4]), "options_conflict")
+    _assert_refused(liftledger("party", "register", "uncle", *register[3:]), "kind_unknown")
+    _assert_refused(liftledger(*register[:5], __file__), "registration_bad")
 
 
 def test_words_in_brackets_are_printed_as_they_are(liftledger: Run, tmp_path: Path) -> None:
