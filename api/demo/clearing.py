@@ -19,7 +19,8 @@ def clear(settings: bootstrap.Settings, origin: str) -> None:
         raise Conflict(f"{settings.keys_folder} holds the keys of {named}; set LIFTLEDGER_KEYS", code="ledger_exists")
     stored = _stored(settings, named)
     if stored not in {None, origin}:
-        raise Conflict(f"{settings.var} holds the ledger {stored}; set LIFTLEDGER_VAR", code="ledger_exists")
+        where = f"{settings.var}; set LIFTLEDGER_VAR" if settings.database_url is None else "the database; name another"
+        raise Conflict(f"there is the ledger {stored} in {where}", code="ledger_exists")
     if settings.database_url is None:
         if (settings.var / "postgresql").exists():
             bootstrap.require_idle(settings)
