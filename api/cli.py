@@ -3,43 +3,76 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
-from api import bootstrap, keys_command, log_command, recover_command, running, witness_command
+from api import (
+    actions_command,
+    bootstrap,
+    keys_command,
+    log_command,
+    party_command,
+    recover_command,
+    running,
+    witness_command,
+)
+from api.terminal import FAILED, FOUND_WRONG, REFUSED, FoundWrong, console
 from domain.errors import Invalid
 
 app = typer.Typer(
     help="LiftLedger · 电梯“保险+服务”账本: the ledger of a district's lift insurance and service.",
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
 )  # fmt: skip
-out = Console()
-err = Console(stderr=True)
-REFUSED = 2
+out = console()
+err = console(stderr=True)
 
 
 def main() -> None:
-    """Run the command; a refusal is one line and exit status 2, never a traceback."""
+    """Run the command and say how it ended (docs/operations.md).
+
+    Status 1 is kept for what was judged and found wrong. A refusal is one line with a stable code and status 2; a
+    defect of the program, which alone shows a traceback, is status 70, whatever was being judged.
+    """
     try:
         app()
-    except bootstrap.REFUSALS as refused:
-        err.print(f"[red]{refused.message}[/] ({refused.code})", highlight=False)
+    except FoundWrong:
+        sys.exit(FOUND_WRONG)
+    except SystemExit as ended:
+        # Typer and rich end with 1 where input ends, or nobody reads what is printed.
+        sys.exit(REFUSED if ended.code == FOUND_WRONG else ended.code)
+    except Exception as error:  # noqa: BLE001 - told here, with a status that never means a broken log
+        refused = bootstrap.refusal_of(error)
+        if refused is None:
+            traceback.print_exc()
+            sys.exit(FAILED)
+        err.print(Text.assemble((" ".join(refused.message.split()), "red"), f" ({refused.code})"))
         sys.exit(REFUSED)
+
+
+class ClockKind(StrEnum):
+    """Whose time a ledger keeps."""
+
+    database = "database"
+    scripted = "scripted"
 
 
 @app.command()
 def init(
     origin: Annotated[str, typer.Option(help="The ledger's name for ever, like ledger.example/district.")],
-    clock: Annotated[str, typer.Option(help="database, or scripted (sandbox, demo, tests).")] = "database",
+    clock: Annotated[
+        ClockKind, typer.Option(help="database, or scripted (sandbox, demo, tests).")
+    ] = ClockKind.database,
     now: Annotated[str, typer.Option(help="Where a scripted clock begins.")] = bootstrap.EPOCH,
 ) -> None:
     """Make the ledger, its keys and the first administrator."""
     settings = bootstrap.load_settings()
-    with bootstrap.database_reachable(settings):
-        made = bootstrap.make_ledger(settings, origin, clock=clock, now=now)
+    with bootstrap.database_reachable(settings, new=True):
+        made = bootstrap.make_ledger(settings, origin, clock=clock.value, now=now)
     recover_command.show(made, out)
 
 
@@ -67,7 +100,7 @@ def recover(
     settings = bootstrap.load_settings()
     clock = "scripted" if origin.startswith("scripted.") else "database"
     continued, opened = bootstrap.last_witnessed(origin, log=log, policy=policy, old=old, checkpoint=checkpoint)
-    with bootstrap.database_reachable(settings):
+    with bootstrap.database_reachable(settings, new=True):
         made = bootstrap.make_ledger(settings, origin, clock=clock, now=now, continued=continued)
     recover_command.show(made, out)
     recover_command.show_seam(continued, opened, out)
@@ -96,7 +129,10 @@ def verify(
     log_only: Annotated[bool, typer.Option("--log-only", help="Leave out the read models.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report for machines.")] = False,
 ) -> None:
-    """Recompute everything from the stored bytes; exit status 1 when log or read models are not as they must be."""
+    """Recompute everything from the stored bytes; exit status 1 when log or read models are not as they must be.
+
+    Status 2 says that it could not be judged, in one line with a code; 70 is a defect of this program.
+    """
     from api.verifying import command  # noqa: PLC0415 - the verifier is loaded only when it verifies
 
     settings = bootstrap.load_settings()
@@ -106,7 +142,7 @@ def verify(
             log_only=log_only, resume=resume, keep=keep, as_json=as_json,
         )  # fmt: skip
     if not good:
-        sys.exit(1)
+        raise FoundWrong
 
 
 @app.command()
@@ -120,7 +156,7 @@ def doctor(
     with bootstrap.database_reachable(settings):
         healthy = command(settings, out, as_json=as_json)
     if not healthy:
-        sys.exit(1)
+        raise FoundWrong
 
 
 @app.command()
@@ -128,13 +164,14 @@ def replay(
     of: Annotated[str, typer.Argument(help="A subject (lift:…) or one stream (lift:…/claim:…).")],
     known_at: Annotated[str | None, typer.Option(help="An instant or a position: what was known then.")] = None,
     effective_at: Annotated[str | None, typer.Option(help="An instant or a civil date: what was so then.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Print a state and every event behind it with author, position and signature verdict."""
     from api.replaying import show  # noqa: PLC0415 - loaded only when something is replayed
 
     settings = bootstrap.load_settings()
     with bootstrap.database_reachable(settings):
-        show(settings, of, known_at, effective_at, out)
+        show(settings, of, known_at, effective_at, out, as_json=as_json)
 
 
 @app.command()
@@ -161,14 +198,15 @@ def evidence(
 
     asked = {"recorded_from": recorded_from, "recorded_until": recorded_until, "purpose": purpose}
     said = {name: value for name, value in asked.items() if value is not None}
+    settings = bootstrap.load_settings()
     if before is not None and recorded_from is not None:
         raise Invalid("a dossier's newer bundle is asked for from its beginning: no --from", code="options_conflict")
     if ended:
         if party is None or before or who or url:
             raise Invalid("of a halted ledger: --for, and neither --as, --url nor --before", code="options_conflict")
-        run_ended(streams, party, said, out_file, out)
+        run_ended(settings, streams, party, said, out_file, out)
     else:
-        export(streams, party, said, out_file, out, who=who, url=url, before=before)
+        export(settings, streams, party, said, out_file, out, who=who, url=url, before=before)
 
 
 @app.command()
@@ -199,7 +237,7 @@ def erase(
     party: Annotated[
         Path | None, typer.Option("--as", help="The credentials file of who erases; the administrator's by default.")
     ] = None,
-    url: Annotated[str, typer.Option(help="Where the ledger answers.")] = "http://127.0.0.1:8585",
+    url: Annotated[str | None, typer.Option(help="Where the ledger answers; default: as the settings say.")] = None,
 ) -> None:
     """Erase a person: at once restricted, destroyed when no duty to keep the data runs any longer.
 
@@ -209,8 +247,10 @@ def erase(
     if subject is not None:
         from api.erasing import erase as ask  # noqa: PLC0415 - a client is loaded only when one is wanted
 
-        ask(subject, basis, party or settings.keys_folder / bootstrap.ADMINISTRATOR, url, out)
+        ask(settings, subject, basis, out, party=party, url=url)
         return
+    if basis is not None or party is not None or url is not None:
+        raise Invalid("--basis, --as and --url are for erasing a person: name one", code="options_conflict")
     with bootstrap.database_reachable(settings):
         out.print(f"persons whose data were destroyed now: {bootstrap.erase_pending(settings)}")
 
@@ -220,12 +260,14 @@ def index() -> None:
     """Make the blind index of phones and certificates, and where they stand, again from log and sealed values."""
     settings = bootstrap.load_settings()
     with bootstrap.database_reachable(settings):
-        out.print(f"entries of the index: {bootstrap.rebuild_index(settings):,}", highlight=False)
+        out.print(f"entries of the index: {bootstrap.rebuild_index(settings):,}")
 
 
 app.add_typer(log_command.app, name="log")
 app.add_typer(witness_command.app, name="witness")
 app.add_typer(keys_command.app, name="keys")
+app.add_typer(party_command.app, name="party")
+app.add_typer(actions_command.app, name="actions")
 
 clock = typer.Typer(help="The ledger's time.", no_args_is_help=True)
 app.add_typer(clock, name="clock")
@@ -236,7 +278,7 @@ def accept() -> None:
     """Accept the database's present time after a step of over a minute, so that writing goes on."""
     settings = bootstrap.load_settings()
     with bootstrap.database_reachable(settings):
-        out.print(bootstrap.accept_clock(settings), highlight=False)
+        out.print(bootstrap.accept_clock(settings))
 
 
 @clock.command("set")
@@ -256,14 +298,16 @@ def import_lifts(
     file: Annotated[Path, typer.Argument(help="A register, .csv or .csv.gz.")],
     mapping: Annotated[str, typer.Option(help="How its columns are read: a name like standard, or a .toml file.")],
     party: Annotated[Path, typer.Option("--as", help="The credentials file of the party that imports.")],
-    url: Annotated[str, typer.Option(help="Where the ledger answers.")] = "http://127.0.0.1:8585",
+    url: Annotated[str | None, typer.Option(help="Where the ledger answers; default: as the settings say.")] = None,
     rejects: Annotated[Path | None, typer.Option(help="Where bad rows go; beside the file by default.")] = None,
 ) -> None:
     """Import lifts: a client like any other, posting signed lines."""
-    from api.import_command import run as import_file  # noqa: PLC0415 - loaded only when something is imported
+    from api.connecting import address  # noqa: PLC0415 - loaded only when something is imported
+    from api.import_command import run as import_file  # noqa: PLC0415 - the same
 
-    if not import_file(file, mapping, party, url, rejects or file.with_name(f"{file.name}.rejects.csv"), out):
-        sys.exit(1)
+    bad_rows = rejects or file.with_name(f"{file.name}.rejects.csv")
+    if not import_file(file, mapping, party, url or address(bootstrap.load_settings()), bad_rows, out):
+        sys.exit(REFUSED)
 
 
 @app.command()
@@ -280,7 +324,7 @@ def demo(
     if register is not None and lifts is not None:
         raise typer.BadParameter("a register has its own lifts")
     if not show(bootstrap.load_settings(), register, lifts):
-        sys.exit(1)
+        raise FoundWrong
 
 
 if __name__ == "__main__":

@@ -131,6 +131,8 @@ class Client:
         self._patience_s = patience_s
         self.origin = origin
         self.credentials = credentials
+        self.now = now
+        """The clock by which the tokens are dated, in Unix seconds."""
         self.position = 0
         """The last position this client has written; give it as `wait_for` to read one's own writes."""
 

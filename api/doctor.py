@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from api import bootstrap
 
-STATES: Final[Mapping[str, str]] = {
-    "good": "[green]good    正常[/]",
-    "warning": "[yellow]warning 注意[/]",
-    "wrong": "[red]WRONG   异常[/]",
+STATES: Final[Mapping[str, tuple[str, str]]] = {
+    "good": ("good    正常", "green"),
+    "warning": ("warning 注意", "yellow"),
+    "wrong": ("WRONG   异常", "red"),
 }
 
 
@@ -29,5 +29,5 @@ def command(settings: bootstrap.Settings, out: Console, *, as_json: bool) -> boo
         return healthy
     width = max(len(check.code) for check in checks)
     for check in checks:
-        out.print(f"{STATES[check.state]}  {check.code:{width}}  {escape(check.says)}", highlight=False, soft_wrap=True)
+        out.print(Text.assemble(STATES[check.state], f"  {check.code:{width}}  {check.says}"), soft_wrap=True)
     return healthy

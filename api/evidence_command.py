@@ -7,54 +7,47 @@ from pathlib import Path
 
 from rich.console import Console
 
-from api import bootstrap, credentials
-from api.client import Client, Refused
+from api import bootstrap
+from api.connecting import administering
 from audit.dossiers import join, room_after
 from domain.errors import Invalid
 
 
 def run(
-    streams: Sequence[str], party: str | None, more: Mapping[str, str], file: Path, out: Console, *,
-    who: Path | None, url: str | None, before: Path | None = None,
+    settings: bootstrap.Settings, streams: Sequence[str], party: str | None, more: Mapping[str, str], file: Path,
+    out: Console, *, who: Path | None, url: str | None, before: Path | None = None,
 ) -> None:  # fmt: skip
     """Ask, write, and say how to verify it; with a bundle of the ledger `before`, both as a dossier.
 
-    Raises Invalid with the ledger's own code where it refuses, `file_exists` where something is there already;
-    BundleInvalid for what is no bundle.
+    Raises Invalid `file_exists` where something is there already, BundleInvalid for what is no bundle, and as
+    `api.connecting.connected`.
     """
-    settings = bootstrap.load_settings()
-    held = credentials.load(who or settings.keys_folder / bootstrap.ADMINISTRATOR)
     _check_free(file)
     older = None if before is None else before.read_bytes()
     if older is not None:
         room_after(older)
-    client = Client.open(url or f"http://{settings.host}:{settings.port}", held.origin, held.credentials)
-    try:
-        said = {"party": party or held.credentials.party, "streams": list(streams), **more}
-        made = client.evidence(said)
-        _write(file, made.data if older is None else join([older, made.data]))
-    except Refused as refused:
-        raise Invalid(str(refused), code=refused.code) from refused
-    finally:
-        client.close()
-    out.print(f"{file}: {file.stat().st_size:,} bytes, made at position {client.position}", highlight=False)
+    with administering(settings, who, url) as client:
+        made = client.evidence({"party": party or client.credentials.party, "streams": list(streams), **more})
+    _write(file, made.data if older is None else join([older, made.data]))
+    out.print(f"{file}: {file.stat().st_size:,} bytes, made at position {client.position}")
     if not made.quorum:
-        out.print("[yellow]the operator's witnesses did not cosign its checkpoint: ask again when they answer[/]")
-    out.print(f"verify it: python -m audit verify {file} --policy POLICY", highlight=False, soft_wrap=True)
+        out.print("the operator's witnesses did not cosign its checkpoint: ask again when they answer", style="yellow")
+    out.print(f"verify it: python -m audit verify {file} --policy POLICY")
 
 
-def run_ended(streams: Sequence[str], party: str, more: Mapping[str, str], file: Path, out: Console) -> None:
+def run_ended(
+    settings: bootstrap.Settings, streams: Sequence[str], party: str, more: Mapping[str, str], file: Path, out: Console
+) -> None:
     """Make the bundle of a halted ledger from its database, and write it; nothing is recorded.
 
     Raises Invalid `file_exists`, and as `bootstrap.ended_bundle`.
     """
-    settings = bootstrap.load_settings()
     _check_free(file)
     with bootstrap.database_reachable(settings):
         made = bootstrap.ended_bundle(settings, {"party": party, "streams": list(streams), **more})
     _write(file, made.data)
-    out.print(f"{file}: {len(made.data):,} bytes, of the first {made.size:,} events", highlight=False)
-    out.print(f"a halted ledger records nothing: note to whom it goes, manifest {made.manifest}", highlight=False)
+    out.print(f"{file}: {len(made.data):,} bytes, of the first {made.size:,} events")
+    out.print(f"a halted ledger records nothing: note to whom it goes, manifest {made.manifest}")
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -7,12 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-import httpx
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api import credentials
-from api.client import Client, clock_of
+from api.connecting import connected
 from api.importing import ImportReport, Post, import_lifts
 from api.importing_rows import load_mapping
 
@@ -25,18 +24,16 @@ PATIENCE_S: Final = 60.0
 def clients(url: str, party: Path, stack: ExitStack) -> list[Post]:
     """Give one post for each request in flight, each over a connection of its own."""
     held = credentials.load(party)
-    posts: list[Post] = []
-    for _ in range(IN_FLIGHT):
-        http = stack.enter_context(httpx.Client(base_url=url, timeout=TIMEOUT_S))
-        clock = clock_of(http, held.origin)
-        posts.append(Client(http, held.origin, held.credentials, clock, PATIENCE_S).post_lines)
-    return posts
+    return [
+        stack.enter_context(connected(held, url, timeout_s=TIMEOUT_S, patience_s=PATIENCE_S)).post_lines
+        for _ in range(IN_FLIGHT)
+    ]
 
 
 def run(file: Path, mapping: str, party: Path, url: str, rejects: Path, out: Console) -> bool:
     """Import a file and print what became of it; True when all of the file was read."""
     begun = time.monotonic()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with ExitStack() as stack:
         posts = clients(url, party, stack)
         bar = stack.enter_context(Progress(*columns, console=out, transient=True))
@@ -53,15 +50,14 @@ def show(report: ImportReport, seconds: float, rejects: Path, out: Console) -> N
     """Print the report."""
     out.print(
         f"{report.rows:,} rows in {seconds:.1f} s: {report.events:,} events; {report.rejected:,} rejected, "
-        f"{report.refused:,} refused, {report.held:,} with an identifier held for review", highlight=False,
-    )  # fmt: skip
+        f"{report.refused:,} refused, {report.held:,} with an identifier held for review"
+    )
     if report.rejected or report.refused or report.held:
-        out.print(f"bad rows: {rejects}", highlight=False)
+        out.print(f"bad rows: {rejects}")
     for column, count in sorted(report.omitted.items()):
-        out.print(f"  {column}: {count:,} values unreadable and left out", highlight=False)
+        out.print(f"  {column}: {count:,} values unreadable and left out")
     if report.failure is not None:
         where = "" if report.failure.line is None else f" at line {report.failure.line}"
-        out.print(f"[red]ended early{where}: {report.failure.message}[/] ({report.failure.code})", highlight=False)
+        out.print(f"ended early{where}: {report.failure.message} ({report.failure.code})", style="red")
         for name, value in report.failure.details.items():
-            told = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-            out.print(f"  {name}: {told}", highlight=False, markup=False, soft_wrap=True)
+            out.print(f"  {name}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}")

@@ -5,20 +5,16 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated
 
-import httpx
 import typer
-from rich.console import Console
 
-from api import bootstrap, credentials
-from api.client import Client, Refused
-from domain.errors import Busy, Conflict
-from domain.time import parse_instant
+from api import bootstrap
+from api.connecting import administering
+from api.terminal import console
 
 app = typer.Typer(help="Hand on the ledger's own keys.", no_args_is_help=True)
-out = Console()
-TIMEOUT_S: Final = 60.0
+out = console()
 
 
 class Use(StrEnum):
@@ -43,28 +39,14 @@ def rotate(
     party: Annotated[
         Path | None, typer.Option("--as", help="The credentials file of who rotates; the administrator's by default.")
     ] = None,
-    url: Annotated[str, typer.Option(help="Where the ledger answers.")] = "http://127.0.0.1:8585",
+    url: Annotated[str | None, typer.Option(help="Where the ledger answers; default: as the settings say.")] = None,
 ) -> None:
     """Hand on a key to the one that was prepared (or is made now): the old signs the new, and the log records it."""
     settings = bootstrap.load_settings()
     with bootstrap.database_reachable(settings):
         said = bootstrap.hand_on_key(settings, use.value)
-    event = _posted(said, party or settings.keys_folder / bootstrap.ADMINISTRATOR, url)
-    out.print(f"handed on at position {event['position']}", highlight=False)
+    with administering(settings, party, url) as client:
+        answer = client.post("/ledger/keys", said)
+    out.print(f"handed on at position {answer['groups'][0]['events'][0]['position']}")
     for vkey in said["keys"]:
-        out.print(f"{use.value:11} {vkey}", highlight=False, soft_wrap=True)
-
-
-def _posted(said: dict[str, Any], party: Path, url: str) -> dict[str, Any]:
-    held = credentials.load(party)
-    try:
-        with httpx.Client(base_url=url, timeout=TIMEOUT_S) as http:
-            told = http.get("/health").raise_for_status().json()["ledger_time"]
-            seconds = parse_instant(told).timestamp()
-            answer = Client(http, held.origin, held.credentials, lambda: seconds).post("/ledger/keys", said)
-    except Refused as refused:
-        raise Conflict(str(refused.problem.get("detail")), code=refused.code) from refused
-    except httpx.HTTPError as away:
-        raise Busy(f"no ledger answers at {url}", code="unreachable") from away
-    event: dict[str, Any] = answer["groups"][0]["events"][0]
-    return event
+        out.print(f"{use.value:11} {vkey}")

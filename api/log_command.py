@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
 from api import bootstrap
+from api.terminal import console
 
 app = typer.Typer(help="The log as others' tools read it · 日志导出", no_args_is_help=True)
-out = Console()
+out = console()
 
 
 @app.callback()
@@ -24,9 +24,12 @@ def log() -> None:
 def export(
     folder: Annotated[Path, typer.Argument(help="Where to write; an earlier export there goes on.")],
 ) -> None:
-    """Write checkpoint, hash tiles and entry bundles; serve the folder, or verify it: python -m audit export FOLDER."""
+    """Write checkpoint, hash tiles and entry bundles; serve the folder, or verify it.
+
+    python -m audit export FOLDER --policy POLICY
+    """
     settings = bootstrap.load_settings()
     with bootstrap.database_reachable(settings), Progress(console=out, transient=True) as bar:
         task = bar.add_task("tiles", total=None)
         done = bootstrap.export_log(settings, folder, lambda number, of: bar.update(task, completed=number, total=of))
-    out.print(f"{done.files} files for positions {done.old_size + 1} to {done.size} in {folder}", highlight=False)
+    out.print(f"{done.files} files for positions {done.old_size + 1} to {done.size} in {folder}")

@@ -12,14 +12,19 @@ from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from api import bootstrap
+from api.terminal import console
 from audit.errors import StateRefused
 from audit.states import State
 from audit.whole import Report
 
-OUTCOMES: Mapping[bool, str] = {True: "[green]verified · 验证通过[/]", False: "[red]BROKEN · 验证不通过[/]"}
-STRUCTURE: Final = "[yellow]structure holds, signatures not checked · 结构完好，签名未验[/]"
+OUTCOMES: Final[Mapping[bool, tuple[str, str]]] = {
+    True: ("verified · 验证通过", "green"),
+    False: ("BROKEN · 验证不通过", "red"),
+}
+STRUCTURE: Final = ("structure holds, signatures not checked · 结构完好，签名未验", "yellow")
 
 
 def verify(
@@ -76,11 +81,12 @@ def _write(file: Path, state: State) -> None:
 def show(report: Report, seconds: float, out: Console, *, strict: bool) -> bool:
     """Print the verdicts and the pace; True when the command ends well."""
     for line in report.lines():
-        out.print(line, highlight=False, soft_wrap=True)
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
     good = not report.failed(strict=strict)
     rate = report.size / seconds if seconds else 0
     outcome = STRUCTURE if good and not report.signatures else OUTCOMES[good]
-    out.print(f"{outcome}: {report.size:,} events in {seconds:.1f} s, {rate:,.0f} events/s", highlight=False)
+    told = f": {report.size:,} events in {seconds:.1f} s, {rate:,.0f} events/s"
+    out.print(Text.assemble(outcome, told), soft_wrap=True)
     return good
 
 
@@ -91,7 +97,7 @@ def command(
 ) -> bool:  # fmt: skip
     """Verify and print, for people or as JSON; True when the command ends well."""
     begun = time.monotonic()
-    bar = Console(stderr=True) if as_json else out
+    bar = console(stderr=True) if as_json else out
     report = verify(
         settings, bar, signatures=signatures, policy=policy, stamp_roots=stamp_roots, log_only=log_only, resume=resume,
         keep=keep,

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 from api import bootstrap
+from api.terminal import FoundWrong, console
 from audit.contradictions import BYTES_MAX, Contradiction, Standing, judge
 from audit.note import Verifier, parse_vkey
 from audit.policy import LOG_TYPES, POLICY_BYTES_MAX, Policy
 from domain.errors import Invalid
 
 app = typer.Typer(help="Run a witness of ledgers (C2SP tlog-witness).", no_args_is_help=True)
-out = Console()
+out = console()
 PORT_MAX: Final = 65_535
 MEANING: Final[dict[Standing, str]] = {
     "proven": "the log signed both, and they cannot both be true",
@@ -52,7 +52,7 @@ def serve(
 
     host, port = _address(listen)
     serving = bootstrap.open_witness(name, key, folder, _followed(log or [], policy), witness.alarm)
-    out.print(f"witness {name} on {listen}", highlight=False)
+    out.print(f"witness {name} on {listen}")
     witness.serve(serving, host, port)
 
 
@@ -64,10 +64,10 @@ def check(
     """Say whether a file proves that a log told two stories; exit status 1 when it does not."""
     judged = judge(Contradiction.parse(_read(file, BYTES_MAX)), _followed(log, None))
     for side in judged.sides:
-        out.print(side.line(), highlight=False)
-    out.print(f"{judged.sides[0].origin}: {MEANING[judged.standing]}", highlight=False)
+        out.print(side.line())
+    out.print(f"{judged.sides[0].origin}: {MEANING[judged.standing]}")
     if judged.standing != "proven":
-        sys.exit(1)
+        raise FoundWrong
 
 
 def _followed(log: list[str], policy: Path | None) -> list[Verifier]:

@@ -111,7 +111,7 @@ def ledger(workers: int, kind: str = "insurer") -> Iterator[tuple[str, Client, C
         with bootstrap.database_running(settings):
             made = bootstrap.make_ledger(settings, ORIGIN)
         url = f"http://127.0.0.1:{port}"
-        with running.running(env, url):
+        with running.running(env, url, ORIGIN):
             administrator = Client.open(url, ORIGIN, credentials.load(made.administrator).credentials)
             key, private = credentials.new_key()
             party = f"party:{uuid.uuid4()}"

@@ -190,3 +190,21 @@ class ShadowsRefused(InfrastructureError):
     """The database lets us make no temporary tables, so the read models cannot be made again beside the stored ones."""
 
     code = "shadows_refused"
+
+
+class FileUnusable(InfrastructureError):
+    """A file or folder cannot be opened, read or written; `details["file"]` names it where the system did."""
+
+    code = "file_unusable"
+
+
+class DatabaseRefuses(InfrastructureError):
+    """The role of the settings may not do this in the database."""
+
+    code = "database_refuses"
+
+
+class TablesMissing(InfrastructureError):
+    """The database has no tables of this version of the ledger."""
+
+    code = "tables_missing"

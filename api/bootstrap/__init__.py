@@ -27,10 +27,9 @@ if TYPE_CHECKING:
     )
     from api.bootstrap.guarding import guard
     from api.bootstrap.keeping import certify, checkpointer, erase_pending, projector, supervise
-    from api.bootstrap.making import ADMINISTRATOR, Made, last_witnessed, make_ledger
+    from api.bootstrap.making import ADMINISTRATOR, Made, forget_keys, last_witnessed, make_ledger
     from api.bootstrap.places import (
         EPOCH,
-        REFUSALS,
         Place,
         database_reachable,
         database_running,
@@ -38,8 +37,11 @@ if TYPE_CHECKING:
         prepare_tables,
         read_ledger,
         require_idle,
+        require_server,
+        stored_origin,
     )
     from api.bootstrap.serving import ended_bundle, open_services
+    from infrastructure.refusals import REFUSALS, refusal_of
     from infrastructure.supervisor import Supervisor, Worker
     from infrastructure.witnesses import make_witness, open_witness
 
@@ -64,6 +66,7 @@ __all__ = [
     "ended_bundle",
     "erase_pending",
     "export_log",
+    "forget_keys",
     "guard",
     "hand_on_key",
     "last_witnessed",
@@ -78,7 +81,10 @@ __all__ = [
     "projector",
     "read_ledger",
     "rebuild_index",
+    "refusal_of",
     "require_idle",
+    "require_server",
+    "stored_origin",
     "supervise",
     "verify",
 ]
@@ -86,6 +92,7 @@ __all__ = [
 _PARTS: Final = ("places", "guarding", "keeping", "making", "serving", "checking")
 """The cheapest first."""
 _ELSEWHERE: Final = {
+    "REFUSALS": "infrastructure.refusals", "refusal_of": "infrastructure.refusals",
     "Supervisor": "infrastructure.supervisor", "Worker": "infrastructure.supervisor",
     "make_witness": "infrastructure.witnesses", "open_witness": "infrastructure.witnesses",
 }  # fmt: skip

@@ -22,18 +22,23 @@ from audit.keys import public_bytes, public_key_of
 from audit.note import check_origin, parse_vkey
 from audit.policy import LOG_TYPES, Opened, Policy
 from audit.statements import make_init_statement
-from domain.errors import Conflict
+from domain.errors import Conflict, Invalid
 from infrastructure import log_reader
 from infrastructure.checkpoint_keys import checkpoint_vkeys
 from infrastructure.clock import set_scripted
 from infrastructure.connection import connect_reader
+from infrastructure.halting import HALT
+from infrastructure.keys import INDEX, MASTER
 from infrastructure.mapper import to_new_event
 from infrastructure.recorder import LedgerRecorder
-from infrastructure.seen_elsewhere import ask_witnesses
+from infrastructure.seen_elsewhere import KEPT, ask_witnesses
 from infrastructure.settings import Settings
 from infrastructure.witness_client import clients_of
 
 ADMINISTRATOR: Final = "administrator.json"
+KEPT_BESIDE: Final = ("receipt*.key", "checkpoint*.key", MASTER, INDEX, KEPT, HALT)
+"""What a ledger keeps in its folder of keys, besides its first administrator's credentials."""
+CLOCKS: Final = ("database", "scripted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,11 @@ def make_ledger(
     """Make the ledger in a running database: tables, keys, save 1 and the first administrator.
 
     `clock` is `database` or `scripted`, which begins at `now`; `continued` is what it goes on from (`last_witnessed`).
-    Raises NoteError `origin_invalid`, Conflict `ledger_exists`, `credentials_exist` (of another ledger: its only
-    administrator is not overwritten).
+    Raises Invalid `clock_kind_unknown`, NoteError `origin_invalid`, Conflict `ledger_exists`, `credentials_exist` (of
+    another ledger: its only administrator is not overwritten).
     """
+    if clock not in CLOCKS:
+        raise Invalid(f"a ledger's clock is {' or '.join(CLOCKS)}", code="clock_kind_unknown")
     check_origin(origin, scripted=clock == "scripted")
     where = place(settings)
     prepare_tables(where)
@@ -104,6 +111,13 @@ def last_witnessed(
     with httpx.Client() as http:
         told = ask_witnesses(clients_of(believed, http), old, keys)
     return continuing.greatest([each.note for each in told if each.note is not None], believed, old, origin)
+
+
+def forget_keys(settings: Settings) -> None:
+    """Remove what a ledger that is to be no more left in the folder of keys; whatever else lies there stays."""
+    for pattern in (*KEPT_BESIDE, ADMINISTRATOR):
+        for file in settings.keys_folder.glob(pattern):
+            file.unlink()
 
 
 def _require_no_ledger(where: Place) -> None:

@@ -7,14 +7,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from audit.errors import AuditError
 from domain.aggregate import Event, fold
-from domain.errors import DomainError, NotFound
+from domain.errors import NotFound
 from domain.ledgers import STREAM, Ledger
 from infrastructure import log_reader
 from infrastructure.connection import Database, connect_reader
 from infrastructure.embedded import DATABASE, EmbeddedServer, embedded_server
-from infrastructure.errors import InfrastructureError, VarInUse
+from infrastructure.errors import VarInUse
 from infrastructure.keys import KeyFolder
 from infrastructure.lock import held
 from infrastructure.mapper import from_stored
@@ -23,8 +22,6 @@ from infrastructure.settings import Settings
 
 EPOCH: Final = "2025-11-01T00:00:00.000000Z"
 """Where a scripted clock begins unless something else is said."""
-REFUSALS: Final = (DomainError, AuditError, InfrastructureError)
-"""What a command shows as one line: all of them have `message`, `code` and `details`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +81,13 @@ def database_running(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def database_reachable(settings: Settings) -> Iterator[None]:
-    """Like `database_running`, but a server that a supervisor keeps running is used as it is."""
+def database_reachable(settings: Settings, *, new: bool = False) -> Iterator[None]:
+    """Like `database_running`, but a server that a supervisor keeps running is used as it is.
+
+    Only for a `new` ledger is a server made where there is none; else NotFound `ledger_missing`.
+    """
+    if not new:
+        require_server(settings)
     with ExitStack() as stack:
         try:
             stack.enter_context(database_running(settings))
@@ -94,15 +96,23 @@ def database_reachable(settings: Settings) -> Iterator[None]:
         yield
 
 
+def require_server(settings: Settings) -> None:
+    """Raise NotFound `ledger_missing` where no embedded server was ever made, so that none is made in passing."""
+    if settings.database_url is None and not (settings.var / "postgresql").exists():
+        raise _missing(f"there is no ledger in {settings.var}")
+
+
 def require_idle(settings: Settings) -> None:
     """Raise VarInUse when a supervisor runs on the folder."""
     with held(settings.var):
         pass
 
 
-def ledger_events(where: Place) -> list[Event]:
-    """Read the events of the ledger's own stream."""
-    with connect_reader(where.writer) as connection:
+def ledger_events(where: Place, seen_by: Database | None = None) -> list[Event]:
+    """Read the events of the ledger's own stream, as the writer or another sees it; none where there are no tables."""
+    with connect_reader(seen_by or where.writer) as connection:
+        if connection.execute("SELECT to_regclass('events')").fetchone() == (None,):
+            return []
         return [from_stored(stored) for stored in log_reader.stream_events(connection, STREAM)]
 
 
@@ -110,5 +120,16 @@ def read_ledger(where: Place) -> Ledger:
     """Read the ledger's own stream. Raises NotFound `ledger_missing`."""
     ledger = fold(Ledger, STREAM, ledger_events(where))
     if ledger is None:
-        raise NotFound("there is no ledger here; make one: liftledger init --origin NAME", code="ledger_missing")
+        raise _missing("there is no ledger here")
     return ledger
+
+
+def stored_origin(settings: Settings) -> str | None:
+    """Give the origin of the ledger in a running database, None where there is none."""
+    where = place(settings)
+    ledger = fold(Ledger, STREAM, ledger_events(where, where.owner))
+    return None if ledger is None else ledger.origin
+
+
+def _missing(where: str) -> NotFound:
+    return NotFound(f"{where}; make one: liftledger init --origin NAME", code="ledger_missing")

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api import bootstrap, credentials, running, verifying
 from api.client import Client
+from api.connecting import address
 from api.demo import erasure, real, report, tampering, year
 from api.demo.actors import Cast
+from api.demo.clearing import clear
 from api.demo.stage import BEGIN, END, Clockwork, Stage
-from domain.errors import Conflict
+from api.terminal import console
 
 ORIGIN: Final = "scripted.demo.example/pilot"
 CLOCK_PAUSE_S: Final = 0.04
 """Workers read the scripted clock this often; a token made sooner after a move could be from their future."""
 
-out = Console()
+out = console(markup=True)
 
 
 def demo(settings: bootstrap.Settings, register: Path | None, size: int | None = None) -> bool:
@@ -33,12 +33,14 @@ def demo(settings: bootstrap.Settings, register: Path | None, size: int | None =
     lifts.
     """
     begun = time.monotonic()
-    _clear(settings)
-    url = f"http://{settings.host}:{settings.port}"
+    if register is not None:
+        real.check_register(register)
+    clear(settings, ORIGIN)
+    url = address(settings)
     with bootstrap.database_running(settings):
         made = bootstrap.make_ledger(settings, ORIGIN, clock="scripted")
     out.print(f"[bold]LiftLedger[/] · 电梯“保险+服务”账本 · {ORIGIN}", highlight=False)
-    with running.running({}, url):
+    with running.running({}, url, ORIGIN):
         stage = _stage(settings, url, made.administrator, register)
         stage.size = size
         lived = _live(stage)
@@ -56,17 +58,6 @@ def demo(settings: bootstrap.Settings, register: Path | None, size: int | None =
         tampering_found = tampering.show(settings, out)
     out.print(f"demonstration: {time.monotonic() - begun:.1f} s; make run serves this ledger", highlight=False)
     return good and destroyed and tampering_found
-
-
-def _clear(settings: bootstrap.Settings) -> None:
-    if settings.database_url is not None:
-        return
-    if (settings.var / "postgresql").exists():
-        held = settings.keys_folder / bootstrap.ADMINISTRATOR
-        if not held.exists() or credentials.load(held).origin != ORIGIN:
-            raise Conflict(f"{settings.var} holds another ledger; set LIFTLEDGER_VAR", code="ledger_exists")
-        bootstrap.require_idle(settings)
-        shutil.rmtree(settings.var)
 
 
 def _stage(settings: bootstrap.Settings, url: str, administrator: Path, register: Path | None) -> Stage:

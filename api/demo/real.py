@@ -16,7 +16,9 @@ from api.demo.district import LiftPlan
 from api.demo.opening import manager_of
 from api.demo.stage import BEGIN, LiftNote, Stage, day
 from api.importing import Post, import_lifts
-from api.importing_rows import load_mapping
+from api.importing_files import FileBroken, open_text, read_rows
+from api.importing_rows import Rows, load_mapping
+from domain.errors import Invalid
 
 MAPPING: Final = "nyc_dob"
 AREAS: Final = ("036061", "036005", "036047", "036081", "036085")
@@ -25,6 +27,16 @@ IN_FLIGHT: Final = 4
 PILOT_ESTATE_LIFTS: Final = 20
 PORTFOLIOS: Final = 12
 """Large policies that the lifts are insured under: some thousand certificates each, activated by one event."""
+
+
+def check_register(file: Path) -> None:
+    """Read the head of a register before anything is made for it. Raises Invalid with the importer's codes."""
+    mapping = load_mapping(MAPPING)
+    try:
+        with open_text(file) as text:
+            Rows(mapping, next(read_rows(text, mapping.delimiter)).values)
+    except FileBroken as broken:
+        raise Invalid(f"{file}: {broken.message}", code=broken.code) from broken
 
 
 def import_register(stage: Stage, file: Path) -> None:
@@ -40,8 +52,7 @@ def import_register(stage: Stage, file: Path) -> None:
     for client in clients:
         client.close()
     if report.failure is not None:
-        message = f"the register could not be read: {report.failure.message} ({report.failure.code})"
-        raise RuntimeError(message)
+        raise Invalid(f"the register could not be read: {report.failure.message}", code=report.failure.code)
     stage.lifts = sorted(notes, key=lambda note: note.plan.registration_code)
     _pilot_estate(stage)
 

@@ -20,7 +20,10 @@ import pytest
 import uuid_utils
 
 from api import bootstrap, credentials
-from api.client import Client, Credentials, Refused, clock_of
+from api.bootstrap import making
+from api.client import Client, Refused
+from application.actions import Actions
+from application.catalogue import ACTIONS
 from audit import note
 from audit.__main__ import main as audit
 from audit.keys import public_bytes
@@ -30,6 +33,8 @@ from tests.support.service import ORIGIN, SCRIPTED, Service, free_port, serve
 
 COLUMNS = ("source_system", "source_id", "registration_code", "variety", "area", "status", "building_id")
 ROWS = 6
+WITHOUT_WIDTH = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+"""The environment of a command whose output is piped: no line is broken for a screen."""
 
 
 class Commands:
@@ -42,7 +47,7 @@ class Commands:
         """Run a command, assert its exit status, give what it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "api.cli", *words],
-            env={**os.environ, **self.service.environment, "COLUMNS": "200", "NO_COLOR": "1"},
+            env={**WITHOUT_WIDTH, **self.service.environment, "NO_COLOR": "1"},
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == status, done.stdout + done.stderr
@@ -87,8 +92,7 @@ def _register(file: Path, status: str = "in_use", *more: str) -> None:
 
 def _import(liftledger: Commands, file: Path, registrar: Path) -> tuple[int, int]:
     """Import; give the events written and the rows rejected."""
-    url = liftledger.service.url
-    told = liftledger("import", "lifts", str(file), "--mapping", "standard", "--as", str(registrar), "--url", url)
+    told = liftledger("import", "lifts", str(file), "--mapping", "standard", "--as", str(registrar))
     found = re.search(r"([\d,]+) events; ([\d,]+) rejected, 0 refused, 0 with", told)
     assert found is not None, told
     return int(found[1]), int(found[2])
@@ -111,32 +115,60 @@ def test_a_register_is_imported_once_and_its_changes_once(
     assert _import(liftledger, file, registrar) == (0, 0)
 
 
-def test_a_register_is_imported_into_a_ledger_whose_time_stands_still(postgres: str, tmp_path: Path) -> None:
-    """Also the ledger that the demonstration leaves behind takes a register: tokens are dated by its own time."""
+@pytest.fixture
+def older(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is founded in this test has the table of actions of software that could not yet settle disputes."""
+    actions = {name: action for name, action in ACTIONS.by_id.items() if not name.startswith("dispute.")}
+    assert len(actions) < len(ACTIONS.by_id)
+    monkeypatch.setattr(making, "ACTIONS", Actions(actions, ACTIONS.rules))
+
+
+def test_a_ledger_whose_time_stands_still_is_upgraded_peopled_and_used(
+    postgres: str, tmp_path: Path, older: None
+) -> None:
+    """By commands alone, at the settings' address: the table is published, parties are registered and act.
+
+    As on the ledger that the demonstration leaves behind, every token is dated by the ledger's own time.
+    """
     with fresh_database(postgres) as url, serve(url, tmp_path / "scripted", origin=SCRIPTED) as scripted:
-        with httpx.Client(base_url=scripted.url, timeout=TIMEOUT_S) as http:
-            now = clock_of(http, SCRIPTED)
-            administrator = Client(http, SCRIPTED, scripted.administrator.credentials, now)
-            key, private = credentials.new_key()
-            market = Credentials(f"party:{uuid.uuid4()}", key, private)
-            registration = credentials.registration(SCRIPTED, market.party, key, private, int(now()))
-            party = {"id": market.party, "kind": "market_regulator", "name": "M", "areas": ["370102"]}
-            administrator.post("/parties", {"parties": [{**party, "key": registration}]})
-        path, file = tmp_path / "market.json", tmp_path / "register.csv"
-        credentials.save(path, SCRIPTED, market)
+        liftledger, file, market = Commands(scripted), tmp_path / "register.csv", tmp_path / "market.json"
+        register = ("party", "register", "market_regulator", "市场监管局 [M]", "--area", "370102", "--out", str(market))
+        assert "(actions_unpublished)" in liftledger(*register, status=2)
+        assert not market.exists()
+        assert "published at position" in liftledger("actions", "publish")
+        assert "in force already" in liftledger("actions", "publish")
+        assert re.search(rf"credentials {market}$", liftledger(*register), re.MULTILINE)
+        assert market.stat().st_mode & 0o777 == 0o600
         _register(file)
-        assert _import(Commands(scripted), file, path)[0] >= 2 * ROWS
-        assert _import(Commands(scripted), file, path) == (0, 0)
+        assert _import(liftledger, file, market)[0] >= 2 * ROWS
+        unit = _keeps_its_key(liftledger, tmp_path)
+        bundle = tmp_path / "bundle.zip"
+        assert "made at position" in liftledger("evidence", unit, "--for", unit, "--out", str(bundle))
+        assert bundle.stat().st_size > 0
+        assert "handed on at position" in liftledger("keys", "rotate", "receipt")
+        person = f"person:{uuid.uuid4()}"
+        assert "restricted at position" in liftledger("erase", person, "--basis", "request")
+        scripted.verify()
+
+
+def _keeps_its_key(liftledger: Commands, folder: Path) -> str:
+    """Have a party make its own key, and the administrator register what it printed; gives its name."""
+    kept, printed = folder / "unit.json", folder / "unit.registration"
+    told = liftledger("party", "key", str(kept), "--origin", SCRIPTED)
+    printed.write_text(told, encoding="utf-8")
+    held = credentials.load(kept)
+    assert held.credentials.party in liftledger("party", "register", "use_unit", "物业", "--from", str(printed))
+    return held.credentials.party
 
 
 def test_a_file_that_is_not_there_ends_with_a_code(liftledger: Commands, registrar: Path, tmp_path: Path) -> None:
-    """Exit status 1 and a stable code; nothing is written."""
+    """A stable code; nothing is written. So it is with a place where bad rows cannot be put, or a policy."""
     kept = liftledger.service.kept()
-    told = liftledger(
-        "import", "lifts", str(tmp_path / "no.csv"), "--mapping", "standard", "--as", str(registrar), "--url",
-        liftledger.service.url, status=1,
-    )  # fmt: skip
-    assert "(file_missing)" in told
+    said = ("import", "lifts", str(tmp_path / "no.csv"), "--mapping", "standard", "--as", str(registrar))
+    assert "(file_missing)" in liftledger(*said, status=2)
+    away = str(tmp_path / "no" / "such.folder")
+    assert f"{away}: No such file or directory (file_unusable)" in liftledger(*said, "--rejects", away, status=2)
+    assert "(file_unusable)" in liftledger("verify", "--policy", away, status=2)
     assert liftledger.service.kept() == kept
 
 
@@ -215,13 +247,13 @@ def test_a_person_is_erased_and_the_log_still_verifies(liftledger: Commands) -> 
         },
     )  # fmt: skip
     ((person,),) = set(service.rows(persons)) - known
-    erase = ("erase", person, "--url", service.url)
+    erase = ("erase", person)
     assert "(basis_missing)" in liftledger(*erase, status=2)
     assert "(name_kind)" in liftledger("erase", unit.credentials.party, "--basis", "request", status=2)
     assert "(shape_invalid)" in liftledger(*erase, "--basis", "whim", status=2)
     away = f"http://127.0.0.1:{free_port()}"
     assert "(unreachable)" in liftledger("erase", person, "--basis", "request", "--url", away, status=2)
-    told = liftledger("erase", agent, "--basis", "request", "--url", service.url)
+    told = liftledger("erase", agent, "--basis", "request")
     assert "restricted at position" in told
     assert "2 fields in 1 events, 1 requests" in told
     _until(lambda: set(service.rows(persons)) == known)
@@ -294,8 +326,9 @@ def moved(service: Service) -> Moved:
     stored = service.rows("SELECT position, type, recorded_at FROM events WHERE stream = %s ORDER BY position", lift)
     (first, _, began), (second, _, then) = stored
     begins = ("2025-10-31T16:00", "2025-11-02T16:00")  # midnight in Shanghai
+    author = f"{unit.credentials.party} {unit.credentials.key}"
     rows = [
-        [f"{position:,}", kind, f"{lift[:24]} v{version}", begin, at[:16], unit.credentials.party[:14], "signed"]
+        [f"{position:,}", kind, f"{lift} v{version}", begin, at[:16], author, "signed"]
         for version, ((position, kind, at), begin) in enumerate(zip(stored, begins, strict=True), 1)
     ]
     return Moved(lift, (first, second), (began, then), (rows[0], rows[1]))
@@ -313,6 +346,17 @@ def test_replay_as_it_was_known(liftledger: Commands, moved: Moved) -> None:
     before = str(moved.positions[0] - 1)
     assert "(subject_unknown)" in liftledger("replay", moved.lift, "--known-at", before, status=2)
     assert "(known_at_future)" in liftledger("replay", moved.lift, "--known-at", str(10**9), status=2)
+
+
+def test_replay_for_machines(liftledger: Commands, moved: Moved, service: Service) -> None:
+    """What is printed with --json is what the route answers its reader."""
+    known = str(moved.positions[1])
+    told = json.loads(liftledger("replay", moved.lift, "--known-at", known, "--effective-at", "2025-12-01", "--json"))
+    answer = service.administrator.get(
+        f"/subjects/{moved.lift}/replay", known_at=known, effective_at="2025-12-01", wait_for=moved.positions[1]
+    )
+    assert told == answer | {"judged_at": told["judged_at"]}
+    assert [event["author"]["key"] for event in told["events"]] == [moved.rows[0][5].split()[1]] * 2
 
 
 def test_replay_as_it_was_effective(liftledger: Commands, moved: Moved) -> None:
@@ -344,3 +388,4 @@ def test_refusals_are_one_line_and_status_two(liftledger: Commands) -> None:
     """An unknown stream, a second ledger in the same database: a sentence and a stable code, never a traceback."""
     assert "(" in liftledger("replay", f"lift:{uuid.uuid4()}", status=2)
     assert "(ledger_exists)" in liftledger("init", "--origin", "another.example/district", status=2)
+    assert "(address_in_use)" in liftledger("run", status=2)

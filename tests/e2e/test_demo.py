@@ -315,7 +315,7 @@ def _served(environment: dict[str, str], folder: Path) -> None:
     url = f"http://127.0.0.1:{environment['LIFTLEDGER_PORT']}"
     run = subprocess.Popen([sys.executable, "-m", "api.cli", "run"], env=environment, cwd=folder)
     try:
-        running.wait_ready(run, url)
+        running.wait_ready(run, url, ORIGIN)
         held = credentials.load(folder / "var" / "keys" / bootstrap.ADMINISTRATOR)
         with httpx.Client(base_url=url, timeout=60) as http:
             health = http.get("/health").json()

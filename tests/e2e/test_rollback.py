@@ -290,7 +290,7 @@ def running_beside(service: Service, url: str, var: Path) -> Iterator[tuple[Serv
     del environment["LIFTLEDGER_WITNESS_POLICY"]
     address = f"http://127.0.0.1:{settings.port}"
     held = credentials.load(settings.keys_folder / bootstrap.ADMINISTRATOR).credentials
-    with running.running(environment, address), closing(Client.open(address, SECOND, held)) as administrator:
+    with running.running(environment, address, SECOND), closing(Client.open(address, SECOND, held)) as administrator:
         yield Service(address, SECOND, administrator, settings), settings
 
 

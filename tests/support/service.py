@@ -68,7 +68,7 @@ class Service:
 
     def start(self) -> None:
         """Run the ledger until `stop`; it answers when this returns."""
-        self.process = running.start(self.environment, self.url)
+        self.process = running.start(self.environment, self.url, self.origin)
 
     def stop(self) -> None:
         """End the ledger in good order, if it runs."""
