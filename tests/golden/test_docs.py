@@ -22,22 +22,10 @@ from audit import merkle, note, tokens
 from audit.errors import TokenRefused
 from audit.keys import public_key_of
 from domain.catalogue import finding_codes
-from tests.golden.make_docs import (
-    API,
-    EVENTS,
-    LISTS,
-    PARTS,
-    ROOT,
-    answered,
-    answered_codes,
-    codes_found,
-    filled,
-    program_codes,
-    rule_title,
-    sent,
-)
+from tests.golden.make_docs import API, EVENTS, LISTS, PARTS, answered, filled, rule_title, sent
 from tests.golden.make_events import types
 from tests.golden.make_openapi import document
+from tests.golden.stated_codes import ROOT, answered_codes, codes_found, program_codes
 from tests.support.rehearsal import ORIGIN, Rehearsal
 from tests.support.story.whole import performed
 
