@@ -1,11 +1,10 @@
-"""Writes what is made from the code in `docs/events.md`, `docs/api.md` and `docs/importing.md`, between its markers.
+"""Writes the tables of `docs/events.md` and `docs/api.md` that are made from the code, between their markers.
 
 Run it as `python -m tests.golden.make_docs`; a test holds the pages to it.
 """
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import dataclasses
 import hashlib
@@ -21,22 +20,23 @@ from typing import Annotated, Any, Final, NotRequired, Required, get_args, get_o
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from api import credentials, importing_rows
+from api import credentials, errors, importing_rows
 from api.importing_reasons import ENDINGS, REJECTS
 from application.actions import Action, Writes
 from application.answers import answer
 from application.catalogue import ACTIONS
 from application.door import Request
+from application.identity import TOKEN_SKEW_MAX_S
+from application.saves import IAT_SKEW_MAX_S
 from audit import tokens
 from audit.actions import shape_of
 from domain import catalogue
 from domain.aggregate import Event, type_registry
 from domain.packs import OWN, load_pack
-from tests.golden.error_tables import clock_rules, error_table, name_of, program_table, said_by
 from tests.golden.make_events import file_of, read, types
+from tests.golden.stated_codes import ROOT, answered_codes, program_codes
 from tests.support.rehearsal import ORIGIN, Rehearsal, repeatable
 
-ROOT: Final = Path(__file__).parents[2]
 EVENTS: Final = ROOT / "docs" / "events.md"
 API: Final = ROOT / "docs" / "api.md"
 CODES: Final = ROOT / "docs" / "codes.md"
@@ -169,36 +169,36 @@ def rule_title(rule: str) -> str:
     return next((each.title_zh for each in load_pack(OWN).rules if each.id == rule), "")
 
 
-def codes_found() -> set[str]:
-    """Give every code of a finding that the program's text states; a number filled in is `<n>`."""
-    found: set[str] = set()
-    for package in ("domain", "application"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and name_of(node.func) in {"finding", "by_contract", "_seam"}:
-                    found |= _finding_codes(node.args[0 if name_of(node.func) == "_seam" else 1])
-                elif isinstance(node, ast.Dict):
-                    keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
-                    if {"code", "verdict", "rule"} <= set(keys):
-                        found |= _finding_codes(node.values[keys.index("code")])
-    return found
+# ------------------------------------------------------------------------------------------------------------ errors
 
 
-FILLED: Final = {
-    "interval_over_…_days": ("interval_over_<n>_days",),
-    "…_reached": ("participation_reached", "approval_reached"),
-    "…_missed": ("participation_missed", "approval_missed"),
-    "…_publicity_…": tuple(f"{of}_publicity_{how}" for of in ("plan", "result") for how in ("kept", "short")),
-    "overdue_…": ("overdue_k3", "overdue_k4", "overdue_k5", "overdue_k6"),
-}
-"""Codes that are put together, and what they come to."""
+def error_table() -> str:
+    """Give the table of what the ledger answers: each code, its status, and its sentence in both languages."""
+    rows = [
+        f"| `{code}` | {', '.join(map(str, sorted(statuses)))} | {english} | {errors.refusals()[code]['zh']} |"
+        for code, (statuses, english) in sorted(answered_codes().items())
+    ]
+    return "\n".join(["| code | status | | |", "|---|---|---|---|", *rows])
 
 
-def _finding_codes(node: ast.expr) -> set[str]:
-    if isinstance(node, ast.IfExp):
-        return _finding_codes(node.body) | _finding_codes(node.orelse)
-    said = said_by(node)
-    return set(FILLED.get(said, (said,))) if said else set()
+def program_table() -> str:
+    """Give the table of codes of the programs: of the verifier, of witnesses and of the command line."""
+    rows = [f"| `{code}` | {sentence} | {places} |" for code, (sentence, places) in sorted(program_codes().items())]
+    return "\n".join(["| code | | of |", "|---|---|---|", *rows])
+
+
+def clock_rules() -> str:
+    """Say how far a client's clock may be off, by the constants that the door and the recorder go by."""
+    life, skew, late = tokens.LIFETIME_SECONDS_MAX, TOKEN_SKEW_MAX_S, IAT_SKEW_MAX_S
+    return f"""A token is held against the ledger's time twice. When the request comes in:
+
+- `iat` more than {skew} s after the ledger's time: `token_not_yet`. Your clock is ahead.
+- `exp` {skew} s or more before it: `token_expired`. Your clock is behind, or the token was kept too long.
+- `exp` not after `iat`, or more than {life} s after it: `token_lifetime`, whatever the time.
+
+And when it is recorded, for it may have waited: `iat` more than {late} s from `recorded_at` is `token_late`. A wrong
+clock is told by the first two; `token_late` means that the request waited too long, so send it again with a new token.
+All three give `details.ledger_time`, and every answer has the header `Ledger-Time`: take `iat` from it."""
 
 
 # ----------------------------------------------------------------------------------------------------------- example

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from application.catalogue import ACTIONS
 from audit.ndjson import split_lines
-from tests.golden.make_docs import ROOT, answered
+from tests.golden.make_docs import answered
+from tests.golden.stated_codes import ROOT
 from tests.support.answering import EXEMPLARY, exemplary, telling
 from tests.support.postgres import server_in
 from tests.support.story.whole import performed

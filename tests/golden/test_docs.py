@@ -26,22 +26,10 @@ from audit.errors import TokenRefused
 from audit.keys import public_key_of
 from domain.catalogue import finding_codes
 from domain.lift_shapes import PlainLiftRow
-from tests.golden.error_tables import answered_codes, program_codes
-from tests.golden.make_docs import (
-    API,
-    EVENTS,
-    IMPORTING,
-    LISTS,
-    PARTS,
-    ROOT,
-    answered,
-    codes_found,
-    filled,
-    rule_title,
-    sent,
-)
+from tests.golden.make_docs import API, EVENTS, IMPORTING, LISTS, PARTS, answered, filled, rule_title, sent
 from tests.golden.make_events import types
 from tests.golden.make_openapi import document
+from tests.golden.stated_codes import ROOT, answered_codes, codes_found, program_codes
 from tests.support.rehearsal import ORIGIN, Rehearsal
 from tests.support.story.whole import performed
 

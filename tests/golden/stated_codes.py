@@ -1,4 +1,4 @@
-"""The tables of refusals in docs/api.md: what the ledger answers with and its programs say, found in their source."""
+"""The codes that the program's text states: of findings, of what the ledger answers, and of what programs print."""
 
 from __future__ import annotations
 
@@ -9,13 +9,47 @@ from typing import Any, Final
 
 from api import errors
 from application import errors as writing
-from application.identity import TOKEN_SKEW_MAX_S
-from application.saves import IAT_SKEW_MAX_S
 from audit import errors as evidence
-from audit import tokens
 from domain import errors as domain
 
 ROOT: Final = Path(__file__).parents[2]
+
+# ---------------------------------------------------------------------------------------------------------- findings
+
+
+def codes_found() -> set[str]:
+    """Give every code of a finding that the program's text states; a number filled in is `<n>`."""
+    found: set[str] = set()
+    for package in ("domain", "application"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and _name(node.func) in {"finding", "by_contract", "_seam"}:
+                    found |= _finding_codes(node.args[0 if _name(node.func) == "_seam" else 1])
+                elif isinstance(node, ast.Dict):
+                    keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+                    if {"code", "verdict", "rule"} <= set(keys):
+                        found |= _finding_codes(node.values[keys.index("code")])
+    return found
+
+
+FILLED: Final = {
+    "interval_over_…_days": ("interval_over_<n>_days",),
+    "…_reached": ("participation_reached", "approval_reached"),
+    "…_missed": ("participation_missed", "approval_missed"),
+    "…_publicity_…": tuple(f"{of}_publicity_{how}" for of in ("plan", "result") for how in ("kept", "short")),
+    "overdue_…": ("overdue_k3", "overdue_k4", "overdue_k5", "overdue_k6"),
+}
+"""Codes that are put together, and what they come to."""
+
+
+def _finding_codes(node: ast.expr) -> set[str]:
+    if isinstance(node, ast.IfExp):
+        return _finding_codes(node.body) | _finding_codes(node.orelse)
+    said = _said(node)
+    return set(FILLED.get(said, (said,))) if said else set()
+
+
+# ---------------------------------------------------------------------------------------------------------- refusals
 
 _CLASSES: Final[dict[str, type[Exception]]] = {
     name: kind
@@ -51,20 +85,6 @@ PUT: Final = {
 """Codes that the program's text does not state beside their refusals, with their statuses."""
 
 
-def clock_rules() -> str:
-    """Say how far a client's clock may be off, by the constants that the door and the recorder go by."""
-    life, skew, late = tokens.LIFETIME_SECONDS_MAX, TOKEN_SKEW_MAX_S, IAT_SKEW_MAX_S
-    return f"""A token is held against the ledger's time twice. When the request comes in:
-
-- `iat` more than {skew} s after the ledger's time: `token_not_yet`. Your clock is ahead.
-- `exp` {skew} s or more before it: `token_expired`. Your clock is behind, or the token was kept too long.
-- `exp` not after `iat`, or more than {life} s after it: `token_lifetime`, whatever the time.
-
-And when it is recorded, for it may have waited: `iat` more than {late} s from `recorded_at` is `token_late`. A wrong
-clock is told by the first two; `token_late` means that the request waited too long, so send it again with a new token.
-All three give `details.ledger_time`, and every answer has the header `Ledger-Time`: take `iat` from it."""
-
-
 PRINTED: Final = {
     "credentials_exist": "The file of the administrator's credentials is there already.",
     "state_unreadable": "The kept state of a verification cannot be read.",
@@ -73,15 +93,6 @@ PRINTED: Final = {
 
 Stated = tuple[str, int, str]
 """A code with its status and its sentence."""
-
-
-def error_table() -> str:
-    """Give the table of what the ledger answers: each code, its status, and its sentence in both languages."""
-    rows = [
-        f"| `{code}` | {', '.join(map(str, sorted(statuses)))} | {english} | {errors.refusals()[code]['zh']} |"
-        for code, (statuses, english) in sorted(answered_codes().items())
-    ]
-    return "\n".join(["| code | status | | |", "|---|---|---|---|", *rows])
 
 
 def answered_codes() -> dict[str, tuple[set[int], str]]:
@@ -95,12 +106,6 @@ def answered_codes() -> dict[str, tuple[set[int], str]]:
             sentences[code] = sentences.get(code) or sentence
     said = {code: errors.refusals().get(code, {}).get("en") or sentences.get(code, "") for code in statuses}
     return {code: (statuses[code], said[code]) for code in statuses}
-
-
-def program_table() -> str:
-    """Give the table of codes of the programs: of the verifier, of witnesses and of the command line."""
-    rows = [f"| `{code}` | {sentence} | {places} |" for code, (sentence, places) in sorted(program_codes().items())]
-    return "\n".join(["| code | | of |", "|---|---|---|", *rows])
 
 
 def program_codes() -> dict[str, tuple[str, str]]:
@@ -154,11 +159,11 @@ def _codes(tree: ast.Module) -> Iterator[tuple[str, int, str]]:
                 if code is not None:
                     yield code, _status(local[node.name]), " ".join((ast.get_docstring(node) or "").split())
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and name_of(node.func) in local:
-            code = next((said_by(word.value) for word in node.keywords if word.arg == "code" and _text(word.value)), "")
+        if isinstance(node, ast.Call) and _name(node.func) in local:
+            code = next((_said(word.value) for word in node.keywords if word.arg == "code" and _text(word.value)), "")
             if code:
                 first = node.args[0] if node.args else None
-                yield code, _status(local[name_of(node.func)]), said_by(first)
+                yield code, _status(local[_name(node.func)]), _said(first)
 
 
 def _status(kind: type[Exception]) -> int:
@@ -166,15 +171,14 @@ def _status(kind: type[Exception]) -> int:
     return int(errors.status_of(made))
 
 
-def said_by(node: ast.expr | None) -> str:
+def _said(node: ast.expr | None) -> str:
     """Give the sentence of a refusal, with an ellipsis for what is filled in."""
     if isinstance(node, ast.JoinedStr):
-        return "".join(said_by(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        return "".join(_said(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
     return str(node.value) if isinstance(node, ast.Constant) else ""
 
 
-def name_of(node: ast.expr) -> str:
-    """Give the name that a call or assignment names."""
+def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
@@ -184,7 +188,7 @@ def _text(node: ast.expr | None) -> Any:  # noqa: ANN401 - a type guard that rea
 
 def _constant(body: list[ast.stmt], name: str) -> str | None:
     for statement in body:
-        if isinstance(statement, ast.Assign) and name_of(statement.targets[0]) == name and _text(statement.value):
+        if isinstance(statement, ast.Assign) and _name(statement.targets[0]) == name and _text(statement.value):
             value: str = statement.value.value  # type: ignore[attr-defined] # _text has looked
             return value
     return None
