@@ -87,6 +87,7 @@ PUT: Final = {
 
 PRINTED: Final = {
     "credentials_exist": "The file of the administrator's credentials is there already.",
+    "mapping_malformed": "A mapping that cannot be read, or says what means nothing; the details name the place.",
     "state_unreadable": "The kept state of a verification cannot be read.",
 }
 """Sentences that programs put together where they print them."""
