@@ -86,8 +86,7 @@ def plan(stage: Stage, watched: list[LiftNote]) -> None:
         stage.at(BEGIN + timedelta(days=offset), "maintenance fund", partial(_open_fund, case))
     taken = {note.name for lifts in estates for note in lifts}
     _government(stage, deals)
-    _market(stage, deals, taken)
-    _losses(stage, deals)
+    _losses(stage, deals, market(stage, deals, taken))
     stage.at(RULE_CHANGE, "rule change", _change_rules)
     stage.at(CORRECTED_ON, "correction", lambda s: upkeep.correct(s, watched))
 
@@ -110,8 +109,8 @@ def _government(stage: Stage, deals: list[Deal]) -> None:
         stage.at(BEGIN + timedelta(days=4), "bulk policy", scene)
 
 
-def _market(stage: Stage, deals: list[Deal], taken: set[str]) -> None:
-    """Estates and public places, some each week: places of public gathering first."""
+def market(stage: Stage, deals: list[Deal], taken: set[str]) -> set[str]:
+    """Insure estates and public places, some each week, public gathering first; gives the lifts of the rest."""
     sites: dict[str, list[LiftNote]] = {}
     for note in stage.lifts:
         if note.name not in taken and note.plan.venue != "office_government" and note.plan.status == "in_use":
@@ -130,9 +129,10 @@ def _market(stage: Stage, deals: list[Deal], taken: set[str]) -> None:
             deals.append(deal)
 
         stage.at(BEGIN + timedelta(days=6 + 7 * (number // a_week)), "policy", scene)
+    return {note.name for _, lifts in order[len(chosen) :] for note in lifts}
 
 
-def _losses(stage: Stage, deals: list[Deal]) -> None:
+def _losses(stage: Stage, deals: list[Deal], uninsured: set[str]) -> None:
     chance = stage.cast.chance
 
     def running(s: Stage) -> Deal:
@@ -150,15 +150,17 @@ def _losses(stage: Stage, deals: list[Deal]) -> None:
         stage.at(BEGIN + timedelta(days=7 * week), "entrapment", trapped)
     for week in range(9, 52, 6):
         stage.at(BEGIN + timedelta(days=7 * week), "injury", hurt)
-    stage.at(LOSS_BEFORE, "disputed loss", lambda s: _disputed(s, deals))
+    stage.at(LOSS_BEFORE, "disputed loss", lambda s: _disputed(s, deals, uninsured))
     stage.at(date(2026, 5, 20), "refusal", lambda s: losses.refuse(s, deals[1], deals[1].lifts[0]))
     stage.at(ERASED_ON, "erasure", erasure.erase)
 
 
-def _disputed(stage: Stage, deals: list[Deal]) -> None:
-    """A loss at a lift that nobody has insured, as far as is known on the day."""
-    insured = {note.name for deal in deals for note in deal.lifts}
-    note = next(n for n in reversed(stage.lifts) if n.name not in insured and n.plan.status == "in_use")
+def _disputed(stage: Stage, deals: list[Deal], uninsured: set[str]) -> None:
+    """A loss at a lift that nobody has insured, as far as is known on the day.
+
+    Nor will anybody else insure it later in the year: two insurers of one lift would have to share its losses.
+    """
+    note = next(n for n in reversed(stage.lifts) if n.name in uninsured)
     claim = losses.notify_uncovered(stage, deals[0], note, DISPUTED_FEN)
     stage.notes["disputed"] = (note.name, claim, stage.clock.seconds)
     stage.at(ENDORSED_ON, "late endorsement", partial(_endorsed, deals[0], note, claim))
