@@ -34,11 +34,14 @@ class WrittenEvent(TypedDict):
 
 
 class WrittenGroup(TypedDict):
-    """One save, all of it or nothing: its positions from `first` on, and its receipt, a C2SP signed note. Keep it."""
+    """One save, all of it or nothing: its positions from `first` on, and its receipt, a C2SP signed note. Keep it.
+
+    Where nothing was new there are no events, `first` and `receipt` are null.
+    """
 
     group: int | None
     groups: Annotated[int, Ge(1)]
-    first: Annotated[int, Ge(0)]
+    first: Annotated[int, Ge(1)] | None
     count: Annotated[int, Ge(0)]
     recorded_at: Instant
     receipt: str | None
