@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from typing import Final
 
+import httpx
+
 from api.client import Client, Refused
-from tests.support.knocking import lines_of
+from tests.support.knocking import TIMEOUT_S, lines_of
 from tests.support.service import Service
 
 READS: Final = 8
@@ -19,7 +21,8 @@ def test_a_write_does_not_wait_behind_reads_that_wait(service: Service) -> None:
     begun, refused = threading.Barrier(READS + 1), list[str]()
 
     def wait() -> None:
-        client = Client.open(service.url, service.origin, service.administrator.credentials)
+        http = httpx.Client(base_url=service.url, timeout=TIMEOUT_S)
+        client = Client(http, service.origin, service.administrator.credentials, patience_s=0.0)
         begun.wait()
         try:
             client.get("/lifts", wait_for=10**12)
