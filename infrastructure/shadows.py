@@ -93,7 +93,8 @@ class Shadows:
     def compare(self, stopped: Callable[[], bool] = _never) -> Compared:
         """Make the read models again up to where the stored ones are, and hold these against them.
 
-        `stopped` is asked after each page, and ends it with nothing compared. Raises ShadowsRefused, psycopg.Error.
+        `stopped` is asked after each page and each part of a table, and ends it with nothing compared.
+        Raises ShadowsRefused, psycopg.Error.
         """
         try:
             with connect_plain(self.database, "liftledger shadows") as connection:
@@ -120,7 +121,7 @@ class Shadows:
                 raise
             return Compared(None, [("projection_unread", f"no replay: {type(error).__name__}", 1)])
         connection.execute("ANALYZE " + ", ".join(f"{TEMPORARY}.{kept.table}" for kept in KEPT))
-        return _Comparison(connection, self.database.schema, digest, reached).run()
+        return _Comparison(connection, self.database.schema, digest, reached, stopped).run()
 
     def _telling(self, size: int, stopped: Callable[[], bool]) -> Callable[[int], None]:
         def tell(done: int) -> None:
@@ -164,6 +165,7 @@ class _Comparison:
     schema: str
     digest: str
     reached: int
+    stopped: Callable[[], bool]
 
     def run(self) -> Compared:
         """Compare all tables. The position that is given is the least as of which one was compared."""
@@ -172,6 +174,8 @@ class _Comparison:
         for kept in KEPT:
             named, more = 0, 0
             for within in self._parts(kept):
+                if self.stopped():
+                    raise _Stopped
                 compared_at, differing = self._part(kept, within)
                 if compared_at is None:
                     return Compared(None, [("projection_unread", "made anew meanwhile", 1)])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -47,6 +48,7 @@ log = structlog.get_logger()
 
 Answer = Saved | Exception
 
+_unknown = partial(OutcomeUnknown, "the connection was lost while committing; repeat the same command")
 _FRONTIER: Final = "SELECT frontier FROM events WHERE position = %s"
 
 
@@ -138,12 +140,12 @@ class Writer:
                 time.sleep(early.wait_s)  # the lock is free meanwhile; whatever waits is behind the same clock
             except (DomainError, InfrastructureError) as refused:
                 self._rolled_back()
-                self._fail(entries, _again(refused))
+                self._fail(entries, _unknown if in_doubt else _again(refused))
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, it must hurt its own save only
                 if not _passes(error):
                     self._rolled_back()
-                    self._alone(entries, error)
+                    self._alone(entries, error, in_doubt=in_doubt)
                     return
                 in_doubt = in_doubt or (session is not None and session.commit_sent)
                 self._after_trouble(session, error)
@@ -151,10 +153,10 @@ class Writer:
                     self._give_up(entries, in_doubt=in_doubt)
                     return
 
-    def _alone(self, entries: list[Entry], error: Exception) -> None:
-        """Run the saves of a failed batch one by one, so that only the culprit fails."""
-        if len(entries) == 1:
-            self._fail(entries, _unforeseen(error))
+    def _alone(self, entries: list[Entry], error: Exception, *, in_doubt: bool) -> None:
+        """Run the saves of a failed batch one by one, so that only the culprit fails; not those that may be stored."""
+        if in_doubt or len(entries) == 1:
+            self._fail(entries, _unknown if in_doubt else _unforeseen(error))
             return
         for entry in entries:
             if not entry.done:
@@ -328,9 +330,7 @@ class Writer:
 
     def _give_up(self, entries: list[Entry], *, in_doubt: bool) -> None:
         if in_doubt:
-            self._fail(
-                entries, lambda: OutcomeUnknown("the connection was lost while committing; repeat the same command")
-            )
+            self._fail(entries, _unknown)
             return
         # Nothing of these was ever committed, nor can those queued behind them be.
         entries = entries + self._drained_all()

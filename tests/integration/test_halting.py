@@ -138,15 +138,20 @@ def test_a_restart_does_not_lift_what_two_writers_remember(ledger: TestLedger, t
     ledger.check()
 
 
-def test_a_writer_that_was_overtaken_sees_that_its_own_is_gone(ledger: TestLedger, tmp_path: Path) -> None:
-    """T10: a failover lost what it acknowledged, and another writer filled the places before it connected again."""
-    one, other = _opened(ledger, tmp_path), _opened(ledger, tmp_path)
+def _lose_the_second_of(one: LedgerRecorder, ledger: TestLedger) -> None:
+    """Have two saves acknowledged, of which a failover loses the second, with its receipt."""
     for _ in range(2):
         one.submit(save(event(lift()))).result(30)
     _forget(ledger, 1)
     with ledger.owner() as connection:
         connection.execute("ALTER TABLE receipts DISABLE TRIGGER ALL")
         connection.execute("DELETE FROM receipts WHERE first > 1")
+
+
+def test_a_writer_that_was_overtaken_sees_that_its_own_is_gone(ledger: TestLedger, tmp_path: Path) -> None:
+    """T10: a failover lost what it acknowledged, and another writer filled the places before it connected again."""
+    one, other = _opened(ledger, tmp_path), _opened(ledger, tmp_path)
+    _lose_the_second_of(one, ledger)
     for _ in range(2):
         other.submit(save(event(lift()))).result(30)
     with ledger.owner() as connection:
@@ -171,12 +176,7 @@ def _refused(recorder: LedgerRecorder) -> RolledBack:
 def test_a_halt_whose_word_cannot_be_written_holds_all_the_same(ledger: TestLedger, tmp_path: Path) -> None:
     """Whoever writes here is refused by its own code, also when others have filled the places; it is written later."""
     one = _opened(ledger, tmp_path)
-    for _ in range(2):
-        one.submit(save(event(lift()))).result(30)
-    _forget(ledger, 1)
-    with ledger.owner() as connection:
-        connection.execute("ALTER TABLE receipts DISABLE TRIGGER ALL")
-        connection.execute("DELETE FROM receipts WHERE first > 1")
+    _lose_the_second_of(one, ledger)
     (tmp_path / ".halt.lock").mkdir()  # stands for a full disk: it fails in the same place, for root too
     with capture_logs() as told_operator:
         refusals = [_refused(one)]

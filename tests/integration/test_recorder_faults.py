@@ -18,6 +18,7 @@ from application.errors import DatabaseAway, OutcomeUnknown, QueueFull, RolledBa
 from application.saves import RequestLine, Saved
 from infrastructure import save_queue, writer
 from infrastructure.connection import Database, lock_key
+from infrastructure.errors import DatabaseUnsafe
 from infrastructure.session import ConnectionLost, WriterSession
 from tests.support.saving import TestLedger, act, command, event, ledger_in, lift, open_recorder, save
 
@@ -141,6 +142,38 @@ def test_outcome_unknown(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch) ->
         ledger.recorder.submit(mine).result(30)
     with pytest.raises(DatabaseAway):
         ledger.recorder.submit(save(event(lift()))).result(30)
+    monkeypatch.undo()
+    assert ledger.recorder.submit(mine).result(30).repeated
+    assert ledger.check().size == 1
+
+
+@pytest.mark.parametrize(
+    "place, fault",
+    [
+        ("infrastructure.writer.find_saved", ValueError("a defect of the program")),
+        ("infrastructure.session.connect_writer", DatabaseUnsafe("fsync is off")),
+    ],
+)
+def test_what_may_be_stored_is_never_called_unwritten(
+    ledger: TestLedger, monkeypatch: pytest.MonkeyPatch, place: str, fault: Exception
+) -> None:
+    """After a commit whose reply was lost, whatever keeps us from looking is answered `outcome_unknown`."""
+    real = WriterSession.commit
+
+    def failing(*_: object, **__: object) -> object:
+        raise fault
+
+    def committed_but_lost(session: WriterSession) -> None:
+        real(session)
+        monkeypatch.undo()
+        monkeypatch.setattr(place, failing)
+        session.abort()
+        real(session)
+
+    monkeypatch.setattr(WriterSession, "commit", committed_but_lost)
+    mine = save(event(lift()))
+    with pytest.raises(OutcomeUnknown):
+        ledger.recorder.submit(mine).result(30)
     monkeypatch.undo()
     assert ledger.recorder.submit(mine).result(30).repeated
     assert ledger.check().size == 1

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg import sql
 
 from application.watching import Cosigned, Witnessed
 from audit.cosignatures import cosign, cosigner_vkey, time_of
@@ -133,6 +135,22 @@ def test_a_witness_may_state_any_time(ledger: TestLedger, published: Callable[[]
     assert found.witnesses[0] == Cosigned("regulator", made.size, None)
 
 
+def ten_thousand_more(ledger: TestLedger, after: Published, like: Published, signed: LiteralString) -> None:
+    """Publish as many checkpoints again after one, with those signatures of another that a condition names."""
+    among = after.size + 1, after.size + 10_000
+    copied = (
+        "INSERT INTO checkpoints SELECT n, root, note, made_at"
+        " FROM checkpoints, generate_series(%s::int, %s::int) n WHERE size = %s"
+    )
+    signing = sql.SQL(
+        "INSERT INTO checkpoint_signatures SELECT n, name, key_id, signed_at, line FROM checkpoint_signatures,"
+        " generate_series(%s::int, %s::int) n WHERE size = %s AND {}"
+    ).format(sql.SQL(signed))
+    with ledger.owner() as connection:
+        connection.execute(copied, (*among, after.size))
+        connection.execute(signing, (*among, like.size))
+
+
 def test_few_checkpoints_are_looked_at(
     ledger: TestLedger, published: Callable[[], Published], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,17 +158,7 @@ def test_few_checkpoints_are_looked_at(
     first = published()
     sign(ledger, first, "regulator", "insurer")
     last = published()
-    with ledger.owner() as connection:
-        connection.execute(
-            "INSERT INTO checkpoints SELECT n, root, note, made_at"
-            " FROM checkpoints, generate_series(%s::int, %s::int) n WHERE size = %s",
-            (last.size + 1, last.size + 10_000, last.size),
-        )
-        connection.execute(
-            "INSERT INTO checkpoint_signatures SELECT n, name, key_id, signed_at, line FROM checkpoint_signatures,"
-            " generate_series(%s::int, %s::int) n WHERE size = %s AND name = 'regulator.example'",
-            (last.size + 1, last.size + 10_000, first.size),
-        )
+    ten_thousand_more(ledger, last, first, "name = 'regulator.example'")
     opened: list[str] = []
 
     def opening(note: str, by: Policy, origin: str) -> Opened:
@@ -177,17 +185,8 @@ def test_witnesses_that_alternate_for_long_hide_no_quorum(
     """The last checkpoint that both signed is found, however many came since that only one of them signed, by turns."""
     first, last = published(), published()
     sign(ledger, first, "regulator", "insurer")
-    with ledger.owner() as connection:
-        connection.execute(
-            "INSERT INTO checkpoints SELECT n, root, note, made_at"
-            " FROM checkpoints, generate_series(%s::int, %s::int) n WHERE size = %s",
-            (last.size + 1, last.size + 10_000, last.size),
-        )
-        connection.execute(
-            "INSERT INTO checkpoint_signatures SELECT n, name, key_id, signed_at, line FROM checkpoint_signatures,"
-            " generate_series(%s::int, %s::int) n WHERE size = %s AND (name = 'insurer.example') = (n %% 2 = 0)",
-            (last.size + 1, last.size + 10_000, first.size),
-        )
+    ten_thousand_more(ledger, last, first, "(name = 'insurer.example') = (n %% 2 = 0)")
+    with connect_reader(ledger.database) as connection:
         plan = connection.execute(
             "EXPLAIN SELECT size FROM checkpoint_signatures WHERE size <= 9 GROUP BY size"
             " HAVING bool_or(name = 'a') ORDER BY size DESC LIMIT 1"

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("domain", "application", "infrastructure", "api", "audit")
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 LINES_MAX = 400
+TEXTS = {".py", ".md", ".toml", ".json", ".txt", ".sql"}
 PIN = r"[a-z0-9-]+(?:\[[a-z0-9, -]+\])?"
 NOT_HASH_NOR_NOTE = re.compile(r"^(?!\s*(?:--hash=sha256:[0-9a-f]{64}(?: \\)?|#.*)?$)")
 
@@ -117,6 +118,17 @@ def test_base_lock_is_part_of_dev_lock() -> None:
         for name in ("base.txt", "dev.txt")
     )
     assert base - dev == set()
+
+
+def test_no_merge_was_left_half_done() -> None:
+    """No page and no module holds both sides of a conflict."""
+    files = [
+        path for folder in (*PACKAGES, "tests", "bench", "docs", "requirements") for path in (ROOT / folder).rglob("*")
+    ]
+    texts = [path for path in (*files, *ROOT.glob("*")) if path.suffix in TEXTS and path.is_file()]
+    assert len(texts) > len(PACKAGES)
+    marks = re.compile(rb"^(?:<{7}|={7}|>{7})(?: |$)", re.MULTILINE)
+    assert [str(path.relative_to(ROOT)) for path in texts if marks.search(path.read_bytes())] == []
 
 
 def test_no_module_is_too_long() -> None:
