@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from api import bootstrap
+from api.options import Actor, Address
 from api.terminal import console
 from domain.errors import Conflict
 
@@ -22,10 +20,8 @@ def actions() -> None:
 
 @app.command()
 def publish(
-    party: Annotated[
-        Path | None, typer.Option("--as", help="The credentials file of who publishes; the administrator's by default.")
-    ] = None,
-    url: Annotated[str | None, typer.Option(help="Where the ledger answers; default: as the settings say.")] = None,
+    party: Actor = None,
+    url: Address = None,
 ) -> None:
     """Publish this software's table of actions, which the running ledger must be of; repeating it changes nothing."""
     from api.connecting import administering  # noqa: PLC0415 - a client is loaded only when one is wanted

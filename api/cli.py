@@ -21,6 +21,7 @@ from api import (
     running,
     witness_command,
 )
+from api.options import Actor, Address
 from api.terminal import FAILED, FOUND_WRONG, REFUSED, FoundWrong, console
 from domain.errors import Invalid
 
@@ -183,8 +184,8 @@ def evidence(
     recorded_from: Annotated[str | None, typer.Option("--from", help="Words recorded from this instant on.")] = None,
     recorded_until: Annotated[str | None, typer.Option("--until", help="Words recorded before this instant.")] = None,
     purpose: Annotated[str | None, typer.Option(help="A code for what it is made for.")] = None,
-    who: Annotated[Path | None, typer.Option("--as", help="Credentials file; default: the administrator's.")] = None,
-    url: Annotated[str | None, typer.Option(help="Where the ledger answers; default: as the settings say.")] = None,
+    who: Actor = None,
+    url: Address = None,
     before: Annotated[
         Path | None, typer.Option(help="The bundle of the ledger that this one goes on from: both as one dossier.")
     ] = None,
@@ -234,10 +235,8 @@ def erase(
     basis: Annotated[
         str | None, typer.Option(help="purpose_met, withdrawn, retention_over or request (PIPL 47).")
     ] = None,
-    party: Annotated[
-        Path | None, typer.Option("--as", help="The credentials file of who erases; the administrator's by default.")
-    ] = None,
-    url: Annotated[str | None, typer.Option(help="Where the ledger answers; default: as the settings say.")] = None,
+    party: Actor = None,
+    url: Address = None,
 ) -> None:
     """Erase a person: at once restricted, destroyed when no duty to keep the data runs any longer.
 
@@ -298,7 +297,7 @@ def import_lifts(
     file: Annotated[Path, typer.Argument(help="A register, .csv or .csv.gz.")],
     mapping: Annotated[str, typer.Option(help="How its columns are read: a name like standard, or a .toml file.")],
     party: Annotated[Path, typer.Option("--as", help="The credentials file of the party that imports.")],
-    url: Annotated[str | None, typer.Option(help="Where the ledger answers; default: as the settings say.")] = None,
+    url: Address = None,
     rejects: Annotated[Path | None, typer.Option(help="Where bad rows go; beside the file by default.")] = None,
 ) -> None:
     """Import lifts: a client like any other, posting signed lines."""

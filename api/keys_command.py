@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api import bootstrap
 from api.connecting import administering
+from api.options import Actor, Address
 from api.terminal import console
 
 app = typer.Typer(help="Hand on the ledger's own keys.", no_args_is_help=True)
@@ -36,10 +36,8 @@ def prepare(use: Annotated[Use, typer.Argument(help="receipt or checkpoint.")]) 
 @app.command()
 def rotate(
     use: Annotated[Use, typer.Argument(help="receipt or checkpoint.")],
-    party: Annotated[
-        Path | None, typer.Option("--as", help="The credentials file of who rotates; the administrator's by default.")
-    ] = None,
-    url: Annotated[str | None, typer.Option(help="Where the ledger answers; default: as the settings say.")] = None,
+    party: Actor = None,
+    url: Address = None,
 ) -> None:
     """Hand on a key to the one that was prepared (or is made now): the old signs the new, and the log records it."""
     settings = bootstrap.load_settings()

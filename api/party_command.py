@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, get_args
 import typer
 
 from api import bootstrap
+from api.options import Actor, Address
 from api.terminal import console
 from domain.errors import Invalid
 
@@ -47,10 +48,8 @@ def register(
     made: Annotated[
         Path | None, typer.Option("--out", help="Make its key here and now: where its credentials go, mode 0600.")
     ] = None,
-    who: Annotated[
-        Path | None, typer.Option("--as", help="The credentials file of who registers; the administrator's by default.")
-    ] = None,
-    url: Annotated[str | None, typer.Option(help="Where the ledger answers; default: as the settings say.")] = None,
+    who: Actor = None,
+    url: Address = None,
 ) -> None:
     """Register a party with its first key through the running ledger, and print its name."""
     from api.client import Refused  # noqa: PLC0415 - a client is loaded only when one is wanted
