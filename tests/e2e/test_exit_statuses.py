@@ -85,7 +85,7 @@ def test_serving_tells_a_database_that_is_away(away: dict[str, str]) -> None:
     """As a process, which `liftledger run` is."""
     done = subprocess.run(
         [sys.executable, "-m", "api.cli", "run"], env={**os.environ, **away}, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=180, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert done.stderr.endswith("(database_away)\n")
