@@ -6,9 +6,12 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.postgres import database_url, database_url_16, postgres, postgres16
 from tests.support.saving import ledger, scripted_ledger
+from tests.support.scratch import use_memory
 from tests.support.written import written
 
 __all__ = ["database_url", "database_url_16", "ledger", "postgres", "postgres16", "scripted_ledger", "written"]
+
+use_memory()  # before anybody asks for a temporary folder
 
 # What a property says depends neither on how fast the machine is just now nor on luck: the same change gets the same
 # answer each time. `make test ARGS="--hypothesis-profile=exploring tests/property"` looks further.

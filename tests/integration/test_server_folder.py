@@ -107,8 +107,9 @@ def test_as_root_no_folder_is_opened_and_no_other_user_gets_in(var: Path, tmp_pa
         owner = pwd.getpwuid(Path(f"/proc/{server.pid}").stat().st_uid)
         assert owner.pw_uid != 0
         fill(server.migration_url, range(3))
+        url = server.admin_url  # as root finds it
         for other in {"nobody", "daemon", owner.pw_name}:
-            assert "Permission denied" in as_user(other, lambda: refusal(server.admin_url))
+            assert "Permission denied" in as_user(other, lambda: refusal(url))
         assert modes(var / "postgresql") == before
         # Even inside, beyond all folders, the socket takes root alone.
         within = f"postgresql://postgres@/postgres?host=/proc/{server.pid}/cwd"
