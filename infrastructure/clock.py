@@ -14,7 +14,7 @@ from infrastructure.connection import CLOCK_APPLICATION, Database, connect_plain
 from infrastructure.stepping import machine, machine_us, to_instant, to_us
 
 REFRESH_S = 5.0
-SCRIPTED_REFRESH_S = 0.02
+SCRIPTED_REFRESH_S = 0.005
 _NOW = "SELECT ledger_instant(ledger_now())"
 _SCRIPTED = "SELECT now FROM clock ORDER BY number DESC LIMIT 1"
 

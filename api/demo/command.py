@@ -20,7 +20,7 @@ from api.demo.stage import BEGIN, END, Clockwork, Stage
 from api.terminal import console
 
 ORIGIN: Final = "scripted.demo.example/pilot"
-CLOCK_PAUSE_S: Final = 0.04
+CLOCK_PAUSE_S: Final = 0.01
 """Workers read the scripted clock this often; a token made sooner after a move could be from their future."""
 
 out = console(markup=True)
