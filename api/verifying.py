@@ -42,14 +42,15 @@ def verify(
         _check_writable(keep)
     resumed = None if resume is None else _read(resume)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=out, transient=True) as bar:
+    # A bar that moves by itself is a thread, beside which no helper can be forked; this one moves with each page.
+    with Progress(*columns, console=out, transient=True, auto_refresh=False) as bar:
         task = bar.add_task("verifying · 验证", total=None)
         again = bar.add_task("replaying · 重放", total=None, visible=False)
         return bootstrap.verify(
             settings, database=database, signatures=signatures, policy=policy, stamp_roots=stamp_roots,
             log_only=log_only, resumed=resumed, keep=None if keep is None else partial(_write, keep),
-            progress=lambda done, size: bar.update(task, completed=done, total=size),
-            replaying=lambda done, size: bar.update(again, completed=done, total=size, visible=True),
+            progress=lambda done, size: bar.update(task, completed=done, total=size, refresh=True),
+            replaying=lambda done, size: bar.update(again, completed=done, total=size, visible=True, refresh=True),
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from threading import Event
 from typing import Final, Protocol
 
@@ -140,22 +141,24 @@ def verify_log(
     are held against it at the same time, in a thread beside. Raises ErasedMeanwhile when something is missing that an
     erasure during the verification may explain.
     """
+    extent = pages.extent()
+    context, keys = read_histories(origin, pages.history(), known=known)
+    own: Sequence[Checkpoint] = ()
+    anchored: int | None = None
+    if published is not None:
+        own = published.checkpoints(extent.size)
+        anchored = max([published.anchored, *(each.size for each in checkpoints)])
+    if progress is not None:
+        progress(0, extent.size)
+    whole = Whole(origin, [*own, *checkpoints], anchored)
+    if besides.resumed is not None:
+        besides.resumed.check_fits(context, extent.size, signatures=pages.signatures)
+        whole = Whole.from_state(besides.resumed, whole.checkpoints, anchored)
+        _retrace(whole, besides.resumed, pages, published)
+    reports = pages.check(context, spans(extent.size, first=whole.size + 1))
+    begun = [*islice(reports, 1)]  # before the thread: a process without others forks its helpers, which is quicker
     with _beside(besides.views) as comparing:
-        extent = pages.extent()
-        context, keys = read_histories(origin, pages.history(), known=known)
-        own: Sequence[Checkpoint] = ()
-        anchored: int | None = None
-        if published is not None:
-            own = published.checkpoints(extent.size)
-            anchored = max([published.anchored, *(each.size for each in checkpoints)])
-        if progress is not None:
-            progress(0, extent.size)
-        whole = Whole(origin, [*own, *checkpoints], anchored)
-        if besides.resumed is not None:
-            besides.resumed.check_fits(context, extent.size, signatures=pages.signatures)
-            whole = Whole.from_state(besides.resumed, whole.checkpoints, anchored)
-            _retrace(whole, besides.resumed, pages, published)
-        for report in pages.check(context, spans(extent.size, first=whole.size + 1)):
+        for report in chain(begun, reports):
             whole.add(report)
             if published is not None:
                 published.add(report.leaves)
@@ -169,8 +172,8 @@ def verify_log(
                 whole.find(*finding)
             whole.check_rooted(each.size for each in own)
         views_at = _hold_views(whole, comparing)
-        histories = [position for position in keys if position <= extent.size]
-        found = whole.finish(extent.totals, histories, signatures=pages.signatures, views_at=views_at)
+    histories = [position for position in keys if position <= extent.size]
+    found = whole.finish(extent.totals, histories, signatures=pages.signatures, views_at=views_at)
     if state is not None and besides.keep is not None and found.integrity and found.completeness:
         besides.keep(state)
     return found
