@@ -48,19 +48,13 @@ def _refusal(refused: OSError, host: str, port: int) -> Busy | Invalid:
 
 def serve(settings: bootstrap.Settings) -> None:
     """Serve until SIGTERM or SIGINT: the embedded server if it is ours, one web worker a core, the followers."""
+    from api.workers import workers  # noqa: PLC0415 - commands that start no ledger need no web server
+
     bootstrap.require_server(settings)
     logs.configure(settings.log_level)
     with listen(settings.host, settings.port) as listening:
-        descriptor = listening.fileno()
-        python = [sys.executable, "-m", "api.workers"]
-        # glibc gives each thread an arena of its own otherwise, and workers have many threads.
-        env = {"MALLOC_ARENA_MAX": "2"}
-        workers = [
-            bootstrap.Worker(f"web-{number}", [*python, "web", str(descriptor)], env, (descriptor,))
-            for number in range(1, settings.workers + 1)
-        ]
-        workers += [bootstrap.Worker(name, [*python, name], env) for name in ("projector", "checkpointer", "eraser")]
-        bootstrap.supervise(settings, workers).run()
+        bootstrap.limit_arenas(2)
+        bootstrap.supervise(settings, workers(listening.fileno(), settings.workers)).run()
 
 
 @contextmanager

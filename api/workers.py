@@ -1,30 +1,35 @@
-"""The processes that a supervisor keeps running: `python -m api.workers web FD | projector | checkpointer | eraser`."""
+"""What a supervisor keeps going, each in a process forked from it: web workers, projector, checkpointer, eraser."""
 
 from __future__ import annotations
 
 import signal
-import sys
 import threading
+from functools import partial
 from typing import Final
 
 import structlog
 
-from api import bootstrap, logs
+from api import bootstrap, web
 
 log = structlog.get_logger()
 ERASER_ROUND_S: Final = 2.0
 
 
-def main() -> None:
-    """Run the worker named on the command line until SIGTERM."""
-    name, *rest = sys.argv[1:]
-    logs.configure(bootstrap.load_settings().log_level)
-    if name == "web":
-        from api import web  # noqa: PLC0415 - the others have no use for a web server
+def workers(descriptor: int, webs: int) -> list[bootstrap.Worker]:
+    """Give all workers of a ledger; so many `webs` share the listening socket of this descriptor.
 
-        web.serve(int(rest[0]))
-    else:
-        {"checkpointer": certify, "eraser": erase, "projector": project}[name](_until_told())
+    All that they need is loaded here, once for all of them.
+    """
+    bootstrap.load()
+    return [
+        *(
+            bootstrap.Worker(f"web-{number}", partial(web.serve, descriptor), (descriptor,))
+            for number in range(1, webs + 1)
+        ),
+        bootstrap.Worker("projector", project),
+        bootstrap.Worker("checkpointer", certify),
+        bootstrap.Worker("eraser", erase),
+    ]
 
 
 def _until_told() -> threading.Event:
@@ -34,19 +39,19 @@ def _until_told() -> threading.Event:
     return told
 
 
-def project(told: threading.Event) -> None:
+def project() -> None:
     """Keep the read models, following the log."""
-    bootstrap.projector(bootstrap.load_settings()).run(told)
+    bootstrap.projector(bootstrap.load_settings()).run(_until_told())
 
 
-def certify(told: threading.Event) -> None:
+def certify() -> None:
     """Root the head map and sign checkpoints, following the log."""
-    bootstrap.certify(bootstrap.load_settings(), told)
+    bootstrap.certify(bootstrap.load_settings(), _until_told())
 
 
-def erase(told: threading.Event) -> None:
+def erase() -> None:
     """Destroy what erased persons left, at start and whenever the log says so."""
-    starting = True
+    told, starting = _until_told(), True
     while True:
         try:
             bootstrap.erase_pending(bootstrap.load_settings(), noted_too=starting)
@@ -55,7 +60,3 @@ def erase(told: threading.Event) -> None:
             log.warning("erasures wait", code=refused.code)
         if told.wait(ERASER_ROUND_S):
             return
-
-
-if __name__ == "__main__":
-    main()

@@ -13,7 +13,8 @@ from pathlib import Path
 from infrastructure.lock import replace
 from infrastructure.processes import Birth, await_end, carrying, lives, signal_one
 
-# Every worker and whatever it starts carries its supervisor's token in this variable.
+# Every program that a worker starts carries its supervisor's token in this variable; a worker itself, which is forked
+# and no program of its own, is known by its birth, which is written down before it begins.
 TOKEN = "LIFTLEDGER_SUPERVISOR"  # noqa: S105 - the variable's name; the token opens nothing
 # They were asked to end when their supervisor did, so this is their second warning.
 _GRACE_S = 2.0
@@ -32,7 +33,7 @@ class Brood:
         self._workers: dict[str, Birth] = {}
 
     def begin(self) -> None:
-        """Write down the token; MUST come before the first worker, which may say and do things before it is noted."""
+        """Write down the token; MUST come before the first worker."""
         self._write()
 
     def remember(self, name: str, born: Birth | None) -> None:

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import signal
 import subprocess
+import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Final, NoReturn, TypeAlias
+
+from infrastructure.errors import InfrastructureError
 
 _PROC = Path("/proc")
 _LIBC = ctypes.CDLL(None, use_errno=True)
 # <linux/prctl.h>
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
+# <malloc.h>
+_M_ARENA_MAX = -8
+_OURS_SET: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+"""Signals that whoever forks may have handlers for, which are none of the child's."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +189,125 @@ def spawn(
     )
 
 
+@dataclass
+class Fork:
+    """A child that is a copy of this process; like `subprocess.Popen` in what it offers.
+
+    It does nothing before `begin`, so that it can be written down first; if we die before that it ends.
+    """
+
+    pid: int
+    gate: int
+    returncode: int | None = None
+
+    def begin(self) -> None:
+        """Let it do its work."""
+        with contextlib.suppress(BrokenPipeError):  # it was killed while it waited
+            os.write(self.gate, b"!")
+        os.close(self.gate)
+
+    def wait(self) -> int:
+        """Reap it; gives its status, or the number of the signal that ended it, negative."""
+        if self.returncode is None:
+            self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.returncode
+
+
+Process: TypeAlias = "subprocess.Popen[bytes] | Fork"
+
+
+def fork(
+    name: str,
+    work: Callable[[], object],
+    *,
+    env: Mapping[str, str],
+    death_signal: signal.Signals,
+    pass_fds: Sequence[int] = (),
+) -> Fork:
+    """Start a child in a session of its own that does `work` and ends; it gets `death_signal` when we die.
+
+    It shares what we have loaded and shows itself by `name` (its first 15 characters, proc_pid_comm(5)), keeps the
+    standard streams and `pass_fds` of all that is open, and no handler of ours. The kernel ties the signal to the
+    calling *thread*, which must be the only one: a lock that another holds would stay taken in the child for ever.
+
+    Raises:
+        InfrastructureError: there are other threads.
+        OSError: there is no room for another process.
+
+    """
+    if threading.active_count() > 1:
+        raise InfrastructureError("a process with threads cannot be forked", threads=threading.active_count())
+    parent = os.getpid()
+    opened, gate = os.pipe()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS_SET)
+    try:
+        # What is loaded stays: a collector that walked it would give each child a copy of its own.
+        gc.freeze()
+        pid = os.fork()
+        if pid == 0:
+            tie = _tie_to(parent, death_signal)
+            _live(name, work, tie, before, dict(env), opened, {0, 1, 2, opened, *pass_fds})
+    except OSError:
+        os.close(gate)
+        raise
+    finally:
+        os.close(opened)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return Fork(pid, gate)
+
+
+def _live(  # noqa: PLR0917 - all that the child is told, once
+    name: str, work: Callable[[], object], tie: Callable[[], None], mask: Iterable[int], env: Mapping[str, str],
+    opened: int, kept: set[int],
+) -> NoReturn:  # fmt: skip
+    """Be the child: never return to what the parent was doing, whatever happens."""
+    status = 1
+    try:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for number in _OURS_SET:
+            signal.signal(number, signal.SIG_DFL)
+        tie()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for descriptor in {int(entry) for entry in os.listdir("/proc/self/fd")} - kept:  # noqa: PTH208 - numbers
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a name, not a path
+            os.dup2(nothing.fileno(), 0)
+        _LIBC.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+        os.environ.update(env)
+        if os.read(opened, 1):
+            os.close(opened)
+            work()
+            status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else 1
+    except BaseException:  # noqa: BLE001 - nobody is above
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+
+
+def limit_arenas(number: int) -> None:
+    """Let the C library keep so many heaps for threads, in this process and in those forked from it (mallopt(3)).
+
+    It gives each thread one of its own otherwise, and workers have many threads.
+    """
+    with contextlib.suppress(AttributeError):  # another library than glibc's
+        _LIBC.mallopt(_M_ARENA_MAX, number)
+
+
+def called(pid: int) -> str:
+    """Return the name that a process shows itself by; empty when there is none."""
+    try:
+        return (_PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def _tie_to(parent: int, death_signal: signal.Signals) -> Callable[[], None]:
     def tie() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
@@ -202,7 +332,7 @@ def reap_orphans(own: Iterable[int]) -> None:
             os.waitpid(dead.si_pid, os.WNOHANG)
 
 
-def has_exited(child: subprocess.Popen[bytes]) -> bool:
+def has_exited(child: Process) -> bool:
     """Tell whether a child is over; what is left of its session's first group is killed before its number is free."""
     if child.returncode is not None:
         return True
@@ -214,7 +344,7 @@ def has_exited(child: subprocess.Popen[bytes]) -> bool:
     return True
 
 
-def signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def signal_group(child: Process, number: signal.Signals) -> None:
     """Signal an unreaped child and everyone in its group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, number)

@@ -10,10 +10,9 @@ import os
 import re
 import select
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -24,7 +23,7 @@ from infrastructure.brood import TOKEN, Brood
 from infrastructure.embedded import EmbeddedServer
 from infrastructure.errors import InfrastructureError
 from infrastructure.lock import held
-from infrastructure.processes import adopt_orphans, birth, has_exited, reap_orphans, signal_group, spawn
+from infrastructure.processes import Fork, adopt_orphans, birth, fork, has_exited, reap_orphans, signal_group
 
 _log = structlog.get_logger(__name__)
 
@@ -37,14 +36,13 @@ _RECOVERY_ROUND_S = 0.05
 
 @dataclass(frozen=True)
 class Worker:
-    """A program to keep running; `env` is added to our own environment, `pass_fds` are left open for it.
+    """Work to keep going, in a process forked from ours; `pass_fds` are left open for it.
 
     It is asked to end with SIGTERM, also when the supervisor is killed, and MUST bear being killed at any moment.
     """
 
     name: str
-    argv: Sequence[str]
-    env: Mapping[str, str] = field(default_factory=dict)
+    work: Callable[[], object]
     pass_fds: Sequence[int] = ()
 
 
@@ -87,7 +85,7 @@ class _Trial:
 class _Child:
     worker: Worker
     trial: _Trial
-    process: subprocess.Popen[bytes] | None = None
+    process: Fork | None = None
 
 
 class _Signals:
@@ -238,18 +236,18 @@ class Supervisor:
         if child.process is None and now >= child.trial.due_at:
             child.trial.started(now)
             try:
-                child.process = spawn(
-                    child.worker.argv,
-                    env={**os.environ, **child.worker.env, TOKEN: self._brood.token},
-                    death_signal=signal.SIGTERM,
+                forked = fork(
+                    name, child.worker.work, env={TOKEN: self._brood.token}, death_signal=signal.SIGTERM,
                     pass_fds=child.worker.pass_fds,
-                )
-            except (OSError, subprocess.SubprocessError) as refused:
+                )  # fmt: skip
+            except OSError as refused:
                 pause_s = child.trial.died(now)
                 _log.error("worker_not_started", worker=name, error=str(refused), restart_in_s=pause_s)
                 return
-            self._brood.remember(name, birth(child.process.pid))
-            _log.info("worker_started", worker=name, pid=child.process.pid)
+            child.process = forked
+            self._brood.remember(name, birth(forked.pid))
+            forked.begin()
+            _log.info("worker_started", worker=name, pid=forked.pid)
 
     def _stop(self, signals: _Signals) -> None:
         """Ask one worker after the other, last first; what has not ended when patience has is killed."""
@@ -263,7 +261,7 @@ class Supervisor:
         self._brood.end_predecessors()
         _log.info("stopped")
 
-    def _end(self, name: str, process: subprocess.Popen[bytes], deadline: float, signals: _Signals) -> None:
+    def _end(self, name: str, process: Fork, deadline: float, signals: _Signals) -> None:
         if not has_exited(process):
             signal_group(process, signal.SIGTERM)
         while not has_exited(process):

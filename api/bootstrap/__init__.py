@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         stored_origin,
     )
     from api.bootstrap.serving import ended_bundle, open_services
+    from infrastructure.processes import limit_arenas
     from infrastructure.refusals import REFUSALS, refusal_of
     from infrastructure.supervisor import Supervisor, Worker
     from infrastructure.witnesses import make_witness, open_witness
@@ -70,6 +71,8 @@ __all__ = [
     "guard",
     "hand_on_key",
     "last_witnessed",
+    "limit_arenas",
+    "load",
     "load_settings",
     "make_ledger",
     "make_witness",
@@ -93,9 +96,16 @@ _PARTS: Final = ("places", "guarding", "keeping", "making", "serving", "checking
 """The cheapest first."""
 _ELSEWHERE: Final = {
     "REFUSALS": "infrastructure.refusals", "refusal_of": "infrastructure.refusals",
+    "limit_arenas": "infrastructure.processes",
     "Supervisor": "infrastructure.supervisor", "Worker": "infrastructure.supervisor",
     "make_witness": "infrastructure.witnesses", "open_witness": "infrastructure.witnesses",
 }  # fmt: skip
+
+
+def load() -> None:
+    """Load all that a running ledger needs, for whoever forks processes that shall share it."""
+    for part in ("places", "guarding", "keeping", "serving"):
+        import_module(f"{__name__}.{part}")
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the part has

@@ -157,7 +157,7 @@ def test_an_erased_person_cannot_be_named_again(own: Service, maintainer: Client
     """From the event on, and not only from the eraser's round on, nothing more is sealed for an erased person."""
     _, person = _enrolled(own, maintainer)
     _enrolled(own, maintainer, person=person)
-    eraser = next(pid for pid, line in children(own.pid).items() if "api.workers eraser" in line)
+    eraser = next(pid for pid, name in children(own.pid).items() if name == "eraser")
     os.kill(eraser, signal.SIGSTOP)
     try:
         _erase(own, person)

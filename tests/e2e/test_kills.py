@@ -38,7 +38,7 @@ def insurer(own: Service) -> Client:
 
 
 def _web(service: Service) -> list[int]:
-    return sorted(pid for pid, line in children(service.pid).items() if "api.workers web" in line)
+    return sorted(pid for pid, name in children(service.pid).items() if name.startswith("web-"))
 
 
 def _sound(service: Service, load: Load) -> None:

@@ -19,6 +19,7 @@ from infrastructure.processes import birth, lives, stat, working_in
 from infrastructure.supervisor import Patience, Supervisor, Worker
 from tests.support.accounts import as_user, needs_root
 from tests.support.scenes import MARK, Scene, diary, keep, postmaster, rows, scene, until
+from tests.support.supervised import program
 
 __all__ = ["scene"]
 
@@ -76,7 +77,7 @@ def test_worker_that_cannot_start_is_tried_again(scene: Scene) -> None:
     until(lambda: scene.told("late", "began"))
     supervised.signal(signal.SIGTERM)
     assert supervised.status() == 0
-    assert "worker_not_started" in supervised.written()[0]
+    assert "worker_died" in supervised.written()[0]
 
 
 def test_stubborn_worker_is_killed(scene: Scene) -> None:
@@ -248,8 +249,9 @@ def test_run_inside_a_program(scene: Scene) -> None:
     """A worker is given the sockets meant for it, and after the run signals do again what they did before."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)}
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.set_inheritable(True)
         answer = f"test -e /proc/$$/fd/{listener.fileno()} && kill -TERM $PPID; sleep 600"
-        worker = Worker("web", ["/bin/sh", "-c", answer], {MARK: str(scene.folder)}, pass_fds=[listener.fileno()])
+        worker = Worker("web", program("/bin/sh", "-c", answer, **{MARK: str(scene.folder)}), [listener.fileno()])
         Supervisor(scene.var, None, [worker]).run()
     assert {number: signal.getsignal(number) for number in before} == before
     assert not scene.left()
@@ -259,7 +261,7 @@ def test_run_inside_a_program(scene: Scene) -> None:
 def test_workers_need_names_of_their_own(tmp_path: Path, names: list[str]) -> None:
     """Names that are not plain or not unique are refused before anything starts."""
     with pytest.raises(InfrastructureError):
-        Supervisor(tmp_path, None, [Worker(name, ["/bin/true"]) for name in names])
+        Supervisor(tmp_path, None, [Worker(name, print) for name in names])
 
 
 def test_patience_doubles_up_to_a_bound() -> None:
@@ -276,7 +278,7 @@ def test_works_as_an_ordinary_user() -> None:
         var = Path(home) / "var"
 
         def run() -> str:
-            tell = Worker("tell", ["/bin/sh", "-c", f"id -u > {home}/uid; kill -TERM $PPID; sleep 600"])
+            tell = Worker("tell", program("/bin/sh", "-c", f"id -u > {home}/uid; kill -TERM $PPID; sleep 600"))
             Supervisor(var, EmbeddedServer(var), [tell]).run()
             return Path(home, "uid").read_text().strip()
 

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from infrastructure.embedded import EmbeddedServer
-from infrastructure.processes import Birth, carrying, working_in
+from infrastructure.processes import Birth, called, carrying, working_in
 
 ROOT = Path(__file__).parents[2]
 # A test marks its own processes with its folder, so that it can tell whether any is left.
@@ -117,7 +117,7 @@ class Supervised:
 
 
 def children(pid: int) -> dict[int, str]:
-    """Give all descendants of a process with their command lines."""
+    """Give all descendants of a process with the names that they show themselves by."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -130,11 +130,9 @@ def children(pid: int) -> dict[int, str]:
     waiting = [pid]
     while waiting:
         for child in parents.get(waiting.pop(), ()):
-            try:
-                found[child] = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-            waiting.append(child)
+            if name := called(child):
+                found[child] = name
+                waiting.append(child)
     return found
 
 

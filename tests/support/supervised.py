@@ -7,12 +7,24 @@ Its only argument is a JSON object: `var`, `server` (whether to run one), `worke
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from infrastructure.embedded import EmbeddedServer
 from infrastructure.errors import InfrastructureError
 from infrastructure.supervisor import Patience, Supervisor, Worker
+
+
+def program(*argv: str, **env: str) -> Callable[[], None]:
+    """Give the work of a worker that becomes another program, with more in its environment."""
+
+    def become() -> None:
+        os.environ.update(env)
+        os.execv(argv[0], argv)  # noqa: S606 - a program of a test
+
+    return become
 
 
 def main() -> int:
@@ -22,7 +34,7 @@ def main() -> int:
     supervisor = Supervisor(
         var,
         EmbeddedServer(var) if wanted["server"] else None,
-        [Worker(name, argv) for name, argv in wanted["workers"].items()],
+        [Worker(name, program(*argv)) for name, argv in wanted["workers"].items()],
         before_workers=Path(wanted["mark"]).touch,
         patience=Patience(restart_s_min=0.05, restart_s_max=0.4, stop_s_max=wanted["stop_s_max"]),
     )
