@@ -16,6 +16,7 @@ from application.ids import new_name
 from infrastructure.errors import InfrastructureError
 from infrastructure.lock import held
 from infrastructure.processes import called, fork, stat
+from tests.support.accounts import alone
 from tests.support.scenes import until
 
 
@@ -48,11 +49,13 @@ def raising() -> None:
         (lambda: signal.raise_signal(signal.SIGTERM), -15), (lambda: os.kill(os.getpid(), signal.SIGKILL), -9),
     ],
 )  # fmt: skip
+@alone
 def test_how_a_fork_ends_is_known(work: Callable[[], object], status: int) -> None:
     """Work that is done is status 0; an exit its own; what nobody foresaw 1, and never this program's own way on."""
     assert status_of(work) == status
 
 
+@alone
 def test_what_a_fork_failed_of_is_printed(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A traceback of what nobody foresaw goes to standard error."""
     with open(2, "w", closefd=False) as error:
@@ -61,6 +64,7 @@ def test_what_a_fork_failed_of_is_printed(capfd: pytest.CaptureFixture[str], mon
     assert "ValueError: unforeseen" in capfd.readouterr().err
 
 
+@alone
 def test_a_fork_keeps_what_it_is_given_and_nothing_else(tmp_path: Path) -> None:
     """It has the sockets meant for it and its environment, but neither our handlers, nor our lock, nor our input."""
     with held(tmp_path / "var"), socket.create_server(("127.0.0.1", 0)) as given, socket.socket() as other:
@@ -92,6 +96,7 @@ def test_a_fork_keeps_what_it_is_given_and_nothing_else(tmp_path: Path) -> None:
         assert "LIFTLEDGER_SUPERVISOR" not in os.environ
 
 
+@alone
 def test_nothing_is_done_before_the_child_is_written_down(tmp_path: Path) -> None:
     """A fork waits for its word; where the one who forked it dies before, it ends having done nothing."""
     mark = tmp_path / "done"
@@ -103,6 +108,7 @@ def test_nothing_is_done_before_the_child_is_written_down(tmp_path: Path) -> Non
     assert not mark.exists()
 
 
+@alone
 def test_a_fork_dies_with_its_parent(tmp_path: Path) -> None:
     """Killed with -9, a parent takes the fork with it."""
     told = tmp_path / "pid"
@@ -136,6 +142,7 @@ def test_a_process_with_threads_is_not_forked() -> None:
         thread.join()
 
 
+@alone
 def test_forks_make_names_of_their_own(tmp_path: Path) -> None:
     """Two forks of one process, which shares its state with both, never make the same name of anything."""
     new_name("lift")  # the state is there before they part

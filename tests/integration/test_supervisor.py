@@ -17,7 +17,7 @@ from infrastructure.embedded import EmbeddedServer
 from infrastructure.errors import InfrastructureError, ServerFailed
 from infrastructure.processes import birth, lives, stat, working_in
 from infrastructure.supervisor import Patience, Supervisor, Worker
-from tests.support.accounts import as_user, needs_root
+from tests.support.accounts import alone, as_user, needs_root
 from tests.support.scenes import MARK, Scene, diary, keep, postmaster, rows, scene, until
 from tests.support.supervised import program
 
@@ -245,6 +245,7 @@ def test_failed_migration_stops_the_server(scene: Scene) -> None:
     assert not scene.left()
 
 
+@alone
 def test_run_inside_a_program(scene: Scene) -> None:
     """A worker is given the sockets meant for it, and after the run signals do again what they did before."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)}

@@ -1,4 +1,4 @@
-"""Other users of the operating system: what they may do is tried as them, in a forked child."""
+"""Forked children for what is tried as another user of the operating system, or in a process with one thread alone."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import pwd
 import traceback
 import warnings
 from collections.abc import Callable
-from typing import TypeVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 import pytest
 
 Answer = TypeVar("Answer")
+Given = ParamSpec("Given")
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -24,6 +26,29 @@ def as_user(name: str, ask: Callable[[], Answer]) -> Answer:
     been imported.
     """
     account = pwd.getpwnam(name)
+
+    def asked() -> Answer:
+        os.setgroups([])
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+        os.chdir("/")
+        return ask()
+
+    return apart(asked)
+
+
+def alone(test: Callable[Given, None]) -> Callable[Given, None]:
+    """Run a test in a child with one thread, whatever threads tests before it left."""
+
+    @wraps(test)
+    def run(*args: Given.args, **kwargs: Given.kwargs) -> None:
+        apart(lambda: test(*args, **kwargs))
+
+    return run
+
+
+def apart(ask: Callable[[], Answer]) -> Answer:
+    """Run `ask` in a forked child and return its answer; what it raises fails the test with its traceback."""
     read, write = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads; the child starts none
@@ -32,10 +57,6 @@ def as_user(name: str, ask: Callable[[], Answer]) -> Answer:
         status = 1
         try:
             os.close(read)
-            os.setgroups([])
-            os.setgid(account.pw_gid)
-            os.setuid(account.pw_uid)
-            os.chdir("/")
             try:
                 answer = pickle.dumps((ask(), None))
             except BaseException:  # noqa: BLE001 - the parent shall hear of everything
@@ -49,8 +70,8 @@ def as_user(name: str, ask: Callable[[], Answer]) -> Answer:
     with os.fdopen(read, "rb") as pipe:
         told = pipe.read()
     _, status = os.waitpid(pid, 0)
-    assert status == 0, f"the child running as {name} ended with {status}"
+    assert status == 0, f"the child ended with {status}"
     result: tuple[Answer, str | None] = pickle.loads(told)  # noqa: S301 - our own child wrote it
     answered, failed = result
-    assert failed is None, f"as {name}: {failed}"
+    assert failed is None, failed
     return answered
