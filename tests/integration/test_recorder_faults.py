@@ -231,13 +231,15 @@ def test_backends_killed_in_a_loop(ledger: TestLedger) -> None:
     """Writers whose backends are ended again and again store every acknowledged save exactly once."""
     streams = [lift() for _ in range(8)]
     failed: list[str] = []
-    stored = 0
+    stored = kills = 0
 
     def write(stream: str) -> None:
         nonlocal stored
         error: BaseException | None = None
         for version in range(1, 41):
             mine = save(event(stream, version))
+            while kills < version // 10:  # else a quick machine would be done before there were any
+                time.sleep(0.01)
             for _ in range(50):
                 error = ledger.recorder.submit(mine).exception(60)
                 if error is None:
@@ -251,11 +253,12 @@ def test_backends_killed_in_a_loop(ledger: TestLedger) -> None:
     threads = [threading.Thread(target=write, args=(stream,)) for stream in streams]
     for thread in threads:
         thread.start()
-    kills, before = 0, -1
+    before = -1
     while any(thread.is_alive() for thread in threads):
-        if stored > before:  # else a slow machine would never get a save between two kills
+        # Not before something was stored since the last one, or a slow machine would never get a save between two.
+        if stored > before and (ended := end_writers(ledger)):
+            kills += ended
             before = stored
-            kills += end_writers(ledger)
         time.sleep(0.05)
     for thread in threads:
         thread.join()
