@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from api import bootstrap
+from api.collector import calm_collector
 from api.terminal import console
 from audit.errors import StateRefused
 from audit.states import State
@@ -98,6 +99,7 @@ def command(
 ) -> bool:  # fmt: skip
     """Verify and print, for people or as JSON; True when the command ends well."""
     begun = time.monotonic()
+    calm_collector()
     bar = console(stderr=True) if as_json else out
     report = verify(
         settings, bar, signatures=signatures, policy=policy, stamp_roots=stamp_roots, log_only=log_only, resume=resume,

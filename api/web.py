@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 from typing import Final
 
@@ -10,21 +9,11 @@ import uvicorn
 
 from api import bootstrap
 from api.app import create
+from api.collector import calm_collector
 from api.connections import Connection
 from api.running import BACKLOG
 
 KEEP_ALIVE_S: Final = 75
-
-
-def calm_collector() -> None:
-    """Let the garbage collector leave the program itself alone and come by seldom.
-
-    A worker keeps some ten thousand aggregates; walking them for cycles that requests hardly make stopped every request
-    in the process for tens of milliseconds at a time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def serve(descriptor: int) -> None:

@@ -28,7 +28,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from uuid_utils import uuid7
 
-from api.web import calm_collector
+from api.collector import calm_collector
 from application.saves import Act, Command, Evidence, NewEvent, Save
 from audit import canonical
 from infrastructure.connection import Database
