@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from threading import Event
@@ -137,6 +138,8 @@ class Projector:
     def close(self) -> None:
         """Let go of the connection, and with it of the projector's lock."""
         if self._connection is not None:
+            with suppress(psycopg.Error):  # the server ends a closed session in its own time
+                self._connection.execute("SELECT pg_advisory_unlock_all()")
             self._connection.close()
             self._connection = None
         self._forget()

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from threading import Event, Thread
 
+import psycopg
 import pytest
 
 from application.projections.catalogue import PROJECTIONS
@@ -119,6 +121,21 @@ def test_impossible_row_parks_its_stream(ledger: TestLedger, projector: Projecto
     last = store(ledger, told)
     assert projector.catch_up() == last
     assert [row[0] for row in views(ledger)["entries"]] == [other]
+
+
+def test_the_next_begins_where_the_last_has_closed(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A projector that is closed has given its place up, before the server has ended its session."""
+    last = store(ledger, history(3, lifts=1))
+    left: list[psycopg.Connection] = []
+    with monkeypatch.context() as slowly:
+        projector = Projector(ledger.database)
+        assert projector.catch_up() == last
+        slowly.setattr(psycopg.Connection, "close", left.append)
+        projector.close()
+    with closing(Projector(ledger.database)) as following:
+        assert following.catch_up() == last
+    assert len(left) == 1
+    left[0].close()
 
 
 def test_one_at_a_time(ledger: TestLedger) -> None:
