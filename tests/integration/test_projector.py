@@ -130,8 +130,7 @@ def test_the_next_begins_where_the_last_has_closed(ledger: TestLedger, monkeypat
     with monkeypatch.context() as slowly:
         projector = Projector(ledger.database)
         assert projector.catch_up() == last
-        # A list's own method would not be bound to the connection.
-        slowly.setattr(psycopg.Connection, "close", lambda self: left.append(self))  # noqa: PLW0108
+        slowly.setattr(psycopg.Connection, "close", lambda self: left.append(self))  # noqa: PLW0108 - else not bound
         projector.close()
     with closing(Projector(ledger.database)) as following:
         assert following.catch_up() == last
