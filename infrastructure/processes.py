@@ -237,6 +237,7 @@ def fork(
     """
     if threading.active_count() > 1:
         raise InfrastructureError("a process with threads cannot be forked", threads=threading.active_count())
+    _flush()  # or the child would write again what we have not written yet
     parent = os.getpid()
     opened, gate = os.pipe()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS_SET)
@@ -281,14 +282,18 @@ def _live(  # noqa: PLR0917 - all that the child is told, once
             work()
             status = 0
     except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else 1
+        status = 0 if ended.code is None else ended.code if isinstance(ended.code, int) else 1
     except BaseException:  # noqa: BLE001 - nobody is above
         traceback.print_exc()
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
+        _flush()
         os._exit(status)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
 
 
 def limit_arenas(number: int) -> None:

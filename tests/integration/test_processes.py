@@ -45,7 +45,7 @@ def raising() -> None:
 @pytest.mark.parametrize(
     "work, status",
     [
-        (lambda: "whatever", 0), (ending(0), 0), (ending(7), 7), (ending("why"), 1), (raising, 1),
+        (lambda: "whatever", 0), (ending(None), 0), (ending(0), 0), (ending(7), 7), (ending("why"), 1), (raising, 1),
         (lambda: signal.raise_signal(signal.SIGTERM), -15), (lambda: os.kill(os.getpid(), signal.SIGKILL), -9),
     ],
 )  # fmt: skip
@@ -62,6 +62,16 @@ def test_what_a_fork_failed_of_is_printed(capfd: pytest.CaptureFixture[str], mon
         monkeypatch.setattr(sys, "stderr", error)
         assert status_of(raising) == 1
     assert "ValueError: unforeseen" in capfd.readouterr().err
+
+
+@alone
+def test_what_was_not_written_yet_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in the buffers of standard output at the fork is not written by the child again."""
+    with (tmp_path / "out").open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        out.write("once\n")
+        assert status_of(lambda: None) == 0
+    assert (tmp_path / "out").read_text() == "once\n"
 
 
 @alone
