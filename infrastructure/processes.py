@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Final, NoReturn, TypeAlias
 
@@ -185,7 +185,7 @@ def spawn(
         group=None if account is None else account.gid,
         extra_groups=None if account is None else [],
         # After the change of user, which would clear the death signal again (PR_SET_PDEATHSIG(2const)).
-        preexec_fn=_tie_to(os.getpid(), death_signal),  # noqa: PLW1509 - prctl must run between fork and exec
+        preexec_fn=partial(die_with, os.getpid(), death_signal),  # noqa: PLW1509 - prctl must run between fork and exec
     )
 
 
@@ -238,16 +238,15 @@ def fork(
     if threading.active_count() > 1:
         raise InfrastructureError("a process with threads cannot be forked", threads=threading.active_count())
     _flush()  # or the child would write again what we have not written yet
-    parent = os.getpid()
     opened, gate = os.pipe()
+    tie, kept = partial(die_with, os.getpid(), death_signal), {0, 1, 2, opened, *pass_fds}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS_SET)
     try:
         # What is loaded stays: a collector that walked it would give each child a copy of its own.
         gc.freeze()
         pid = os.fork()
         if pid == 0:
-            tie = _tie_to(parent, death_signal)
-            _live(name, work, tie, before, dict(env), opened, {0, 1, 2, opened, *pass_fds})
+            _live(name, work, tie, before, env, opened, kept)
     except OSError:
         os.close(gate)
         raise
@@ -313,13 +312,16 @@ def called(pid: int) -> str:
         return ""
 
 
-def _tie_to(parent: int, death_signal: signal.Signals) -> Callable[[], None]:
-    def tie() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-        if os.getppid() != parent:  # it died before the line above, so its signal never comes
-            os._exit(1)
+def die_with(parent: int, death_signal: signal.Signals) -> None:
+    """Have the kernel send us `death_signal` when `parent`, who started us, dies; end at once if it is dead already.
 
-    return tie
+    Where the kernel is not Linux nothing is done (PR_SET_PDEATHSIG(2const)).
+    """
+    if sys.platform != "linux":
+        return
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+    if os.getppid() != parent:  # it died before the line above, so its signal never comes
+        os._exit(1)
 
 
 def adopt_orphans() -> None:

@@ -33,6 +33,7 @@ from domain.aggregate import type_registry
 from infrastructure.connection import Database, connect_plain, connect_reader, telling_away
 from infrastructure.errors import InfrastructureError
 from infrastructure.page_answers import PageAnswers
+from infrastructure.processes import die_with
 from infrastructure.published import NOBODY, PublishedLog, Trust
 
 TRIES_MAX: Final = 3
@@ -133,7 +134,10 @@ class StoredPages:
                 yield from (reader.check(*span) for span in spans)
             return
         with ProcessPoolExecutor(
-            min(self.processes, len(spans)), _how_to_start(), _begin, (self, context, size)
+            min(self.processes, len(spans)),
+            _how_to_start(),
+            _begin,
+            (os.getpid(), self, context, size),
         ) as pool:
             try:
                 yield from _in_order(pool, spans, AHEAD * self.processes)
@@ -163,7 +167,9 @@ _readers: list[PageReader] = []
 """The reader of a process of the pool, made when it starts."""
 
 
-def _begin(pages: StoredPages, context: Context, size: int) -> None:
+def _begin(parent: int, pages: StoredPages, context: Context, size: int) -> None:
+    # Killed with -9, the parent takes us with it: a helper would wait for work for ever, and a forked one hold `var/`.
+    die_with(parent, signal.SIGKILL)
     # Rows come and go by the thousand and hold no cycles; looking for some would take a tenth of the time.
     gc.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends its pool
