@@ -20,7 +20,7 @@ def workers(descriptor: int, webs: int) -> list[bootstrap.Worker]:
 
     All that they need is loaded here, once for all of them.
     """
-    bootstrap.load()
+    bootstrap.preload()
     return [
         *(
             bootstrap.Worker(f"web-{number}", partial(web.serve, descriptor), (descriptor,))

@@ -304,14 +304,6 @@ def limit_arenas(number: int) -> None:
         _LIBC.mallopt(_M_ARENA_MAX, number)
 
 
-def called(pid: int) -> str:
-    """Return the name that a process shows itself by; empty when there is none."""
-    try:
-        return (_PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
-
-
 def die_with(parent: int, death_signal: signal.Signals) -> None:
     """Have the kernel send us `death_signal` when `parent`, who started us, dies; end at once if it is dead already.
 

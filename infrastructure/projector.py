@@ -136,7 +136,7 @@ class Projector:
             return None
 
     def close(self) -> None:
-        """Let go of the connection, and with it of the projector's lock."""
+        """Give back the projector's lock, and let go of the connection."""
         if self._connection is not None:
             with suppress(psycopg.Error):  # the server ends a closed session in its own time
                 self._connection.execute("SELECT pg_advisory_unlock_all()")

@@ -1,7 +1,7 @@
 """The composition root: the only place that knows both the doors and how things are kept.
 
-Its parts are loaded when something of them is first used: what keeps the read models needs no web server, and starts in
-half the time without.
+Its parts are loaded when something of them is first used, so that a command loads what it needs; a running ledger loads
+all of them before it forks its workers (`preload`).
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ __all__ = [
     "hand_on_key",
     "last_witnessed",
     "limit_arenas",
-    "load",
     "load_settings",
     "make_ledger",
     "make_witness",
     "open_services",
     "open_witness",
     "place",
+    "preload",
     "prepare_key",
     "prepare_tables",
     "projector",
@@ -102,7 +102,7 @@ _ELSEWHERE: Final = {
 }  # fmt: skip
 
 
-def load() -> None:
+def preload() -> None:
     """Load all that a running ledger needs, for whoever forks processes that shall share it."""
     for part in ("places", "guarding", "keeping", "serving"):
         import_module(f"{__name__}.{part}")

@@ -21,7 +21,7 @@ from api.terminal import console
 
 ORIGIN: Final = "scripted.demo.example/pilot"
 CLOCK_PAUSE_S: Final = 0.01
-"""Workers read the scripted clock this often; a token made sooner after a move could be from their future."""
+"""Longer than workers keep a reading of the scripted clock: a token made sooner could be from their future."""
 
 out = console(markup=True)
 

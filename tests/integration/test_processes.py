@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -15,9 +16,9 @@ import pytest
 from application.ids import new_name
 from infrastructure.errors import InfrastructureError
 from infrastructure.lock import held
-from infrastructure.processes import called, fork, stat
-from tests.support.accounts import alone
-from tests.support.scenes import until
+from infrastructure.processes import fork, limit_arenas, stat
+from tests.support.apart import alone
+from tests.support.scenes import called, until
 
 
 def status_of(work: Callable[[], object], **env: str) -> int:
@@ -116,6 +117,31 @@ def test_nothing_is_done_before_the_child_is_written_down(tmp_path: Path) -> Non
     os.close(waiting.gate)  # as the kernel does for a dead parent
     assert waiting.wait() == 1
     assert not mark.exists()
+
+
+@alone
+def test_heaps_of_threads_are_few_in_forks_too(tmp_path: Path) -> None:
+    """However many threads a fork has, the C library keeps as many heaps as its parent said."""
+    libc = ctypes.CDLL(None)
+    libc.fopen.restype = ctypes.c_void_p
+    place = tmp_path / "heaps"
+
+    def heaps() -> int:
+        file = ctypes.c_void_p(libc.fopen(bytes(place), b"w"))
+        libc.malloc_info(0, file)
+        libc.fclose(file)
+        return place.read_text().count("<heap nr=")
+
+    def work() -> None:
+        meet = threading.Barrier(9)
+        threads = [threading.Thread(target=lambda: (bytearray(100_000), meet.wait())) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        meet.wait()
+        raise SystemExit(heaps())
+
+    limit_arenas(2)
+    assert 1 <= status_of(work) <= 2
 
 
 @alone

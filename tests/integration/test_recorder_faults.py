@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -21,6 +22,7 @@ from infrastructure.connection import Database, lock_key
 from infrastructure.errors import DatabaseUnsafe
 from infrastructure.session import ConnectionLost, WriterSession
 from tests.support.saving import TestLedger, act, command, event, ledger_in, lift, open_recorder, save
+from tests.support.scenes import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -233,13 +235,15 @@ def test_backends_killed_in_a_loop(ledger: TestLedger) -> None:
     failed: list[str] = []
     stored = kills = 0
 
+    def killed(times: int) -> bool:
+        return kills >= times
+
     def write(stream: str) -> None:
         nonlocal stored
         error: BaseException | None = None
         for version in range(1, 41):
             mine = save(event(stream, version))
-            while kills < version // 10:  # else a quick machine would be done before there were any
-                time.sleep(0.01)
+            until(partial(killed, version // 10))  # else a quick machine would be done before there were any
             for _ in range(50):
                 error = ledger.recorder.submit(mine).exception(60)
                 if error is None:

@@ -24,6 +24,7 @@ from tests.support.history import Told, history, name
 from tests.support.postgres import fresh_database
 from tests.support.projecting import store, views
 from tests.support.saving import TestLedger
+from tests.support.scenes import until
 from tests.support.written import Written, tampering
 
 
@@ -157,15 +158,18 @@ def test_writes_and_the_projector_go_on(ledger: TestLedger) -> None:
         thread.start()
     try:
         seen: set[int] = set()
-        for turn in count():
-            if turn > 7 and len(seen) > 1:  # the projector moved between two of them
-                break
+
+        def look() -> int:
             compared = Shadows(ledger.database).compare()
             assert of_projections(compared) == []
-            if compared.at is not None:
-                seen.add(compared.at)
+            seen.update(() if compared.at is None else (compared.at,))
+            return len(seen)
+
+        for turn in range(8):
+            look()
             if turn == 4:
                 assert rebuilding.rebuild() is None
+        until(lambda: look() > 1)  # the projector moved between two of them
     finally:
         stop.set()
         for thread in threads:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,12 +13,14 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from infrastructure.embedded import EmbeddedServer
 from infrastructure.errors import InfrastructureError, ServerFailed
 from infrastructure.processes import birth, lives, stat, working_in
 from infrastructure.supervisor import Patience, Supervisor, Worker
-from tests.support.accounts import alone, as_user, needs_root
+from tests.support.accounts import as_user, needs_root
+from tests.support.apart import alone
 from tests.support.scenes import MARK, Scene, diary, keep, postmaster, rows, scene, until
 from tests.support.supervised import program
 
@@ -78,6 +81,26 @@ def test_worker_that_cannot_start_is_tried_again(scene: Scene) -> None:
     supervised.signal(signal.SIGTERM)
     assert supervised.status() == 0
     assert "worker_died" in supervised.written()[0]
+
+
+@alone
+def test_worker_that_there_is_no_room_for_is_tried_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no room for another process the others go on, and the worker starts once there is."""
+    full, forked = [True, True], os.fork
+
+    def room() -> int:
+        if full and full.pop():
+            raise BlockingIOError(errno.EAGAIN, "no room")
+        return forked()
+
+    opened = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr(os, "fork", room)
+    worker = Worker("late", program("/bin/sh", "-c", "kill -TERM $PPID; sleep 600", **{MARK: str(scene.folder)}))
+    with capture_logs() as logs:
+        Supervisor(scene.var, None, [worker], patience=Patience(restart_s_min=0.01)).run()
+    assert [entry["event"] for entry in logs] == [*2 * ["worker_not_started"], "worker_started", "stopped"]
+    assert len(list(Path("/proc/self/fd").iterdir())) == opened
+    assert not scene.left()
 
 
 def test_stubborn_worker_is_killed(scene: Scene) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import secrets
+import signal
 from functools import partial
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,11 +15,16 @@ from psycopg import sql
 
 from api import bootstrap
 from application import verifying as verifying_log
+from audit.histories import read_histories
 from audit.note import Checkpoint
 from audit.pages import Questions
 from infrastructure import nearby, vault
 from infrastructure.connection import connect_plain, connect_reader
 from infrastructure.page_answers import PageAnswers
+from infrastructure.processes import fork, stat
+from infrastructure.verifying import StoredPages
+from tests.support.apart import alone
+from tests.support.scenes import until
 from tests.support.written import AGENTS, ORIGIN, TABLES, Written, agent_of, run_on, tampering
 
 
@@ -232,3 +241,27 @@ def test_most_rows_lie_nearby(written: Written) -> None:
         found = nearby.read_nearby(reader, Questions(digests, [row[:3] for row in rows], []), digests)
     assert len(found.evidence) == len(digests)
     assert len(found.commands) == len(rows) - 1 == len(found.requests)  # the first save has no request
+
+
+@alone
+def test_helpers_die_with_the_verification(written: Written, tmp_path: Path) -> None:
+    """Killed with -9, a verification leaves no process that waits for work, and none that holds the ledger's folder."""
+    pages, told = StoredPages(bootstrap.place(written.settings).owner, 2), tmp_path / "helpers"
+
+    def verify() -> None:
+        context, _ = read_histories(ORIGIN, pages.history())
+        reports = pages.check(context, [(position, position) for position in range(1, 9)])
+        next(reports)
+        told.with_suffix(".new").write_text(" ".join(str(child.pid) for child in multiprocessing.active_children()))
+        told.with_suffix(".new").rename(told)
+        signal.pause()
+
+    parent = fork("verify", verify, env={}, death_signal=signal.SIGKILL)
+    parent.begin()
+    until(told.exists)
+    helpers = [int(pid) for pid in told.read_text().split()]
+    assert len(helpers) == 2
+    assert all(stat(pid) for pid in helpers)
+    os.kill(parent.pid, signal.SIGKILL)
+    assert parent.wait() == -9
+    until(lambda: not any(stat(pid) for pid in helpers))

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from infrastructure.embedded import EmbeddedServer
-from infrastructure.processes import Birth, called, carrying, working_in
+from infrastructure.processes import Birth, carrying, working_in
 
 ROOT = Path(__file__).parents[2]
 # A test marks its own processes with its folder, so that it can tell whether any is left.
@@ -114,6 +114,14 @@ class Supervised:
         """Kill it if it still runs."""
         self.process.kill()
         self.process.wait()
+
+
+def called(pid: int) -> str:
+    """Give the name that a process shows itself by (proc_pid_comm(5)); empty when there is none."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def children(pid: int) -> dict[int, str]:

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder within is made by us, and closed to others
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder within is ours, and open as /tmp is
 FREE_BYTES_MIN: Final = 4 << 30
 """What must be free there; a run of two processes takes up to one GiB."""
 _OURS: Final = "liftledger."  # short: a socket's path has room for a hundred characters

@@ -14,7 +14,7 @@ from tests.support.scratch import use_memory
 
 @pytest.fixture(autouse=True)
 def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setenv("TMPDIR", "")  # noted even where it was not set, so that it is taken back
     monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)
     monkeypatch.setattr("atexit.register", lambda *_, **__: None)
 
