@@ -136,6 +136,7 @@ class Checkpointer:
                 self._drop()
                 wait(retry)
                 retry = min(retry * 2, RETRY_S_MAX)
+        self._stop = Event()
         self.close()
 
     def round(self) -> Published | None:

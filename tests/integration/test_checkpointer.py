@@ -249,10 +249,16 @@ def test_whoever_signs_stops_between_two_pages(
 
     monkeypatch.setattr("infrastructure.checkpointer.PAGE_MAX", 2)
     monkeypatch.setattr(Followed, "follow", followed)
-    checkpointer(ledger, tmp_path / "first").run(stop)
+    first = checkpointer(ledger, tmp_path / "first")
+    first.run(stop)
     assert pages == [2]
     with ledger.owner() as connection:
         assert checkpoint_store.latest(connection) is None
+
+    made = first.round()
+    assert made is not None, "whoever was stopped may be asked again"
+    assert made.size == 7
+    first.close()
 
 
 def test_whoever_waits_believes_no_changed_bytes(ledger: TestLedger, running: Checkpointer, tmp_path: Path) -> None:
