@@ -1,9 +1,9 @@
-"""A settled batch as the parameters of the functions that append it, in PostgreSQL's binary format."""
+"""A part of a settled batch as the parameters of the functions that append it, in PostgreSQL's binary format."""
 
 from __future__ import annotations
 
 from infrastructure import wire
-from infrastructure.settling import Batch
+from infrastructure.settling import Part
 
 __all__ = ["APPEND_TYPES", "HASHES_TYPES", "PLACE_TYPES", "append_parameters", "hashes_parameters", "place_parameters"]
 
@@ -31,34 +31,34 @@ PLACE_TYPES = (
 HASHES_TYPES = (wire.TEXT_ARRAY, wire.TEXT_ARRAY, wire.BYTEA_ARRAY)
 
 
-def append_parameters(batch: Batch) -> list[bytes | None]:
+def append_parameters(part: Part) -> list[bytes | None]:
     """Give the parameters of `ledger_append`."""
     return [
-        wire.int8(batch.first), batch.recorded_at.encode(), batch.heads.frontier.to_bytes(),
-        *_events(batch), *_receipts(batch), *_commands(batch), *_evidence(batch), *_lines(batch), *_sealed(batch),
-        *_keys(batch), *_sources(batch),
+        wire.int8(part.first), part.recorded_at.encode(), part.frontier,
+        *_events(part), *_receipts(part), *_commands(part), *_evidence(part), *_lines(part), *_sealed(part),
+        *_keys(part), *_sources(part),
     ]  # fmt: skip
 
 
-def _events(batch: Batch) -> list[bytes | None]:
-    if not batch.rows:
+def _events(part: Part) -> list[bytes | None]:
+    if not part.rows:
         return [None] * 7
-    streams, versions, seqs, types, headers, bodies, leaves = zip(*batch.rows, strict=True)
+    streams, versions, seqs, types, headers, bodies, leaves = zip(*part.rows, strict=True)
     return [
         wire.texts(streams), wire.int4s(versions), wire.int4s(seqs), wire.texts(types), wire.blobs(headers),
         wire.blobs(bodies), wire.blobs(leaves),
     ]  # fmt: skip
 
 
-def _receipts(batch: Batch) -> list[bytes | None]:
-    if not batch.receipts:
+def _receipts(part: Part) -> list[bytes | None]:
+    if not part.receipts:
         return [None] * 3
-    firsts, counts, notes = zip(*batch.receipts, strict=True)
+    firsts, counts, notes = zip(*part.receipts, strict=True)
     return [wire.int8s(firsts), wire.int4s(counts), wire.texts(notes)]
 
 
-def _commands(batch: Batch) -> list[bytes | None]:
-    rows = batch.commands
+def _commands(part: Part) -> list[bytes | None]:
+    rows = part.commands
     if not rows:
         return [None] * 10
     known = [row.command for row in rows]
@@ -76,8 +76,8 @@ def _commands(batch: Batch) -> list[bytes | None]:
     ]
 
 
-def _evidence(batch: Batch) -> list[bytes | None]:
-    pieces = {piece.digest: piece for save in batch.saves for piece in save.act.evidence}
+def _evidence(part: Part) -> list[bytes | None]:
+    pieces = {piece.digest: piece for save in part.saves for piece in save.act.evidence}
     if not pieces:
         return [None] * 3
     return [
@@ -87,9 +87,9 @@ def _evidence(batch: Batch) -> list[bytes | None]:
     ]
 
 
-def _lines(batch: Batch) -> list[bytes | None]:
+def _lines(part: Part) -> list[bytes | None]:
     lines = [
-        (row.save.act.party, row.command.id, line) for row in batch.commands for line in row.save.request
+        (row.save.act.party, row.command.id, line) for row in part.commands for line in row.save.request
     ]  # fmt: skip
     if not lines:
         return [None] * 6
@@ -103,8 +103,8 @@ def _lines(batch: Batch) -> list[bytes | None]:
     ]
 
 
-def _sealed(batch: Batch) -> list[bytes | None]:
-    values = [value for save in batch.saves for value in save.sealed]
+def _sealed(part: Part) -> list[bytes | None]:
+    values = [value for save in part.saves for value in save.sealed]
     if not values:
         return [None] * 3
     return [
@@ -114,15 +114,15 @@ def _sealed(batch: Batch) -> list[bytes | None]:
     ]
 
 
-def _keys(batch: Batch) -> list[bytes | None]:
-    keys = dict(pair for save in batch.saves for pair in save.subject_keys)
+def _keys(part: Part) -> list[bytes | None]:
+    keys = dict(pair for save in part.saves for pair in save.subject_keys)
     return [wire.texts(list(keys)), wire.blobs(list(keys.values()))] if keys else [None] * 2
 
 
-def place_parameters(batch: Batch) -> list[bytes | None]:
+def place_parameters(part: Part) -> list[bytes | None]:
     """Give the parameters of `ledger_place`."""
-    places = [place for save in batch.saves for place in save.places]
-    lookups = [lookup for save in batch.saves for lookup in save.lookups]
+    places = [place for save in part.saves for place in save.places]
+    lookups = [lookup for save in part.saves for lookup in save.lookups]
     return [
         wire.blobs([bytes.fromhex(place.digest) for place in places]),
         wire.texts([place.person for place in places]),
@@ -141,8 +141,8 @@ def place_parameters(batch: Batch) -> list[bytes | None]:
     ]
 
 
-def _sources(batch: Batch) -> list[bytes | None]:
-    sources = [source for save in batch.saves for source in save.sources]
+def _sources(part: Part) -> list[bytes | None]:
+    sources = [source for save in part.saves for source in save.sources]
     if not sources:
         return [None] * 5
     return [
@@ -154,9 +154,9 @@ def _sources(batch: Batch) -> list[bytes | None]:
     ]
 
 
-def hashes_parameters(batch: Batch) -> list[bytes | None] | None:
-    """Give the parameters of `ledger_append_hashes`; None when no request of lines begins in the batch."""
-    hashed = [row for row in batch.commands if row.save.hashes]
+def hashes_parameters(part: Part) -> list[bytes | None] | None:
+    """Give the parameters of `ledger_append_hashes`; None when no request of lines begins in the part."""
+    hashed = [row for row in part.commands if row.save.hashes]
     if not hashed:
         return None
     return [

@@ -250,7 +250,8 @@ class Checkpointer:
                 return False
             batch = Batch(self.origin, heads, recorded_at, None)
             saved = batch.settle(_map_root(followed, self.operator, heads.versions[MAP_STREAM] + 1))
-            session.append(batch)
+            if (part := batch.take()) is not None:
+                session.append(part)
             session.commit()
         except BaseException:
             self._rolled_back()

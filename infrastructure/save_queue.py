@@ -1,4 +1,4 @@
-"""Saves that wait for the writer thread: bounded in number and in bytes, handed out a batch at a time."""
+"""Saves that wait for the writer thread: bounded in number and in bytes, handed out a batch at a time, answered."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from application.errors import QueueFull
 from application.saves import Save, Saved
+
+Answer = Saved | Exception
 
 QUEUE_MAX = 4_096
 QUEUE_BYTES_MAX = 64 * 1024 * 1024
@@ -119,3 +122,36 @@ class SaveQueue:
             with self._lock:
                 self._bytes -= entry.size
         return entry
+
+
+def taken(entry: Entry) -> bool:
+    """Mark a thread's future as running; False if its owner cancelled it."""
+    return not isinstance(entry.future, Future) or entry.future.set_running_or_notify_cancel()
+
+
+def resolve(entries: Sequence[Entry], answers: Sequence[Answer]) -> None:
+    """Hand out answers; those of one event loop go to it in one call."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Saved], Answer]]] = {}
+    for entry, answer in zip(entries, answers, strict=True):
+        entry.done = True
+        future = entry.future
+        if isinstance(future, Future):
+            if isinstance(answer, Saved):
+                future.set_result(answer)
+            else:
+                future.set_exception(answer)
+        elif entry.loop is not None:
+            loops.setdefault(entry.loop, []).append((future, answer))
+    for loop, pairs in loops.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_resolve_in_loop, pairs)
+
+
+def _resolve_in_loop(pairs: Sequence[tuple[asyncio.Future[Saved], Answer]]) -> None:
+    for future, answer in pairs:
+        if future.done():
+            continue
+        if isinstance(answer, Saved):
+            future.set_result(answer)
+        else:
+            future.set_exception(answer)

@@ -1,7 +1,8 @@
-"""The writer's conversation with PostgreSQL: lock, read, append, commit, four short messages a batch.
+"""The writer's conversation with PostgreSQL: lock, read, append, commit, a few short messages a batch.
 
 It speaks libpq's plain calls, never its pipeline mode (which hangs for ever from about a megabyte in flight), and
-writes parameters in the binary format itself. Each message has a deadline after which another thread shuts the socket.
+writes parameters in the binary format itself. One message at most is under way; that of `append` is, while the writer
+settles what comes next. Each has a deadline after which another thread shuts the socket.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from infrastructure.batch_parameters import (
     place_parameters,
 )
 from infrastructure.connection import LOCKERS, WRITER_APPLICATION, Database, connect_writer
-from infrastructure.settling import Batch, CommandState, Heads, Questions
+from infrastructure.settling import CommandState, Heads, Part, Questions
 
 MESSAGE_S_MAX = 18.0
 """Longer than every timeout of the server's own, which are the first resort."""
@@ -98,11 +99,12 @@ class WriterSession:
         self._watchdog = watchdog
         self._closing = threading.Lock()
         self._begin = b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(%d)" % key
+        self._appending = False
         try:
-            self.connection = connect_writer(database, application)
+            self._connection = connect_writer(database, application)
         except psycopg.OperationalError as error:
             raise ConnectionLost(str(error)) from error
-        self._pgconn = self.connection.pgconn
+        self._pgconn = self._connection.pgconn
         watchdog.watch(self)
         try:
             self._prepare(_HEADS, _HEADS_TYPES)
@@ -112,6 +114,12 @@ class WriterSession:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def connection(self) -> psycopg.Connection:
+        """The connection, for questions of other kinds; waits for what is being appended."""
+        self._appended()
+        return self._connection
 
     def begin(self) -> None:
         """Start a transaction and take the ledger's lock; what is read after this is the present state.
@@ -142,16 +150,52 @@ class WriterSession:
         )
         return _read_heads(result, questions)
 
-    def append(self, batch: Batch) -> None:
-        """Write a settled batch; it is not durable before `commit`."""
-        self._prepared(_APPEND, append_parameters(batch))
-        if any(save.places for save in batch.saves):
-            self._prepared(_PLACE, place_parameters(batch))
-        if (hashes := hashes_parameters(batch)) is not None:
+    @property
+    def idle(self) -> bool:
+        """Say whether the server has nothing to do: what was appended last is written, or has failed."""
+        if not self._appending:
+            return True
+        try:
+            self._pgconn.consume_input()
+        except psycopg.OperationalError:
+            return True  # whoever asks for the answer is told
+        return not self._pgconn.is_busy()
+
+    def append(self, part: Part) -> None:
+        """Write a part of a batch; none is durable before `commit`.
+
+        The server may still write when this returns; the next message waits for it and raises what it met.
+        """
+        self._appended()
+        self.deadline = time.monotonic() + MESSAGE_S_MAX
+        self._appending = True
+        values = append_parameters(part)
+        try:
+            self._pgconn.send_query_prepared(_APPEND, values, [_BINARY] * len(values), _BINARY)
+        except psycopg.OperationalError as error:
+            raise ConnectionLost(str(error)) from error
+        if any(save.places for save in part.saves):
+            self._prepared(_PLACE, place_parameters(part))
+        if (hashes := hashes_parameters(part)) is not None:
             self._prepared(_APPEND_HASHES, hashes)
+
+    def _appended(self) -> None:
+        """Wait for what is being appended, if anything is. Raises ConnectionLost and what the server met."""
+        if not self._appending:
+            return
+        self._appending = False
+        results = list[pq.abc.PGresult]()
+        try:
+            while (result := self._pgconn.get_result()) is not None:
+                results.append(result)
+        finally:
+            self.deadline = None
+        for result in results:
+            self._checked(result)
 
     def commit(self) -> None:
         """Make the transaction durable and let go of the lock."""
+        self._appended()
         self.commit_sent = True
         self._call(lambda: self._pgconn.exec_(b"COMMIT"))
         self.in_transaction = False
@@ -159,6 +203,7 @@ class WriterSession:
     def rollback(self) -> None:
         """Let go of the lock and of whatever was written since `begin`; harmless outside a transaction."""
         self.in_transaction = False
+        self._appending = False  # libpq waits for the answer and drops it
         self._call(lambda: self._pgconn.exec_(b"ROLLBACK"))
 
     def break_stale_lock(self, older_than_s: float) -> int:
@@ -194,13 +239,14 @@ class WriterSession:
         """Close the connection; the server drops whatever was not committed."""
         self._watchdog.forget(self)
         with self._closing:
-            self.connection.close()
+            self._connection.close()
 
     def _prepare(self, name: bytes, types: Sequence[int]) -> None:
         places = ",".join(f"${i}" for i in range(1, len(types) + 1)).encode()
         self._call(lambda: self._pgconn.prepare(name, b"SELECT * FROM " + name + b"(" + places + b")", types))
 
     def _prepared(self, name: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
+        self._appended()
         formats = [_BINARY] * len(values)
         self.deadline = time.monotonic() + MESSAGE_S_MAX
         try:

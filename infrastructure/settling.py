@@ -137,31 +137,51 @@ class AlreadyStored(Exception):
 
 
 @dataclass(slots=True)
+class Part:
+    """What one message appends: saves settled one after another, and the tree's edge after the last of them."""
+
+    first: int
+    recorded_at: str
+    frontier: bytes = b""
+    rows: list[Row] = field(default_factory=list)
+    receipts: list[tuple[int, int, str]] = field(default_factory=list)
+    commands: list[CommandRow] = field(default_factory=list)
+    saves: list[Save] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Batch:
-    """What one transaction will write, and the saves settled so far."""
+    """The saves of one transaction, settled so far; what is to be written is taken from it in parts."""
 
     origin: str
     heads: Heads
     recorded_at: str
     signer: ReceiptSigner | None
     """Signs the receipts; None for who writes map roots alone, which have none."""
-    first: int = field(init=False)
-    rows: list[Row] = field(default_factory=list)
-    receipts: list[tuple[int, int, str]] = field(default_factory=list)
-    commands: list[CommandRow] = field(default_factory=list)
-    saves: list[Save] = field(default_factory=list)
+    writes: bool = False
+    """Whether anything settled is to be written, taken or not."""
+    _part: Part = field(init=False)
     _answers: dict[CommandName, tuple[str, Saved]] = field(default_factory=dict)
     _requests: dict[tuple[str, str], str] = field(default_factory=dict)
     _epoch_s: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.first = self.heads.position + 1
+        self._part = Part(self.heads.position + 1, self.recorded_at)
         self._epoch_s = datetime.fromisoformat(self.recorded_at).timestamp()
 
     @property
-    def writes(self) -> bool:
-        """Say whether there is anything to write."""
-        return bool(self.saves)
+    def waiting(self) -> int:
+        """The number of events that were settled and not taken yet."""
+        return len(self._part.rows)
+
+    def take(self) -> Part | None:
+        """Give what was settled since it was last taken; None when that is nothing."""
+        part = self._part
+        if not part.saves:
+            return None
+        part.frontier = self.heads.frontier.to_bytes()
+        self._part = Part(self.heads.position + 1, self.recorded_at)
+        return part
 
     def settle(self, save: Save) -> Saved:
         """Accept a save or refuse it whole.
@@ -293,16 +313,18 @@ class Batch:
         self.heads.chains.update(chains)
         self.heads.keys.update(save.subject_keys)
         self.heads.sources.update(((s.party, s.system, s.kind, s.id), s.stream) for s in save.sources)
-        self.rows.extend(rows)
+        part = self._part
+        part.rows.extend(rows)
         if first is not None and receipt is not None:
-            self.receipts.append((first, len(rows), receipt))
+            part.receipts.append((first, len(rows), receipt))
         if command is not None:
             request = request_of(command)
             self._answers[(save.act.party, command.id, command.group or 0)] = (request, saved)
             self._requests[(save.act.party, command.id)] = request
-            self.commands.append(CommandRow(save, command, first, len(rows)))
+            part.commands.append(CommandRow(save, command, first, len(rows)))
         if rows or command is not None:
-            self.saves.append(save)
+            part.saves.append(save)
+            self.writes = True
         return saved
 
     def _receipt(self, save: Save, first: int, rows: Sequence[Row]) -> str | None:

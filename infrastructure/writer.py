@@ -6,11 +6,9 @@ Several processes may have a writer each; the lock puts them in an order, and po
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -34,7 +32,7 @@ from infrastructure.halting import Guard, Reached, Unguarded
 from infrastructure.keyring import Keyring
 from infrastructure.log_reader import find_saved, find_saved_events
 from infrastructure.receipts import ReceiptSigner
-from infrastructure.save_queue import Entry, SaveQueue
+from infrastructure.save_queue import Answer, Entry, SaveQueue, resolve, taken
 from infrastructure.session import ConnectionLost, Watchdog, WriterSession
 from infrastructure.settling import AlreadyStored, Batch, Heads, Questions
 from infrastructure.stepping import NotYet, Reading, check_behind, machine_us, to_us
@@ -42,11 +40,11 @@ from infrastructure.stepping import NotYet, Reading, check_behind, machine_us, t
 RECOVERY_S_MAX = 20.0
 """How long a save may wait for a server that is away before it is answered."""
 STALE_LOCK_S = 4.0
+PART_EVENTS_MIN = 24
+"""The server is given so many events at the least to write while the rest of a batch is settled."""
 PLACES = frozenset({"file", "folder"})
 """Details of refusals that name places of this machine."""
 log = structlog.get_logger()
-
-Answer = Saved | Exception
 
 _unknown = partial(OutcomeUnknown, "the connection was lost while committing; repeat the same command")
 _FRONTIER: Final = "SELECT frontier FROM events WHERE position = %s"
@@ -101,7 +99,7 @@ class Writer:
 
     def _run(self) -> None:
         while not self._queue.ended and (entry := self._queue.get()) is not None:
-            entries = [entry] if _taken(entry) else []
+            entries = [entry] if taken(entry) else []
             if entries:
                 try:
                     self._store(entries, drain=True)
@@ -113,7 +111,7 @@ class Writer:
         self._drop_session()
 
     def _drained_all(self) -> list[Entry]:
-        return [entry for entry in self._queue.drain_all() if _taken(entry)]
+        return [entry for entry in self._queue.drain_all() if taken(entry)]
 
     def _store(self, entries: list[Entry], *, drain: bool) -> None:
         """Bring saves to an answer, whatever happens to the connection; `entries` grows by what is drained."""
@@ -128,7 +126,7 @@ class Writer:
                     entries = self._answer_stored(session, entries)
                     in_doubt = False
                 if drain:
-                    entries += [entry for entry in self._queue.drain(entries) if _taken(entry)]
+                    entries += [entry for entry in self._queue.drain(entries) if taken(entry)]
                     drain = False
                 self._batch(session, entries)
                 return
@@ -179,10 +177,15 @@ class Writer:
         batch = Batch(self._origin, heads, recorded_at, self._signer)
         for save in notes:
             batch.settle(save)
-        answers = [self._settle(session, batch, entry.save) for entry in entries]
+        answers: list[Answer] = []
+        for entry in entries:
+            answers.append(self._settle(session, batch, entry.save))
+            if batch.waiting >= PART_EVENTS_MIN and session.idle and (part := batch.take()) is not None:
+                session.append(part)  # the server writes it while the next are settled
         kept = False
         if batch.writes:
-            session.append(batch)
+            if (part := batch.take()) is not None:
+                session.append(part)
             kept = reading is not None and self._clock.keep(session.connection, reading, noted=bool(notes))
             session.commit()
         else:
@@ -192,7 +195,7 @@ class Writer:
         self._seen = (heads.position, heads.frontier.to_bytes())
         if batch.signer is not None and self._keyring is not None:
             self._signer, self._signed_at = batch.signer, heads.versions[STREAM]
-        _resolve(entries, answers)
+        resolve(entries, answers)
 
     def _check_seen(self, session: WriterSession, heads: Heads) -> None:
         """Refuse to sign a second leaf for a position: the log went back behind what this writer saw committed.
@@ -325,7 +328,7 @@ class Writer:
             if found is None:
                 rest.append(entry)
             else:
-                _resolve([entry], [found])
+                resolve([entry], [found])
         return rest
 
     def _give_up(self, entries: list[Entry], *, in_doubt: bool) -> None:
@@ -338,7 +341,7 @@ class Writer:
 
     def _fail(self, entries: list[Entry], make: Callable[[], Exception]) -> None:
         waiting = [entry for entry in entries if not entry.done]
-        _resolve(waiting, [make() for _ in waiting])
+        resolve(waiting, [make() for _ in waiting])
 
 
 def _passes(error: Exception) -> bool:
@@ -364,36 +367,3 @@ def _again(refused: DomainError | InfrastructureError) -> Callable[[], DomainErr
 def _is_same(saved: Saved, save: Save) -> bool:
     """Say whether a stored answer is this very save's: bodies are salted, so equal ones are the same ones."""
     return [event.body for event in saved.events] == [event.state for event in save.events]
-
-
-def _taken(entry: Entry) -> bool:
-    """Mark a thread's future as running; False if its owner cancelled it."""
-    return not isinstance(entry.future, Future) or entry.future.set_running_or_notify_cancel()
-
-
-def _resolve(entries: Sequence[Entry], answers: Sequence[Answer]) -> None:
-    """Hand out answers; those of one event loop go to it in one call."""
-    loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Saved], Answer]]] = {}
-    for entry, answer in zip(entries, answers, strict=True):
-        entry.done = True
-        future = entry.future
-        if isinstance(future, Future):
-            if isinstance(answer, Saved):
-                future.set_result(answer)
-            else:
-                future.set_exception(answer)
-        elif entry.loop is not None:
-            loops.setdefault(entry.loop, []).append((future, answer))
-    for loop, pairs in loops.items():
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_resolve_in_loop, pairs)
-
-
-def _resolve_in_loop(pairs: Sequence[tuple[asyncio.Future[Saved], Answer]]) -> None:
-    for future, answer in pairs:
-        if future.done():
-            continue
-        if isinstance(answer, Saved):
-            future.set_result(answer)
-        else:
-            future.set_exception(answer)

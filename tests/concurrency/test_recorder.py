@@ -33,6 +33,7 @@ class Hold:
         self._connection.close()
 
 
+@pytest.mark.usefixtures("parts")
 def test_one_batch_settled_one_by_one(ledger: TestLedger) -> None:
     """In one batch the second save on a stream sees the first one's head, and a loser fails alone."""
     stream, other = lift(), lift()
@@ -55,6 +56,7 @@ def test_one_batch_settled_one_by_one(ledger: TestLedger) -> None:
     assert checked.receipts == 3
 
 
+@pytest.mark.usefixtures("parts")
 def test_same_command_twice_in_one_batch(ledger: TestLedger) -> None:
     """The same command twice in a batch is stored once and answered twice; with another body it is refused."""
     mine = command()
@@ -68,6 +70,25 @@ def test_same_command_twice_in_one_batch(ledger: TestLedger) -> None:
     assert ledger.check().size == 1
 
 
+@pytest.mark.usefixtures("parts")
+def test_what_was_stored_is_asked_for_beside_what_is_written(ledger: TestLedger) -> None:
+    """A command stored before is answered in the middle of a batch of which a part is being written."""
+    mine = command()
+    stored = ledger.recorder.submit(save(event(lift()), act=act(mine))).result(30)
+    hold = Hold(ledger)
+    futures = [
+        ledger.recorder.submit(save(*(event(stream, version) for version in range(1, 201))))
+        for stream in (lift(), lift())
+    ]
+    again = ledger.recorder.submit(save(event(lift()), act=act(mine)))
+    last = ledger.recorder.submit(save(event(lift())))
+    hold.release()
+    assert again.result(30) == replace(stored, repeated=True)
+    assert [future.result(30).first for future in (*futures, last)] == [2, 202, 402]
+    assert ledger.check().size == 402
+
+
+@pytest.mark.usefixtures("parts")
 def test_failed_first_does_not_answer_second(ledger: TestLedger) -> None:
     """When the first of two equal commands in a batch is refused, the second is decided on its own."""
     stream, mine = lift(), command()
@@ -79,6 +100,7 @@ def test_failed_first_does_not_answer_second(ledger: TestLedger) -> None:
     assert not stored.result(30).repeated
 
 
+@pytest.mark.usefixtures("parts")
 def test_same_source_and_same_person_in_one_batch(ledger: TestLedger) -> None:
     """In one batch an author's number is taken by the first, and a person's key is the first one's."""
     one, two = lift(), lift()
@@ -94,6 +116,7 @@ def test_same_source_and_same_person_in_one_batch(ledger: TestLedger) -> None:
     ledger.check()
 
 
+@pytest.mark.usefixtures("parts")
 def test_appends_by_many_threads(ledger: TestLedger) -> None:
     """Sixty-four threads, some on one stream: every save that was not refused is stored once, in one gapless order."""
     shared = lift()

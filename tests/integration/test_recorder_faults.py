@@ -37,6 +37,7 @@ def end_writers(ledger: TestLedger) -> int:
     return 0 if row is None else int(row[0])
 
 
+@pytest.mark.usefixtures("parts")
 def test_unforeseen_hurts_one(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A save that the database cannot take fails alone; the neighbours in its batch are stored."""
     hold = hold_lock(ledger)
@@ -59,6 +60,7 @@ def hold_lock(ledger: TestLedger) -> psycopg.Connection:
     return connection
 
 
+@pytest.mark.usefixtures("parts")
 @pytest.mark.parametrize("moment", ["begin", "heads", "append", "commit"])
 @pytest.mark.parametrize("late", [False, True])
 def test_connection_lost(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch, moment: str, late: bool) -> None:
@@ -229,6 +231,7 @@ def test_queue_full_of_bytes(ledger: TestLedger) -> None:
     assert ledger.check().size == len(stored) + 1
 
 
+@pytest.mark.usefixtures("parts")
 def test_backends_killed_in_a_loop(ledger: TestLedger) -> None:
     """Writers whose backends are ended again and again store every acknowledged save exactly once."""
     streams = [lift() for _ in range(8)]

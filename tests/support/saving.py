@@ -16,9 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from application.saves import Act, Command, Evidence, NewEvent, Save
 from audit import canonical
+from infrastructure import writer
 from infrastructure.connection import Database
 from infrastructure.migrations import migrate
 from infrastructure.recorder import LedgerRecorder
+from infrastructure.session import WriterSession
 from tests.support.check_log import Checked, check_log
 
 ORIGIN = "ledger.example/district"
@@ -114,6 +116,14 @@ def ledger(database_url: str) -> Iterator[TestLedger]:
     """An empty ledger with the database's clock."""
     with ledger_in(database_url) as made:
         yield made
+
+
+@pytest.fixture(params=["many saves a message", "one save a message"])
+def parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a batch go to the server in as few messages as it does, and once more in as many as it can."""
+    if request.param == "one save a message":
+        monkeypatch.setattr(writer, "PART_EVENTS_MIN", 1)
+        monkeypatch.setattr(WriterSession, "idle", True)
 
 
 @pytest.fixture
