@@ -9,13 +9,14 @@ Whoever broke a part of what he hands over does not stop what the rest of it pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from audit import canonical
 from audit.checkpoints import Receipt
 from audit.contradictions import Contradiction, between, judge
+from audit.crossing import KeyOf, crossing
 from audit.errors import AuditError, BundleInvalid, ContradictionInvalid, NoteError
 from audit.heads import Head
 from audit.logproofs import PATH_MAX
@@ -30,9 +31,6 @@ __all__ = ["Offered", "compare", "read_offered"]
 
 Candidates = Iterator[Contradiction | None]
 """None for each thing that was compared and agrees."""
-
-KeyOf = Callable[[Saved], Side]
-"""Gives what leads to the key that signed a receipt. Raises AuditError where nothing does."""
 
 
 class Offered(NamedTuple):
@@ -224,9 +222,8 @@ def _receipts(one: Source, other: Source, key_of: KeyOf) -> Candidates:
     for receipts, log in ((one, other), (other, one)):
         for saved in receipts.saved:
             yield from _promised(saved, log, key_of)
-    for mine in one.saved:
-        for theirs in other.saved:
-            yield from _saves(mine, theirs, key_of)
+    for found in crossing(one.saved, other.saved, key_of):
+        yield None if found is True else Contradiction(found) if found else _pair(None, None)
     for receipts, log in ((one, other), (other, one)):
         for saved in receipts.saved:
             if receipts.bundle is None:
@@ -236,13 +233,6 @@ def _receipts(one: Source, other: Source, key_of: KeyOf) -> Candidates:
                     "A receipt of so many events is not held against an export.", code="receipt_too_large",
                     first=saved.receipt.first, count=saved.receipt.count, count_max=LEAVES_MAX,
                 )  # fmt: skip
-
-
-def _saves(mine: Saved, theirs: Saved, key_of: KeyOf) -> Candidates:
-    one, other = mine.receipt, theirs.receipt
-    if one.first < other.first + other.count and other.first < one.first + one.count:
-        same = (one.first, one.count, one.root) == (other.first, other.count, other.root)
-        yield None if same else _pair(_side(mine, key_of), _side(theirs, key_of))
 
 
 def _promised(saved: Saved, log: Source, key_of: KeyOf) -> Candidates:
