@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,9 +106,10 @@ def timed(work: Callable[[], object], times: int) -> list[float]:
 
 def measured(size: int, workers: int) -> dict[str, Any]:
     """Fill a ledger to a size and make bundles; verify one when the ledger is stopped."""
-    with ledger(workers) as (url, administrator, *_):
-        regulator = party(administrator, url, "market_regulator")
-        maintainer = party(administrator, url, "maintainer")
+    with ledger(workers) as (url, administrator, *_), ExitStack() as stack:
+        regulator, maintainer = (party(administrator, url, kind) for kind in ("market_regulator", "maintainer"))
+        for client in (regulator, maintainer):
+            stack.callback(client.close)
         spare = size - 2 * LIFT_EVENTS
         begun = time.perf_counter()
         fill(url, maintainer, spare // 2)

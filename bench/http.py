@@ -20,7 +20,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -111,8 +111,10 @@ def ledger(workers: int, kind: str = "insurer") -> Iterator[tuple[str, Client, C
         with bootstrap.database_running(settings):
             made = bootstrap.make_ledger(settings, ORIGIN)
         url = f"http://127.0.0.1:{port}"
-        with running.running(env, url, ORIGIN):
+        with ExitStack() as stack:
+            stack.enter_context(running.running(env, url, ORIGIN))
             administrator = Client.open(url, ORIGIN, credentials.load(made.administrator).credentials)
+            stack.callback(administrator.close)
             key, private = credentials.new_key()
             party = f"party:{uuid.uuid4()}"
             registered = credentials.registration(ORIGIN, party, key, private, int(time.time()))

@@ -41,9 +41,9 @@ from audit.whole import Report
 from infrastructure.connection import connect_reader
 from infrastructure.verifying import verify
 
-REQUESTS: Final = 20_000
+REQUESTS: Final = 60_000
 LINES_A_REQUEST: Final = 10
-LINE_REQUESTS: Final = 2_000
+LINE_REQUESTS: Final = 10_000
 SLICES: Final = 5
 ORIGIN: Final = "bench.example/verify"
 IN_FLIGHT: Final = 64
