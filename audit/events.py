@@ -84,7 +84,8 @@ def read_canonical(data: bytes) -> Any:  # noqa: ANN401 - JSON, for whoever know
             return _SCAN_KNOWN(text, 0)[0]
         value, end = _SCAN(text, 0)
         if end == len(text) and _written(value) == text:
-            odd = not text.isascii() or text.count("{") + text.count("[") > canonical.DEPTH_MAX or "\\u0000" in text
+            plain = text.isascii() or (shape is not None and all(map(str.isascii, shape[1])))
+            odd = not plain or text.count("{") + text.count("[") > canonical.DEPTH_MAX or "\\u0000" in text
             value = canonical.decode(data) if odd else value
             if shape is not None:
                 remember(shape)

@@ -241,20 +241,52 @@ def test_whatever_is_near_a_known_shape_is_read_strictly(value: canonical.JsonVa
 
 def _changed(data: bytes, rnd: random.Random) -> bytes:
     at, end = sorted(rnd.randrange(len(data) + 1) for _ in range(2))
-    what = rnd.choice([b'"', b"\\", b'"x', b" ", b"0", b"\x7f", b"\x00", "é".encode(), b"a", b',"a":1', data])
+    what = rnd.choice([
+        b'"', b"\\", b'"x', b" ", b"0", b"9", b"-", b".5", b"e1", b"1234567", b"\x7f", b"\x00", "é".encode(), b"a",
+        b',"a":1', data,
+    ])  # fmt: skip
     return rnd.choice([data[:at] + what + data[at:], data[:at] + data[end:], data + what, flipped(data, rnd)])
 
 
-def test_a_shape_is_everything_but_plain_strings() -> None:
-    """Two texts have one shape if they differ in values that are plain strings, and in nothing else."""
+INTEGERS = st.one_of(
+    st.integers(-canonical.INTEGER_MAX, canonical.INTEGER_MAX),
+    st.sampled_from([canonical.INTEGER_MAX, -canonical.INTEGER_MAX, 10**15, 9 * 10**15, 10**14, 0, 1, 11, 100]),
+)
+
+
+@given(
+    st.lists(INTEGERS, min_size=1, max_size=4), st.text("0123456789-.eE+ ,", max_size=20),
+    st.integers(0, 3), st.integers(10**14, 10**18),
+)  # fmt: skip
+def test_numbers_like_known_ones_are_read_strictly(known: list[int], other: str, at: int, long: int) -> None:
+    """After integers of every length are known, only integers of the profile, as they are written, are taken."""
+    texts = list(map(str, known))
+    stored_events.read_canonical(canonical.encode({"a": known, "n": known[0]}))
+    for odd in (other, str(long), str(-long), f"0{texts[0]}", f"{texts[0]}.0", f"{texts[0]}0", f"{texts[0]}e0"):
+        changed = [*texts[:at], odd, *texts[at + 1 :]]
+        data = f'{{"a":[{",".join(changed)}],"n":{texts[0]}}}'.encode()
+        try:
+            wanted: Any = canonical.decode(data)
+        except CanonicalError:
+            wanted = None
+        if wanted is not None and canonical.encode(wanted) == data:
+            assert stored_events.read_canonical(data) == wanted
+        else:
+            with pytest.raises(CanonicalError):
+                stored_events.read_canonical(data)
+
+
+def test_a_shape_is_everything_but_plain_strings_and_integers() -> None:
+    """Two texts have one shape if they differ in values that are plain strings or integers, and in nothing else."""
     shape = shape_of('{"a":"x","b":[1,"y"]}')
-    assert shape == shape_of('{"a":"","b":[1,"another: {1}"]}')
+    assert shape == shape_of('{"a":"","b":[120,"another: {1}"]}') == shape_of('{"a":"电梯","b":[9,"é"]}')
     others = (
-        '{"a":"x","c":[1,"y"]}', '{"a":"x","b":[2,"y"]}', '{"a":"x","b":[1,"y"]} ', '{"b":"x","a":[1,"y"]}',
-        '{"a":1,"b":[1,"y"]}', '{"a":"x","b":["y",1]}',
+        '{"a":"x","c":[1,"y"]}', '{"a":"x","b":[0,"y"]}', '{"a":"x","b":[1,"y"]} ', '{"b":"x","a":[1,"y"]}',
+        '{"a":1,"b":[1,"y"]}', '{"a":"x","b":["y",1]}', '{"a":"x","b":[-1,"y"]}', '{"a":"x","b":[01,"y"]}',
+        '{"a":"x","b":[1.0,"y"]}', '{"a":"x","b":[1e1,"y"]}', '{"a":"x","b":[1234567890123456,"y"]}',
     )  # fmt: skip
     assert all(shape_of(text) != shape for text in others)
-    for odd in ('{"a":"x","b":[1,"y"]}"z', '{"a":"\\n"}', '{"a":"é"}', '{"a":"\x7f"}', '{"a":"' + "x" * 5000 + '"}'):
+    for odd in ('{"a":"x","b":[1,"y"]}"z', '{"a":"\\n"}', '{"a":"\x7f"}', '{"a":"' + "x" * 5000 + '"}'):
         assert shape_of(odd) is None
     assert shape is not None
     assert not is_known(("no such shape", ()))
