@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from application.evidence import Collected, Material, Receiver, Stamped, collect
+from application.evidence import Collected, collect
+from application.evidence_material import Material, Receiver, Stamped
 from application.proving import SUBJECTS_MAX, HeadProofs, NotPublished, Proofs
 from application.readme import README_TEXT
 from audit.bundlefiles import pack

@@ -7,10 +7,11 @@ but for what was erased meanwhile. The format is `audit.bundles`, the judge `aud
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 
+from application.evidence_material import Material, Receiver, SaveRow
 from application.saves import StoredHeader
 from audit import merkle
 from audit.bundles import Contents, Place, SaveProof, Stamp
@@ -27,65 +28,7 @@ EVENTS_MAX: Final = 20_000
 """Events of all chains of one bundle."""
 GENESIS: Final = (1, 2, 3, 4)
 LEDGER: Final = "ledger"
-
-
-class SaveRow(NamedTuple):
-    """A save as it is stored: first position, receipt, and the leaves of its events."""
-
-    first: int
-    receipt: str
-    leaves: Sequence[bytes]
-
-
-class Stamped(NamedTuple):
-    """Names a time stamp: the size of the checkpoint that it is over, and who gave it."""
-
-    size: int
-    authority: str
-
-
-class Material(Protocol):
-    """What bundles are made of, read at one moment (infrastructure/evidence_reader.py)."""
-
-    def chains(self, subjects: Sequence[str], before: int) -> Mapping[str, Sequence[bytes]]:
-        """Give the headers of subjects by seq, of events ahead of a position; subjects without any are absent."""
-
-    def events(self, positions: Iterable[int]) -> Mapping[int, StoredHeader]:
-        """Give events by position."""
-
-    def positions(self, versions: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
-        """Give the positions of events by stream and version."""
-
-    def saves(self, positions: Iterable[int]) -> Sequence[SaveRow]:
-        """Give the saves of events, each once, in order."""
-
-    def ask(self, questions: Questions) -> Answers:
-        """Give evidence, requests and sealed values."""
-
-    def line_hashes(self, party: str, command: str) -> Sequence[bytes]:
-        """Give the hashes of all lines of a request."""
-
-    def paths(self, positions: Iterable[int], size: int) -> Mapping[int, Sequence[bytes]]:
-        """Give the audit paths of events in the tree of a size."""
-
-    def stamped(self, least: int, size: int) -> Stamped | None:
-        """Find the first stamp of a checkpoint over `least` events, of those up to `size`, else the last there is."""
-
-    def stamp(self, stamped: Stamped, size: int) -> Stamp:
-        """Give a stamp, and the path from what it is over to the tree of a size."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receiver:
-    """For whom a bundle is: what he may see of an event's words, and whether sealed values are opened for him."""
-
-    party: str
-    sees: Callable[[Header], bool]
-    sees_all: bool = False
-
-    def opens(self, header: Header) -> bool:
-        """Say whether personal values are opened for him: those that he wrote himself."""
-        return header.party == self.party
+HISTORIES: Final = ("key:", "person:")
 
 
 @dataclass(slots=True)
@@ -115,9 +58,11 @@ def collect(material: Material, query: Query, receiver: Receiver, size: int) -> 
     wanted = [position for position in asked if query.asks(*_placed(work.headers[position]))]
     work.take(wanted)
     work.take(work.follow((LEDGER,)))
-    while histories := work.histories_wanted():
-        work.take(work.follow(histories))
-    work.accompany()
+    while True:
+        while histories := work.histories_wanted():
+            work.take(work.follow(histories))
+        if not work.accompany():
+            break
     return work.collected(query, max(wanted, default=1))
 
 
@@ -146,6 +91,8 @@ class _Collecting:
     _beside: set[int] = field(default_factory=set)
     """Positions of events that are carried without their chains."""
     _saves: dict[int, SaveRow] = field(default_factory=dict)
+    _proven: set[int] = field(default_factory=set)
+    """Positions of saves' events for which evidence and request were looked for."""
     _evidence: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     _requests: dict[tuple[int, int], bytes] = field(default_factory=dict)
     _lines: dict[int, dict[int, tuple[bytes, ...]]] = field(default_factory=dict)
@@ -179,9 +126,14 @@ class _Collecting:
         self._data[header.position] = data
 
     def histories_wanted(self) -> list[str]:
-        """Give the keys that signed what is taken, and the persons whose erasure explains a gap, if they are not."""
+        """Give what is not taken whole of the keys and persons by whose histories the rest is judged.
+
+        These are the keys that signed what is taken, the persons whose erasure explains a gap, and those asked for.
+        """
         keys = {key for position in self._taken if (key := self.headers[position].key) is not None}
-        return sorted(each for each in keys | self.gone if not self._taken.issuperset(self._positions.get(each, (0,))))
+        asked = {subject for subject, chain in self._chains.items() if chain and subject.startswith(HISTORIES)}
+        wanted = keys | self.gone | asked
+        return sorted(each for each in wanted if not self._taken.issuperset(self._positions.get(each, (0,))))
 
     # ------------------------------------------------------------------------------------------------ events
 
@@ -195,9 +147,8 @@ class _Collecting:
         self._withheld.update(set(new) - set(seen))
         self._read(seen)
         self._cause(seen)
-        saves = self.material.saves(new)
-        self._saves |= {save.first: save for save in saves}
-        self._prove(saves, set(new))
+        self._saves |= {save.first: save for save in self.material.saves(new)}
+        self._prove()
 
     def _visible(self, header: Header) -> bool:
         subject = subject_of(header.stream)
@@ -225,8 +176,8 @@ class _Collecting:
             new &= self._told.keys()
 
     def _carry(self, positions: Iterable[int]) -> None:
-        """Carry single events, and their words where they may be seen."""
-        new = [position for position in positions if position not in self.headers]
+        """Carry single events, and their words where they may be seen: of those too whose chains are carried."""
+        new = [at for at in positions if at not in self._told and at not in self._withheld]
         for position, stored in self.material.events(new).items():
             header = read_header(stored.header)
             self._note(header, stored.header)
@@ -235,30 +186,44 @@ class _Collecting:
                 self._bodies[position] = stored.body
                 self._told[position] = json.loads(stored.body)
 
-    def accompany(self) -> None:
-        """Carry the first events of the parties and agents that wrote or hold a key that did, and save 1."""
+    def accompany(self) -> bool:
+        """Carry the first events of the parties and agents that wrote or hold a key that did, and save 1.
+
+        Gives whether that led to persons whose erasure explains a gap, which nobody has looked for.
+        """
         taken = [self.headers[position] for position in self._taken]
         names = {name for header in taken for name in (header.party, header.agent) if name is not None}
         names |= {told["found"]["holder"] for told in self._told.values() if "holder" in told["found"]}
         firsts = self.material.positions((name, 1) for name in sorted(names))
         self._carry(sorted({*firsts.values(), *(at for at in GENESIS if at < self.size)}))
+        self._prove()
+        return bool(self.histories_wanted())
 
     # ------------------------------------------------------------------------------------------------ authors
 
-    def _prove(self, saves: Sequence[SaveRow], new: set[int]) -> None:
-        """Take evidence, requests and sealed values of saves."""
+    def _prove(self) -> None:
+        """Take evidence, requests and sealed values of the saves, for every event of them whose words are carried.
+
+        A save that is carried for one event may hold others that cause it, or are carried for what they say of a party:
+        they are judged like it.
+        """
         questions = Questions()
         of: dict[int, list[int]] = {}
-        for save in saves:
-            end = save.first + len(save.leaves)
-            of[save.first] = [position for position in range(save.first, end) if position in new]
-            header = self.headers[of[save.first][0]]
+        for save in self._saves.values():
+            span = range(save.first, save.first + len(save.leaves))
+            new = [at for at in span if at not in self._proven and (at in self._told or at in self._taken)]
+            if not new:
+                continue
+            of[save.first] = new
+            header = self.headers[new[0]]
             questions.evidence.extend(digest for _, digest in read_evidence(header.evidence))
-            stated = [position for position in of[save.first] if _stated(self._told.get(position))]
+            stated = [position for position in new if _stated(self._told.get(position))]
             if stated and header.command is not None:
                 questions.commands.append((save.first, header.party, header.command))
             for position in stated:
                 questions.sealed.extend(digest for digest, _ in sealed_fields(self._told[position]["said"]))
+        saves = [self._saves[first] for first in of]
+        self._proven.update(*of.values())
         answers = self.material.ask(questions)
         self._evidence |= answers.evidence
         self._meet([save for save in saves if answers.lines.get(save.first)])

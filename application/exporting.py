@@ -15,7 +15,8 @@ from application.access import ACTIONS, EXPORT, query_of
 from application.actions import Action
 from application.bundling import Bundle, Sealing, Signer, make, seal
 from application.door import Request
-from application.evidence import Material, Receiver, collect
+from application.evidence import collect
+from application.evidence_material import Material, Receiver
 from application.identity import Identity, identify, require_key
 from application.proving import Proofs
 from application.reading.asking import Asking, Reads

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from hashlib import sha256
+from typing import Final
 
 from audit import authors
 from audit.anchoring import Anchored, anchor
@@ -40,6 +41,9 @@ from audit.requests import sealed_fields
 from audit.stamps import check_stamps
 
 __all__ = ["judge_bundle", "verify_bundle"]
+
+JUDGED_SUBJECTS: Final = ("ledger", "key:")
+"""Histories that everything else is judged by: nothing of them may be withheld."""
 
 
 def verify_bundle(
@@ -140,7 +144,7 @@ def _check_complete(
         if position not in authorship.covered:
             findings.find("receipt_missing", SAVES, position)
         if event.body_data is None:
-            own = position in withheld and not history
+            own = position in withheld and not stream.startswith(JUDGED_SUBJECTS)
             findings.find("withheld" if own else "body_missing", BODIES, position)
     for subject in manifest.query.subjects:
         if subject not in contents.heads:

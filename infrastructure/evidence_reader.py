@@ -11,7 +11,7 @@ import orjson
 import psycopg
 
 from application.bundling import Sealing
-from application.evidence import SaveRow, Stamped
+from application.evidence_material import SaveRow, Stamped
 from application.proving import HeadProofs
 from application.saves import StoredHeader
 from audit import canonical

@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from application.bundling import Bundle, Signer, make
-from application.evidence import Receiver, SaveRow, Stamped
+from application.evidence_material import Receiver, SaveRow, Stamped
 from application.proving import Certified, HeadProofs
 from application.saves import StoredHeader
 from audit import canonical, merkle, note
