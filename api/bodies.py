@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from api.errors import BodyStalled, MediaType
 from application.errors import TooLarge, Unauthenticated
@@ -15,6 +15,8 @@ NDJSON_BYTES_MAX: Final = 16 * 1024 * 1024
 JSON_TYPE: Final = "application/json"
 SILENCE_S_MAX: Final = 30
 """A client that sends nothing of its body for so long is given up."""
+BODY_S_MAX: Final = 60
+"""A body that takes longer is given up, however steadily it drips: no token lives longer either."""
 NDJSON_TYPE: Final = "application/x-ndjson"
 
 
@@ -31,16 +33,21 @@ def is_ndjson(request: Request) -> bool:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Give the body's bytes; raises TooLarge before more than `limit` bytes are held, BodyStalled."""
+    """Give the body's bytes; raises TooLarge before more than `limit` bytes are held, BodyStalled.
+
+    A client that hangs up in the middle has stalled for ever: nobody reads the answer.
+    """
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge("the body is too large", limit="body_bytes", maximum=limit)
     parts: list[bytes] = []
     size = 0
     stream = request.stream()
+    ends_at = asyncio.get_running_loop().time() + BODY_S_MAX
     try:
         while True:
-            async with asyncio.timeout(SILENCE_S_MAX):
+            left_s = ends_at - asyncio.get_running_loop().time()
+            async with asyncio.timeout(min(SILENCE_S_MAX, left_s)):
                 part = await anext(stream, None)
             if part is None:
                 break
@@ -49,7 +56,11 @@ async def read_body(request: Request, limit: int) -> bytes:
                 raise TooLarge("the body is too large", limit="body_bytes", maximum=limit)
             parts.append(part)
     except TimeoutError:
+        if asyncio.get_running_loop().time() >= ends_at:
+            raise BodyStalled("the body takes too long", seconds=BODY_S_MAX) from None
         raise BodyStalled("the rest of the body does not come", seconds=SILENCE_S_MAX) from None
+    except ClientDisconnect:
+        raise BodyStalled("the client hung up in the middle of the body") from None
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

@@ -207,7 +207,8 @@ class _Import:
                 again += 1
                 continue
             report.refused += 1
-            self.rejects.add(number, self._column(refusal.get("details", {})), refusal["code"])
+            for column in self._columns(refusal.get("details", {})):
+                self.rejects.add(number, column, refusal["code"])
         report.sent += len(lines) - again
         for group in answer["groups"]:
             report.events += group["count"]
@@ -223,9 +224,19 @@ class _Import:
             self.rejects.add(numbers[event["line"] - 1], "", f"identifier_conflict {conflict['facts']['lift']}")
         self.report.held += bool(conflicts)
 
-    def _column(self, details: Mapping[str, Any]) -> str:
-        at = details.get("at")
-        return self.columns.get(at, at) if isinstance(at, str) else ""
+    def _columns(self, details: Mapping[str, Any]) -> list[str]:
+        """Give the columns that a refusal is about, at least one: of each error of the shape, or of what it names."""
+        errors = details.get("errors", [details])
+        places = [each["at"] for each in errors if isinstance(each.get("at"), str)]
+        places = places or [place for place in (f"/{name}" for name in details) if place in self.columns]
+        return list(dict.fromkeys(map(self._column, places))) or [""]
+
+    def _column(self, at: str) -> str:
+        """Give the column that a member is taken from, or the one it is part of; the member itself where none is."""
+        place = at
+        while place and place not in self.columns:
+            place = place.rpartition("/")[0]
+        return self.columns.get(place, at)
 
     def finish(self) -> None:
         """Send what still waits, and wait for every answer."""

@@ -19,6 +19,8 @@ _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": loggi
 
 def configure(level: str) -> None:
     """Log from this level on (`debug`, `info`, `warning`, `error`), without ever rendering a traceback's variables."""
+    # A server says of an exception that it fell to what its text is, which may quote what was asked for.
+    logging.getLogger("uvicorn.error").addFilter(_without_traceback)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -28,6 +30,11 @@ def configure(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         cache_logger_on_first_use=False,
     )
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = record.exc_text = None
+    return True
 
 
 def place_of(error: BaseException) -> str:

@@ -66,6 +66,7 @@ class SqlViews:
         self._engine: Engine = create_engine(
             "postgresql+psycopg://", creator=connect, pool_size=CONNECTIONS_MAX, max_overflow=0,
             pool_timeout=WAIT_S_MAX, pool_pre_ping=True, isolation_level="AUTOCOMMIT",
+            hide_parameters=True,
         )  # fmt: skip
 
     def close(self) -> None:

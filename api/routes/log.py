@@ -5,7 +5,6 @@ Checkpoints, tiles and proofs hold hashes alone and are anyone's; entry bundles 
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import re
 from collections.abc import Callable
@@ -19,7 +18,8 @@ from typing_extensions import TypedDict
 
 from api.bodies import JSON_TYPE, bearer, uri_of
 from api.describing import SIGNED, reference, refusals
-from api.routes.reads import NO_BODY, THREADS
+from api.routes.reads import NO_BODY
+from api.threads import on_thread
 from application.identity import identify
 from application.proving import ProofUnknown, event_proof, receipt_proof, witnessed_proof
 from application.rights import allowed
@@ -186,7 +186,7 @@ ROUTES: Final[tuple[tuple[Work, str, str, str, str, str, list[Any], tuple[int, .
 def _endpoint(work: Work) -> Any:  # noqa: ANN401 - FastAPI takes any callable
     async def read(request: Request) -> Response:
         services: Services = request.app.state.services
-        return await asyncio.get_running_loop().run_in_executor(THREADS, work, services, request)
+        return await on_thread(work, services, request)
 
     return read
 

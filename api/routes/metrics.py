@@ -5,7 +5,6 @@ In the text format of Prometheus.
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Final
 
@@ -14,7 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from starlette.responses import Response
 
 from api.describing import refusals
-from api.routes.reads import THREADS
+from api.threads import on_thread
 from application.services import Services
 from application.watching import Witnessed
 from domain.time import parse_instant
@@ -73,5 +72,5 @@ def _tell_witnessed(registry: CollectorRegistry, witnessed: Witnessed, now: str)
 async def metrics(request: Request) -> Response:
     """Give how far log, read models, checkpoints and witnesses are, and a halt; answered without a signature."""
     services: Services = request.app.state.services
-    content = await asyncio.get_running_loop().run_in_executor(THREADS, exposition, services)
+    content = await on_thread(exposition, services)
     return Response(content, 200, {"Cache-Control": "no-cache"}, TEXT)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import inspect
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import orjson
@@ -17,6 +15,7 @@ from starlette.responses import Response
 from api.bodies import JSON_TYPE, bearer, uri_of
 from api.describing import READ, SIGNED, reference, refusals, rights_of
 from api.parameters import path_parameters
+from api.threads import on_thread
 from application.identity import identify
 from application.reading.asking import Answer, Asking, Question, Reads
 from application.services import Services
@@ -29,7 +28,6 @@ from domain.errors import Invalid, NotFound
 NO_BODY: Final = hashlib.sha256(b"").hexdigest()
 QUERY_CHARS_MAX: Final = 200
 """Length of one parameter's value; a cursor may be longer and has its own limit."""
-READS_AT_ONCE_MAX: Final = 8
 NAMED: Final = frozenset({"lift", "policy", "fund", "house"})
 """Path variables that are names of their kind."""
 EVERYBODY: Final = "Open to every registered party"
@@ -40,9 +38,6 @@ WHOSE: Final = {
     "subject.replay": "Open to whoever may read something of the subject.",
 }
 """Who may ask the questions that have no row of their own in the table of rights."""
-
-# Reads may wait for seconds (`wait_for`); writes use the event loop's own threads, so that no read holds them up.
-THREADS: Final = ThreadPoolExecutor(READS_AT_ONCE_MAX, "liftledger-reads")
 
 
 def router(questions: Sequence[Question]) -> APIRouter:
@@ -65,8 +60,8 @@ def _endpoint(question: Question) -> Any:  # noqa: ANN401 - FastAPI takes any ca
         query = _query(question, request)
         for kind in NAMED & set(request.path_params):
             _check_path(kind, request.path_params[kind])
-        found = await asyncio.get_running_loop().run_in_executor(
-            THREADS, answer, services.reads, question, token, uri_of(request), dict(request.path_params), query
+        found = await on_thread(
+            answer, services.reads, question, token, uri_of(request), dict(request.path_params), query
         )
         return _response(request, found)
 
@@ -100,8 +95,8 @@ def _query(question: Question, request: Request) -> dict[str, str]:
             raise Invalid(f"{name} is said twice", code="query_twice", name=name)
         if len(value) > QUERY_CHARS_MAX and name != "cursor":
             raise Invalid(f"{name} is too long", code="query_too_long", name=name, maximum=QUERY_CHARS_MAX)
-        if parameter.pattern is not None and not re.fullmatch(parameter.pattern, value):
-            raise Invalid(f"{name} is not of its form", code=f"{name}_malformed", pattern=parameter.pattern)
+        if not parameter.takes(value):
+            raise Invalid(f"{name} is not of its form", code=f"{name}_malformed", **parameter.form)
         query[name] = value
     return query
 
@@ -142,7 +137,7 @@ def _openapi(question: Question) -> dict[str, Any]:
     variables = set(re.findall(r"{(\w+)}", question.path))
     parameters = path_parameters(question.path, plain=variables - NAMED)
     for parameter in question.parameters:
-        schema = {"type": "string"} | ({} if parameter.pattern is None else {"pattern": parameter.pattern})
+        schema = {"type": "string"} | parameter.form
         parameters.append(
             {
                 "name": parameter.name, "in": "query", "required": False, "schema": schema,

@@ -81,9 +81,9 @@ def _endpoint(action: Action) -> Any:  # noqa: ANN401 - FastAPI takes any callab
         try:
             if ndjson:
                 # Only who is known may keep others waiting.
-                await asyncio.to_thread(identify, token, door.clock.now(), door.cache, door.streams)
+                who = await asyncio.to_thread(identify, token, door.clock.now(), door.cache, door.streams)
                 turnstile: Turnstile = request.app.state.turnstile
-                async with turnstile.passed():
+                async with turnstile.passed(who.author.party):
                     saves = await door.write(await _asked(request, action, token, ndjson=True))
             else:
                 saves = await door.write(await _asked(request, action, token, ndjson=False))

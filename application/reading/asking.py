@@ -79,11 +79,11 @@ class Asking:
     def known(self) -> Known:
         """What the read models are read at: `known_at`, else how far they are once `wait_for` is reached.
 
-        Raises Invalid `known_at_future`, `known_at_malformed`; ProjectionBehind.
+        Raises Invalid `known_at_future`, `wait_for_future`, `instant_malformed`; ProjectionBehind.
         """
         if self._known is None:
             wanted = self._resolved()
-            least = max(0 if wanted is None else wanted.position, self._number("wait_for") or 0)
+            least = max(0 if wanted is None else wanted.position, self._wait_for())
             self.tracked = self._waited(least)
             self._known = wanted or self._at(self.tracked.position)
         return self._known
@@ -96,15 +96,12 @@ class Asking:
 
     @property
     def known_log(self) -> Known:
-        """What the log itself is read at: `known_at`, else its head once `wait_for` is reached."""
+        """What the log itself is read at: `known_at`, else its head. Raises Invalid as `known`."""
         if self._known is None:
             wanted = self._resolved()
             if wanted is None:
-                least, deadline = self._number("wait_for") or 0, time.monotonic() + WAIT_S_MAX
-                while (head := self.reads.log.head()).size < least:
-                    if time.monotonic() > deadline:
-                        raise ProjectionBehind("the log is not there yet", position=head.size, wanted=least)
-                    time.sleep(WAIT_POLL_S)
+                self._wait_for()
+                head = self.reads.log.head()
                 wanted = Known(head.size, head.recorded_at)
             self._known = wanted
         return self._known
@@ -142,6 +139,16 @@ class Asking:
     def on(self) -> str:
         """The civil date of `effective`."""
         return civil_date(self.effective)
+
+    def _wait_for(self) -> int:
+        """Give the position to wait for, 0 if none is.
+
+        What was acknowledged is in the log, so nobody waits for what is not: he would hold up others' reads for it.
+        """
+        wanted = self._number("wait_for") or 0
+        if wanted and wanted > (size := self.reads.log.head().size):
+            raise Invalid("the log is not that long: nothing was written there", code="wait_for_future", head=size)
+        return wanted
 
     def _resolved(self) -> Known | None:
         asked = self.query.get("known_at")
@@ -246,11 +253,26 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a query, for the OpenAPI document."""
+    """A parameter of a query: what it may be, at the door and in the OpenAPI document."""
 
     name: str
     description: str
     pattern: str | None = None
+    values: tuple[str, ...] = ()
+    """All it may be, where that can be counted."""
+
+    def takes(self, value: str) -> bool:
+        """Say whether a value is of its form; control characters never are."""
+        if not value.isprintable() or (self.values and value not in self.values):
+            return False
+        return self.pattern is None or re.fullmatch(self.pattern, value) is not None
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """What it may be, as members of a JSON schema that are also told to whoever said something else."""
+        return ({} if self.pattern is None else {"pattern": self.pattern}) | (
+            {"enum": list(self.values)} if self.values else {}
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
+from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
+from application.reading.filters import only
 from application.reading.lifts import shown
 from application.reading.scope import filtered, reach
 from application.reading.shapes import Page
@@ -70,7 +71,7 @@ def register(asking: Asking) -> Answer:
 QUESTIONS = (
     Question(
         "claim.list", "/claims", register, ClaimsRegister,
-        (*(Parameter(name, f"Only of this {name}.") for name in FILTERS), AREA,
+        (*only(RegisteredClaim, *FILTERS), AREA,
          *TIMES, *PAGES),
         "The claims register", "理赔台账",
     ),

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from application.identifiers import named
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
+from application.reading.filters import only
 from application.reading.overdue import unsigned
 from application.reading.ports import Found
 from application.reading.scope import filtered, lies_in, reach, to_lift
@@ -27,6 +28,7 @@ from domain.shapes import (
     BuildingName,
     CertificateName,
     CivilDate,
+    Code,
     EstateName,
     Fen,
     IdentifierName,
@@ -62,7 +64,7 @@ class LiftRow(TypedDict):
 
     area: AreaCode
     authority: PartyName | None
-    venue: str | None
+    venue: Code | None
     building: BuildingName | None
     estate: EstateName | None
     merged_into: LiftName | None
@@ -312,7 +314,7 @@ def absorbed(asking: Asking, lift: str) -> list[str]:
 QUESTIONS = (
     Question(
         "lift.list", "/lifts", listed, LiftList,
-        (*(Parameter(name, f"Only those of this {name}.") for name in LIST_FILTERS),
+        (*only(LiftRow, *LIST_FILTERS),
          AREA,
          Parameter("held", "`true`: only those with an identifier that is another's, held for review.", "^true$"),
          *TIMES, *PAGES),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing_extensions import TypedDict
 
-from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
+from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
+from application.reading.filters import only
 from application.reading.lifts import COVER, Certificate, PolicyState, shown
 from application.reading.ports import Found
 from application.reading.scope import covered_by, filtered, reach
@@ -143,8 +144,7 @@ def _told(row: Found) -> Answer:
 QUESTIONS = (
     Question(
         "policy.list", "/policies", listed, PolicyList,
-        (Parameter("state", "Only in this state."), Parameter("holder", "Only of this holder."),
-         Parameter("product", "Only of this product."), AREA, *TIMES, *PAGES),
+        (*only(PolicyTerm, "state", "holder", "product"), AREA, *TIMES, *PAGES),
         "Policies one has to do with", "保单清单",
     ),
     Question("policy.read", "/policies/{policy}", one, PolicyAnswer, TIMES, "A policy over its term", "保单"),

@@ -226,6 +226,9 @@ def test_refusals(use_unit: Client, service: Service) -> None:
         ({"colour": "red"}, "query_unknown"), ({"known_at": "2190-01-01T00:00:00.000000Z"}, "known_at_future"),
         ({"cursor": "zzz"}, "cursor_malformed"), ({"limit": "5000"}, "limit_malformed"),
         ({"effective_at": "2025-13-01"}, "date_malformed"), ({"wait_for": "soon"}, "wait_for_malformed"),
+        ({"wait_for": "999999999"}, "wait_for_future"), ({"status": "flying"}, "status_malformed"),
+        ({"use_unit": "somebody"}, "use_unit_malformed"), ({"premises_class": "\x00"}, "premises_class_malformed"),
+        ({"known_at": "1\x00"}, "known_at_malformed"), ({"venue": "a\x00"}, "venue_malformed"),
     ):  # fmt: skip
         with pytest.raises(Refused) as refused:
             use_unit.get("/lifts", **query)

@@ -17,7 +17,7 @@ from api import bootstrap, credentials
 from api.app import create
 from api.client import COMMAND, Credentials, Signer, salted
 from api.routes import evidence
-from api.routes.reads import READS_AT_ONCE_MAX
+from api.threads import READS_AT_ONCE_MAX
 from application.door import Door
 from audit.bundlefiles import unpack
 from audit.bundleverify import verify_bundle

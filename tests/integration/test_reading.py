@@ -160,8 +160,16 @@ def test_wait_for(ledger: TestLedger, reads: Reads, monkeypatch: pytest.MonkeyPa
         lifts.listed(ask(reads, wait_for=str(last)))
     project(ledger)
     assert ask(reads, wait_for=str(last)).known.position == last
-    with pytest.raises(ProjectionBehind):
-        subjects.everything(ask(reads, path={"subject": PARTIES[0]}, wait_for=str(last + 5)))
+
+
+def test_nobody_waits_for_what_was_never_written(ledger: TestLedger, reads: Reads) -> None:
+    """What was acknowledged is in the log: a position beyond it is refused at once, and holds up nobody."""
+    last = store(ledger, history(50, lifts=1))
+    project(ledger)
+    for question, path in ((lifts.listed, {}), (subjects.everything, {"subject": PARTIES[0]})):
+        with pytest.raises(Invalid) as refused:
+            question(ask(reads, path=path, wait_for=str(last + 1)))
+        assert refused.value.code == "wait_for_future"
 
 
 def test_rebuild_under_a_read_is_noticed(ledger: TestLedger, reads: Reads) -> None:

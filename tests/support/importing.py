@@ -35,6 +35,19 @@ HEADER = "no,type,area,status,date,lbs,house,name\n"
 GOOD = "{n},P,370102,in_use,05/03/1925,2000.0,{h},Hall\n"
 
 
+DETAILS: dict[str, dict[str, Any]] = {
+    "shape_invalid": {
+        "count": 2,
+        "errors": [
+            {"at": "/status", "reason": "literal_error", "message": "x"},
+            {"at": "/area", "reason": "missing", "message": "x"},
+        ],
+    },
+    "variety_unknown": {"variety": "9999", "known": []},
+}
+"""What the ledger says of a refusal, by its code; of others that it is about the status."""
+
+
 class Ledger:
     """Answers as the ledger does; remembers what it was posted, and refuses lines by number."""
 
@@ -64,7 +77,9 @@ class Ledger:
                 continue
             if code == "group_full":
                 del self.refuse[body["source"]["id"]]
-            refused.append({"line": number, "code": code, "message": "", "details": {"at": "/status"}})
+            refused.append(
+                {"line": number, "code": code, "message": "", "details": DETAILS.get(code, {"at": "/status"})}
+            )
         return {"refused": refused, "groups": [{"count": len(events), "events": events}]}
 
     @property

@@ -45,3 +45,28 @@ def test_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BodyStalled) as stalled:
         asyncio.run(read_body(_request([b"ab"], ends=False), 3))
     assert status_of(stalled.value) == 408
+
+
+def test_dripped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that goes on sending, a little at a time, is given up too: no body takes longer than a token lives."""
+    monkeypatch.setattr(bodies, "BODY_S_MAX", 0.1)
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+    scope = {"type": "http", "method": "POST", "headers": [], "path": "/", "query_string": b""}
+    with pytest.raises(BodyStalled) as dripped:
+        asyncio.run(read_body(Request(scope, receive), 1_000_000))
+    assert dripped.value.details == {"seconds": 0.1}
+
+
+def test_hung_up() -> None:
+    """A client that hangs up in the middle is no failure of the ledger's."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "POST", "headers": [], "path": "/", "query_string": b""}
+    with pytest.raises(BodyStalled):
+        asyncio.run(read_body(Request(scope, receive), 3))

@@ -76,11 +76,14 @@ def test_a_quoted_row_of_many_bytes_stops_nothing(tmp_path: Path) -> None:
 
 
 def test_a_line_the_ledger_refuses_is_named_by_its_line_in_the_file(tmp_path: Path) -> None:
-    """Refusals come back by line of the request; the reject file names the file's line and column."""
-    ledger = Ledger({"L3": "shape_invalid"})
+    """Refusals come back by line of the request; the reject file names the file's line and each column at fault."""
+    ledger = Ledger({"L1": "variety_unknown", "L3": "shape_invalid", "L4": "lift_unknown"})
     report, rejects = run(tmp_path, table("bad\n", *good(5)), ledger)
-    assert rejects == [["2", "", "columns_too_few"], ["6", "status", "shape_invalid"]]
-    assert (report.sent, report.refused, report.events, report.written) == (5, 1, 4, {"lift.Registered": 4})
+    assert rejects == [
+        ["2", "", "columns_too_few"], ["4", "type", "variety_unknown"], ["6", "status", "shape_invalid"],
+        ["6", "area", "shape_invalid"], ["7", "status", "lift_unknown"],
+    ]  # fmt: skip
+    assert (report.sent, report.refused, report.events, report.written) == (5, 3, 2, {"lift.Registered": 2})
 
 
 def test_a_line_without_room_is_sent_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -49,3 +50,12 @@ def test_a_failure_is_told_without_anybodys_data(capsys: pytest.CaptureFixture[s
     assert f"{__name__}:" in told
     assert "ValueError" in told
     assert SECRET not in told
+
+
+def test_the_server_quotes_no_exception(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a web server logs of an exception that it fell to names the fall, and quotes nothing of it."""
+    logs.configure("info")
+    logging.getLogger("uvicorn.error").error("Exception in application", exc_info=_failed(SECRET))
+    told = capsys.readouterr()
+    assert SECRET not in told.err + told.out
+    assert "Traceback" not in told.err + told.out

@@ -19,7 +19,7 @@ def test_few_at_a_time() -> None:
 
         async def visit(number: int) -> None:
             nonlocal inside, most
-            async with gate.passed():
+            async with gate.passed(str(number)):
                 inside += 1
                 most = max(most, inside)
                 order.append(number)
@@ -38,18 +38,18 @@ def test_too_many_wait() -> None:
     async def scene() -> None:
         gate = Turnstile(1, 1)
         with pytest.raises(ZeroDivisionError):
-            async with gate.passed():
+            async with gate.passed("party"):
                 raise ZeroDivisionError
-        async with gate.passed():
-            waiting = asyncio.ensure_future(gate.passed().__aenter__())
+        async with gate.passed("party"):
+            waiting = asyncio.ensure_future(gate.passed("party").__aenter__())
             await asyncio.sleep(0)
             with pytest.raises(QueueFull) as full:
-                await gate.passed().__aenter__()
+                await gate.passed("party").__aenter__()
             assert full.value.details["limit"] == "bodies_waiting_max"
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
-        async with gate.passed():
+        async with gate.passed("party"):
             pass
 
     asyncio.run(scene())
@@ -61,11 +61,35 @@ def test_waited_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def scene() -> None:
         gate = Turnstile(1, 5)
-        async with gate.passed():
+        async with gate.passed("party"):
             with pytest.raises(QueueFull) as full:
-                await gate.passed().__aenter__()
+                await gate.passed("party").__aenter__()
             assert full.value.details["limit"] == "bodies_at_once_max"
-        async with gate.passed():
+        async with gate.passed("party"):
             pass
+
+    asyncio.run(scene())
+
+
+def test_one_party_takes_not_every_place() -> None:
+    """Whoever sends slowly on many connections holds a few places, and waits for a few; others get in."""
+
+    async def scene() -> None:
+        gate, leave = Turnstile(), asyncio.Event()
+
+        async def drip() -> None:
+            async with gate.passed("greedy"):
+                await leave.wait()
+
+        held = [asyncio.ensure_future(drip()) for _ in range(turnstile.PARTY_BODIES_MAX + turnstile.PARTY_WAITING_MAX)]
+        await asyncio.sleep(0)
+        with pytest.raises(QueueFull) as full:
+            await gate.passed("greedy").__aenter__()
+        assert full.value.details["limit"] == "party_waiting_max"
+        async with asyncio.timeout(10), gate.passed("other"):
+            assert not any(each.done() for each in held)
+        leave.set()
+        await asyncio.gather(*held)
+        assert not gate._parties  # noqa: SLF001 - what is kept of parties must not grow
 
     asyncio.run(scene())
