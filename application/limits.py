@@ -1,7 +1,8 @@
 """Reserving, consuming and releasing limits of indemnity, for the use cases of claims.
 
-Both levels are checked: the lift's limit in its policy year, and the policy's own when it has one. The streams are
-begun by the first claim that needs them; the amounts are those of the day of loss, as known now.
+Both levels are kept: the lift's limit in its policy year, and the policy's own, also while that is unlimited: an
+endorsement that sets it later finds what was taken before. The streams are begun by the first claim that needs them;
+the amounts are those of the day of loss, as known now.
 """
 
 from __future__ import annotations
@@ -117,14 +118,13 @@ def _levels(work: Work, name: str, lift: str, loss_on: str) -> list[tuple[Limit,
     if not entries or not policy.in_force_on(loss_on):
         raise NotFound("the policy does not cover this lift on that day", code="lift_not_covered", on=loss_on)
     levels = [(work.open(Limit, limit_stream(name, lift, year)), lift_terms(policy, entries[0], loss_on))]
-    whole = policy.limits_on(loss_on).get("policy_year_fen")
-    if whole is not None:
-        levels.append((work.open(Limit, limit_stream(name, None, year)), LimitTerms(whole, {})))
-    return levels
+    whole = LimitTerms(policy.limits_on(loss_on).get("policy_year_fen"), {})
+    return [*levels, (work.open(Limit, limit_stream(name, None, year)), whole)]
 
 
 def _set(limit: Limit, terms: LimitTerms, cause: Because, on: str) -> list[Finding]:
-    if limit.version > 0 and limit.terms == terms:
+    unlimited = terms.limit_fen is None and not terms.parts
+    if limit.terms == terms and (limit.version > 0 or unlimited):
         return []
     findings: list[Finding] = []
     taken_fen = limit.taken_fen()

@@ -49,7 +49,7 @@ def test_approval_and_limit_are_saved_together(book: Book) -> None:
     """The approval stands on the claim, what it consumes on the policy's limit, in one save, caused by it."""
     path = notified(book)
     events = book.act(BY_INSURER, "claim.approve", approval(40_000, effective_on="2026-03-04"), **path)
-    assert topics(events) == ["claim.Approved", "limit.Set", "limit.Consumed"]
+    assert topics(events) == ["claim.Approved", "limit.Set", "limit.Consumed", "limit.Consumed"]
     assert events[0].said == {"amount_fen": 40_000, "currency": "CNY", "effective_on": "2026-03-04"}
     assert events[0].effective_at == events[2].effective_at == "2026-03-03T16:00:00.000000Z"
     assert events[2].originator_id == LIMIT
@@ -134,7 +134,7 @@ def test_refusal_frees_what_was_held(book: Book) -> None:
     path = notified(book)
     book.act(BY_INSURER, "claim.reserve", {"amount_fen": 5_000}, **path)
     events = book.act(BY_INSURER, "claim.refuse", {"reasons": ["not_covered"], "decided_on": "2026-03-05"}, **path)
-    assert topics(events) == ["claim.Refused", "limit.Released"]
+    assert topics(events) == ["claim.Refused", "limit.Released", "limit.Released"]
     assert book.state(Limit, LIMIT).reserved_fen == 0
     assert refusal(book, BY_INSURER, "claim.approve", approval(1), **path).code == "claim_state"
 
@@ -158,7 +158,7 @@ def test_advance_counts_against_the_final_amount(book: Book) -> None:
     path = notified(book)
     advance = payment(300, "hospital", kind="emergency_medical")
     assert topics(book.act(BY_INSURER, "claim.advance", advance, **path)) == [
-        "claim.AdvancePaid", "limit.Set", "limit.Consumed",
+        "claim.AdvancePaid", "limit.Set", "limit.Consumed", "limit.Consumed",
     ]  # fmt: skip
     assert book.act(BY_INSURER, "claim.approve", approval(1_000), **path)[0].found["taken_fen"] == 700
     assert book.state(Limit, LIMIT).consumed_fen == 1_000
@@ -222,7 +222,8 @@ def test_a_claim_is_closed_when_paid_and_may_be_reopened(book: Book) -> None:
     book.act(BY_INSURER, "claim.approve", approval(1_000), **path)
     assert refusal(book, BY_INSURER, "claim.close", {"reason": "done"}, **path).code == "unpaid"
     book.act(BY_INSURER, "claim.pay", payment(1_000), **path)
-    assert topics(book.act(BY_INSURER, "claim.close", {"reason": "done"}, **path)) == ["claim.Closed", "limit.Released"]
+    events = book.act(BY_INSURER, "claim.close", {"reason": "done"}, **path)
+    assert topics(events) == ["claim.Closed", "limit.Released", "limit.Released"]
     limit = book.state(Limit, LIMIT)
     assert (limit.consumed_fen, limit.reserved_fen) == (1_000, 0)
     book.act(BY_USE_UNIT, "claim.reopen", {"reason": "worse"}, **path)
@@ -236,7 +237,7 @@ def test_withdrawal_only_before_money(book: Book) -> None:
     assert refusal(book, BY_INSURER, "claim.withdraw", {"reason": "x"}, **path).code == "right_missing"
     book.act(BY_INSURER, "claim.reserve", {"amount_fen": 5_000}, **path)
     events = book.act(BY_USE_UNIT, "claim.withdraw", {"reason": "settled"}, **path)
-    assert topics(events) == ["claim.Withdrawn", "limit.Released"]
+    assert topics(events) == ["claim.Withdrawn", "limit.Released", "limit.Released"]
     book.act(BY_USE_UNIT, "claim.reopen", {"reason": "not_settled"}, **path)
     assert claim_at(book, path).state == "notified"
     book.act(BY_INSURER, "claim.advance", payment(1, kind="quick_half"), **paid)

@@ -67,6 +67,26 @@ def test_the_first_claim_begins_the_limits() -> None:
     assert (whole.limit_fen, whole.reserved_fen) == (150_000, 30_000)
 
 
+def test_what_was_taken_before_a_limit_of_the_whole_policy_counts_under_it() -> None:
+    """The policy's own level is kept while it is unlimited: an endorsement that limits it forgets no earlier claim."""
+    book = office()
+    policy = issued(book, line(""), line("", OFFICE))
+    book.now = "2026-06-01T00:00:00.000000Z"
+    events = run(book, limits.consume, policy, amount_fen=900_000)
+    assert [event.TOPIC for event in events] == ["limit.Set", "limit.Consumed", "limit.Consumed"]
+    whole = state(book, policy, None)
+    assert (whole.limit_fen, whole.consumed_fen) == (None, 900_000)
+    said = {
+        "number": "E1", "effective_on": "2026-04-01", "delta_fen": 0, "reason": "limit",
+        "limits": {"per_lift_year_fen": 100_000_000, "policy_year_fen": 1_000_000},
+    }  # fmt: skip
+    book.act(INSURER, "policy.endorse", said, policy=policy)
+    with pytest.raises(Conflict) as refusal:
+        run(book, limits.consume, policy, claim=OTHER, lift=OFFICE, amount_fen=100_001)
+    assert (refusal.value.code, refusal.value.details["free_fen"]) == ("limit_exhausted", 100_000)
+    run(book, limits.consume, policy, claim=OTHER, lift=OFFICE, amount_fen=100_000)
+
+
 def test_a_reserve_is_replaced_not_added() -> None:
     """What a claim holds of a part is one amount; lowering it frees the rest."""
     book, policy = insured()
