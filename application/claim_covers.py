@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from application.covers import covers_in_force
+from application.covers import covers_by_record, records_of
 from application.limits import release
 from application.ruling import ruling
 from application.work import Work
@@ -23,20 +23,30 @@ Path = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """The certificate that insures a loss and its policy, as both stood on the day of loss."""
+    """The certificate that insures a loss and its policy, as both stood on the day of loss.
+
+    `lift` is the record of the lift that the certificate stands on, whose limit is taken: the claim may be on another.
+    """
 
     policy: Policy
     entry: CoverEntry
+    lift: str
 
     def as_json(self) -> dict[str, str]:
         """Give what stands in `found.cover`."""
         return {"policy": self.policy.id, "certificate": self.entry.certificate, "insurer": self.policy.insurer}
 
 
+def covers_at(work: Work, lift: str, part: str, interest: str, on: str) -> list[Covered]:
+    """Find what insures a part and interest of a lift on a day, on whichever of its records."""
+    found = covers_by_record(work, lift, part, interest, on)
+    return [Covered(policy, entry, record) for record, entry, policy in found]
+
+
 def covers_of(work: Work, claim: Claim) -> list[Covered]:
     """Find the covers of a loss; once limits of a policy were taken it must be that one."""
-    found = covers_in_force(work, claim.lift, claim.part, claim.interest, claim.loss_on)
-    return [Covered(policy, entry) for entry, policy in found if claim.policy in {None, policy.id}]
+    found = covers_at(work, claim.lift, claim.part, claim.interest, claim.loss_on)
+    return [covered for covered in found if claim.policy in {None, covered.policy.id}]
 
 
 def claim_of(work: Work, path: Path) -> Claim:
@@ -84,4 +94,5 @@ def end_claim(
     policy, held_fen = claim.policy, claim.reserved_fen
     because = claim.record(event, statement, found)
     if policy is not None and held_fen:
-        release(work, because, policy=policy, lift=claim.lift, part=claim.part, loss_on=claim.loss_on, claim=claim.name)
+        records = records_of(work, claim.lift)
+        release(work, because, policy=policy, lifts=records, part=claim.part, loss_on=claim.loss_on, claim=claim.name)

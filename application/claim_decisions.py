@@ -52,7 +52,7 @@ def hold(work: Work, statement: Statement, path: Path) -> None:
     _require_levels(work, claim, covered, amount_fen)
     because = claim.record(Claim.ReserveSet, statement, {"policy": covered.policy.id, "findings": []})
     reserve(
-        work, because, policy=covered.policy.id, lift=claim.lift, part=claim.part, loss_on=claim.loss_on,
+        work, because, policy=covered.policy.id, lift=covered.lift, part=claim.part, loss_on=claim.loss_on,
         claim=claim.name, amount_fen=amount_fen,
     )  # fmt: skip
 
@@ -60,7 +60,7 @@ def hold(work: Work, statement: Statement, path: Path) -> None:
 def _take(work: Work, claim: Claim, covered: Covered, because: Because, taken_fen: int) -> None:
     if taken_fen:
         consume(
-            work, because, policy=covered.policy.id, lift=claim.lift, part=claim.part, loss_on=claim.loss_on,
+            work, because, policy=covered.policy.id, lift=covered.lift, part=claim.part, loss_on=claim.loss_on,
             claim=claim.name, amount_fen=taken_fen,
         )  # fmt: skip
 

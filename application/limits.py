@@ -7,6 +7,8 @@ the amounts are those of the day of loss, as known now.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from application.actions import Writes
 from application.work import Work
 from domain.aggregate import Because
@@ -68,13 +70,16 @@ def consume(
         limit.record(Limit.Consumed, cause, facts)
 
 
-def release(work: Work, cause: Because, *, policy: str, lift: str, part: str, loss_on: str, claim: str) -> None:
+def release(
+    work: Work, cause: Because, *, policy: str, lifts: Iterable[str], part: str, loss_on: str, claim: str
+) -> None:
     """Free what a claim still holds of a part, on both levels; nothing happens where it holds nothing.
 
-    It works also when the policy has been cancelled since, from before the loss.
+    `lifts` are the records of its lift, one of which has the limit. It works also when the policy has been cancelled
+    since, from before the loss.
     """
     year = policy_year(work.read(Policy, policy).period, loss_on)
-    for stream in (limit_stream(policy, lift, year), limit_stream(policy, None, year)):
+    for stream in (limit_stream(policy, level, year) for level in (*lifts, None)):
         known = work.find(Limit, stream)
         held_fen = known.reserved.get((claim, part)) if known is not None else None
         if held_fen is not None:
