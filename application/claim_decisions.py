@@ -18,6 +18,7 @@ from application.claim_covers import (
     insures,
     ruling_of,
 )
+from application.claim_levels import require_levels
 from application.limits import CONSUMING, RELEASING, RESERVING, consume, reserve
 from application.work import Work
 from domain.aggregate import Because, Statement
@@ -31,12 +32,9 @@ from domain.claim_checks import (
     require_sum,
 )
 from domain.claim_shapes import AdvancePayment, Approval, ClaimPayment, Refusal, ReserveSetting
-from domain.claims import OPEN, Claim, Occurrence
-from domain.errors import Conflict
+from domain.claims import OPEN, Claim
 from domain.findings import Finding, finding
-from domain.limits import Limit, limit_stream, policy_year
 from domain.packs import rule_or_own
-from domain.policies import Policy
 from domain.time import civil_date
 
 
@@ -49,7 +47,7 @@ def hold(work: Work, statement: Statement, path: Path) -> None:
     covered = deciding_cover(work, claim, "claim.reserve")
     claim.require(*OPEN)
     amount_fen = statement.said["amount_fen"]
-    _require_levels(work, claim, covered, amount_fen)
+    require_levels(work, claim, covered, amount_fen)
     because = claim.record(Claim.ReserveSet, statement, {"policy": covered.policy.id, "findings": []})
     reserve(
         work, because, policy=covered.policy.id, lift=covered.lift, part=claim.part, loss_on=claim.loss_on,
@@ -65,34 +63,6 @@ def _take(work: Work, claim: Claim, covered: Covered, because: Because, taken_fe
         )  # fmt: skip
 
 
-def _require_levels(work: Work, claim: Claim, covered: Covered, taken_fen: int) -> None:
-    """Refuse `limit_exceeded` above the part's limits for a person and for an accident; details say what is left."""
-    terms = next((part for part in covered.policy.parts if part["part"] == claim.part), {})
-    levels: list[tuple[str, int, int]] = []
-    if "per_person_fen" in terms:
-        persons = len(claim.persons) or claim.trapped_persons or 1
-        levels.append(("person", terms["per_person_fen"] * persons, claim.authorised_fen))
-    if "per_accident_fen" in terms:
-        levels.append(("accident", terms["per_accident_fen"], _taken_by_accident(work, claim, covered.policy)))
-    for level, limit_fen, used_fen in levels:
-        left_fen = max(0, limit_fen - used_fen)
-        if taken_fen > left_fen:
-            raise Conflict(
-                f"above the limit for one {level}", code="limit_exceeded",
-                level=level, part=claim.part, limit_fen=limit_fen, remaining_fen=left_fen, asked_fen=taken_fen,
-            )  # fmt: skip
-
-
-def _taken_by_accident(work: Work, claim: Claim, policy: Policy) -> int:
-    """Sum what all claims of the occurrence have taken of this lift's part; without one, what this claim has."""
-    occurrence = work.find(Occurrence, claim.occurrence) if claim.occurrence else None
-    if occurrence is None:
-        return claim.authorised_fen
-    limit = work.find(Limit, limit_stream(policy.id, claim.lift, policy_year(policy.period, claim.loss_on)))
-    used = {} if limit is None else limit.consumed
-    return sum(used.get((name, claim.part), 0) for name, row in occurrence.claims.items() if row[0] == claim.lift)
-
-
 def approve(work: Work, statement: Statement, path: Path) -> None:
     """Approve an amount and take it out of the limits in the same save; advances already paid count against it.
 
@@ -106,7 +76,7 @@ def approve(work: Work, statement: Statement, path: Path) -> None:
     if "heads" in said:
         require_sum(said["heads"], amount_fen)
     taken_fen = claim.approval_fen(amount_fen, further=said.get("further", False))
-    _require_levels(work, claim, covered, taken_fen)
+    require_levels(work, claim, covered, taken_fen)
     on = claim.loss_on
     pack, ruled = ruling_of(work, claim, on)
     total_fen = claim.approved_fen + amount_fen
@@ -166,7 +136,7 @@ def advance(work: Work, statement: Statement, path: Path) -> None:
     work.source(said, "claim-payment", claim.id)
     require_payee(claim.part, said["payee"]["kind"], compensated="compensated" in said)
     taken_fen = claim.advance_fen(said["amount_fen"])
-    _require_levels(work, claim, covered, taken_fen)
+    require_levels(work, claim, covered, taken_fen)
     found = {"policy": covered.policy.id, "taken_fen": taken_fen, "findings": []}
     because = claim.record(Claim.AdvancePaid, statement, found)
     _take(work, claim, covered, because, taken_fen)

@@ -14,10 +14,12 @@ from application.work import Work
 from domain.aggregate import Because
 from domain.covers import Cover, CoverEntry
 from domain.errors import NotFound
+from domain.filed_terms import as_filed
 from domain.findings import Finding
 from domain.limits import Limit, LimitTerms, limit_stream, policy_year
 from domain.money import check_fen
 from domain.policies import Policy
+from domain.products import Product
 
 
 def _row(topic: str) -> Writes:
@@ -107,11 +109,15 @@ def reset(work: Work, cause: Because, policy: Policy, lift: str | None, terms: L
     return _set(limit, terms, cause, on)
 
 
-def lift_terms(policy: Policy, entry: CoverEntry, on: str) -> LimitTerms:
-    """Give a lift's limit on a day: the certificate's own, else the policy's for one lift, and those of its parts."""
+def lift_terms(work: Work, policy: Policy, entry: CoverEntry, on: str) -> LimitTerms:
+    """Give a lift's limit on a day: the certificate's own, else the policy's for one lift, and those of its parts.
+
+    A part's limit that the policy leaves unsaid is as filed.
+    """
     own = entry.terms_on(on).per_lift_year_fen
     whole = policy.limits_on(on)["per_lift_year_fen"] if own is None else own
-    parts = {p["part"]: p["per_lift_year_fen"] for p in policy.parts if "per_lift_year_fen" in p}
+    terms = as_filed(work.read(Product, policy.product), policy.parts)
+    parts = {part: row["per_lift_year_fen"] for part, row in terms.items() if "per_lift_year_fen" in row}
     return LimitTerms(whole, parts)
 
 
@@ -122,7 +128,7 @@ def _levels(work: Work, name: str, lift: str, loss_on: str) -> list[tuple[Limit,
     entries = [e for e in (cover.of_policy(name) if cover else ()) if e.insures(loss_on)]
     if not entries or not policy.in_force_on(loss_on):
         raise NotFound("the policy does not cover this lift on that day", code="lift_not_covered", on=loss_on)
-    levels = [(work.open(Limit, limit_stream(name, lift, year)), lift_terms(policy, entries[0], loss_on))]
+    levels = [(work.open(Limit, limit_stream(name, lift, year)), lift_terms(work, policy, entries[0], loss_on))]
     whole = LimitTerms(policy.limits_on(loss_on).get("policy_year_fen"), {})
     return [*levels, (work.open(Limit, limit_stream(name, None, year)), whole)]
 

@@ -56,7 +56,10 @@ def state(book: Book, policy: str, lift: str | None = HOMES, year: str = "2026-0
 
 
 def test_the_first_claim_begins_the_limits() -> None:
-    """Both levels are set as on the day of loss, and hold the amount; every event names its cause."""
+    """Both levels are set as on the day of loss, and hold the amount; every event names its cause.
+
+    The part's limit that the policy leaves unsaid is as its product was filed.
+    """
     book, policy = insured()
     events = run(book, limits.reserve, policy, amount_fen=30_000)
     assert [event.TOPIC for event in events] == ["limit.Set", "limit.Reserved"] * 2
@@ -64,7 +67,7 @@ def test_the_first_claim_begins_the_limits() -> None:
     assert {event.effective_at for event in events} == {CAUSE.effective_at}
     assert events[0].found["because"] == {"stream": CAUSE.stream, "version": 1}
     lift, whole = state(book, policy), state(book, policy, None)
-    assert (lift.limit_fen, lift.parts, lift.reserved_fen) == (100_000, {TRAPPED: 50_000}, 30_000)
+    assert (lift.limit_fen, lift.parts, lift.reserved_fen) == (100_000, {INJURY: 100_000_000, TRAPPED: 50_000}, 30_000)
     assert (whole.limit_fen, whole.reserved_fen) == (150_000, 30_000)
 
 
