@@ -1,8 +1,9 @@
 """Checks of claims: statutory clocks, entrapment, to whom money may go, sums of heads.
 
 Clocks are answered as dates with their rule, never acted on: limitation is the debtor's plea and closes nothing (L6).
-The days are plain ones; whether a last day moves over a holiday (民法典 203) is applied by whoever shows them, from the
-versioned calendar, so that a later notice of holidays changes no recorded fact.
+The days that are recorded as due are plain ones, so that a later notice of holidays changes no recorded fact. Whether
+something was late is judged by the last day as it moves (民法典 203): over weekends, which are known, and over legal
+holidays (法定休假日) and swapped working days, which are announced year by year and which the ledger does not know.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ from typing import Any, Final
 from domain.catalogue import coverage_parts
 from domain.entrapment import benefit_floor_fen, is_accident_candidate
 from domain.errors import Invalid, NotFound, RuleBroken
-from domain.findings import Finding, finding
+from domain.findings import Finding, Verdict, finding
 from domain.packs import Pack, rule_or_own
-from domain.time import add_days
+from domain.time import add_days, after_weekend
 
 COVERED: Final = "claims.covered"
 DUPLICATE: Final = "claims.duplicate"
 ASKED_ONCE: Final = "claims.asked_once"
 NETTED: Final = "claims.advance_netted"
+ROLLS: Final = "claims.last_day_rolls"
 MEASURED: Final = "entrapment.measured"
 THIRD_PARTY_FIRST: Final = "claims.third_party_first"
 PAYEE: Final = "claims.payee"
+
+HOLIDAY_DAYS_MAX: Final = 9
+"""As long as the longest legal holiday with its weekends was yet (Spring Festival of 2026): it may excuse no more."""
 
 PAYEES: Final[Mapping[str, frozenset[str]]] = {
     "third_party": frozenset({"third_party", "hospital"}),
@@ -61,15 +66,34 @@ def clock(pack: Pack | None, name: str, start_on: str, on: str, paused_days: int
 
 
 def check_clock(due: Sequence[Mapping[str, Any]], done_on: str, pack: Pack | None, on: str) -> list[Finding]:
-    """Find `overdue_<clock>` where something was done after the day it was due."""
-    if pack is None or not due:
+    """Find `overdue_<clock>` where something was done after the last day, `last_on`, to which the day due moved.
+
+    As long as a legal holiday might excuse it, this is for a person to look at: missing data is no violation.
+    """
+    if pack is None:
         return []
-    rule = pack.rule("claims.clocks", on)
-    return [
-        finding(rule, f"overdue_{row['clock'].lower()}", due_on=row["due_on"], done_on=done_on)
-        for row in due
-        if row["due_on"] is not None and done_on > row["due_on"]
-    ]
+    found: list[Finding] = []
+    for row in due:
+        if row["due_on"] is None:
+            continue
+        last_on, excused_on = _last_days(pack, row["due_on"])
+        if done_on > last_on:
+            rule = pack.rule("claims.clocks", on)
+            verdict: Verdict | None = "manual_review" if done_on <= excused_on and rule.breach == "violates" else None
+            code = f"overdue_{row['clock'].lower()}"
+            days = {"due_on": row["due_on"], "last_on": last_on, "done_on": done_on}
+            found.append(finding(rule, code, verdict, **days))
+    return found
+
+
+def _last_days(pack: Pack, due_on: str) -> tuple[str, str]:
+    """Give the day to which a last day moves over weekends, and the latest to which a holiday may move it."""
+    rule = rule_or_own(pack, ROLLS, due_on)
+    moves = rule.table() if rule.fixed else {"holidays": True}
+    last_on = after_weekend(due_on) if moves.get("weekends") is True else due_on
+    if moves.get("holidays") is not True:
+        return last_on, last_on
+    return last_on, after_weekend(add_days(due_on, HOLIDAY_DAYS_MAX))
 
 
 def check_entrapment(seconds: int, pack: Pack | None, on: str) -> tuple[dict[str, Any], list[Finding]]:
