@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from application.covers import covers_by_record, records_of
+from application.covers import cover_stream, covers_by_record, records_of
 from application.limits import release
 from application.ruling import ruling
 from application.work import Work
 from domain.aggregate import Statement
+from domain.claim_checks import CERTAIN, COVERED
 from domain.claims import Claim, claim_stream
 from domain.covers import CoverEntry
 from domain.errors import Conflict
+from domain.findings import Finding, finding
 from domain.lifts import Lift
-from domain.packs import Pack
+from domain.packs import Pack, rule_or_own
 from domain.policies import Policy
+from domain.time import civil_date
 
 Path = Mapping[str, str]
 
@@ -84,6 +87,27 @@ def deciding_cover(work: Work, claim: Claim, action: str) -> Covered:
             lift=claim.lift, part=claim.part, interest=claim.interest, loss_on=claim.loss_on,
         )  # fmt: skip
     return own[0]
+
+
+def check_recorded(work: Work, claim: Claim, covered: Covered, pack: Pack | None) -> list[Finding]:
+    """Find `cover_recorded_after_loss` where the cover was put in force only when the loss had happened already.
+
+    A liability that was certain when it was insured is none to insure (责任保险业务监管办法 6); whether it was agreed
+    before and only recorded late is for a person to see.
+    """
+    attached = work.streams.events(cover_stream(covered.lift))
+    recorded = [event for event in attached if event.originator_version == covered.entry.version]
+    recorded += [event for event in work.streams.events(covered.policy.id) if isinstance(event, Policy.Issued)]
+    latest_at = max((event.recorded_at or "" for event in recorded), default="")
+    if latest_at <= claim.loss_at:
+        return []
+    rule = rule_or_own(pack, COVERED, claim.loss_on)
+    return [
+        finding(
+            replace(rule, basis=f"{rule.basis}; {CERTAIN}"), "cover_recorded_after_loss",
+            certificate=covered.entry.certificate, loss_on=claim.loss_on, recorded_on=civil_date(latest_at),
+        )
+    ]  # fmt: skip
 
 
 def end_claim(

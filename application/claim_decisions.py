@@ -12,19 +12,22 @@ from application.actions import Action, Writes
 from application.claim_covers import (
     Covered,
     Path,
+    check_recorded,
     claim_of,
+    covers_of,
     deciding_cover,
     end_claim,
     insures,
     ruling_of,
 )
-from application.claim_levels import require_levels
+from application.claim_levels import require_levels, terms_of
 from application.limits import CONSUMING, RELEASING, RESERVING, consume, reserve
 from application.work import Work
 from domain.aggregate import Because, Statement
 from domain.claim_checks import (
     COVERED,
     NETTED,
+    check_approved,
     check_benefit,
     check_clock,
     clock,
@@ -82,14 +85,9 @@ def approve(work: Work, statement: Statement, path: Path) -> None:
     total_fen = claim.approved_fen + amount_fen
     findings = check_benefit(claim.part, claim.trapped_seconds, claim.trapped_persons, total_fen, pack, on)
     findings += _late_decision(work, claim, civil_date(work.now))
-    if claim.assessed_fen is not None and total_fen > claim.assessed_fen:
-        rule = rule_or_own(pack, COVERED, on)
-        findings.append(finding(rule, "over_assessed", assessed_fen=claim.assessed_fen, approved_fen=total_fen))
-    if total_fen < claim.advanced_fen:
-        rule = rule_or_own(pack, NETTED, on)
-        findings.append(
-            finding(rule, "advanced_over_approved", advanced_fen=claim.advanced_fen, approved_fen=total_fen)
-        )
+    findings += check_recorded(work, claim, covered, pack)
+    deductible_fen = terms_of(work, claim, covered).get("deductible_fen", 0)
+    findings += check_approved(total_fen, claim.assessed_fen, claim.advanced_fen, deductible_fen, pack, on)
     found = {
         "policy": covered.policy.id, "certificate": covered.entry.certificate, "taken_fen": taken_fen,
         "findings": findings, **ruled,
@@ -137,7 +135,9 @@ def advance(work: Work, statement: Statement, path: Path) -> None:
     require_payee(claim.part, said["payee"]["kind"], compensated="compensated" in said)
     taken_fen = claim.advance_fen(said["amount_fen"])
     require_levels(work, claim, covered, taken_fen)
-    found = {"policy": covered.policy.id, "taken_fen": taken_fen, "findings": []}
+    pack, ruled = ruling_of(work, claim, claim.loss_on)
+    findings = check_recorded(work, claim, covered, pack)
+    found = {"policy": covered.policy.id, "taken_fen": taken_fen, "findings": findings, **ruled}
     because = claim.record(Claim.AdvancePaid, statement, found)
     _take(work, claim, covered, because, taken_fen)
 
@@ -145,7 +145,8 @@ def advance(work: Work, statement: Statement, path: Path) -> None:
 def pay(work: Work, statement: Statement, path: Path) -> None:
     """Record money paid on the approval: never more than was approved, never into the wrong hands.
 
-    Refuses `claim_state`, `over_approved`, `third_party_first` (保险法 65 款三), `payee_wrong`.
+    Refuses `claim_state`, `over_approved`, `third_party_first` (保险法 65 款三), `payee_wrong`. Where the policy was
+    ended since, from before the loss, the money is recorded with the finding `no_cover_in_force`.
     """
     claim = claim_of(work, path)
     work.allow("claim.pay", insures=insures(work, claim))
@@ -160,6 +161,10 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
         pack, ruled = ruling_of(work, claim, claim.agreed_on)
         due = clock(pack, "K4", claim.agreed_on, claim.agreed_on)
         findings = check_clock(due, civil_date(said["paid_at"]), pack, claim.agreed_on)
+    if not covers_of(work, claim):
+        pack, ruled_loss = ruling_of(work, claim, claim.loss_on)
+        ruled = ruled or ruled_loss
+        findings.append(finding(rule_or_own(pack, COVERED, claim.loss_on), "no_cover_in_force", loss_on=claim.loss_on))
     claim.record(Claim.Paid, statement, {"findings": findings, **ruled})
 
 

@@ -19,6 +19,8 @@ from domain.packs import Pack, rule_or_own
 from domain.time import add_days, after_weekend
 
 COVERED: Final = "claims.covered"
+CERTAIN: Final = "责任保险业务监管办法(2020) 6"
+"""Liability insurance does not cover losses that are certain already."""
 DUPLICATE: Final = "claims.duplicate"
 ASKED_ONCE: Final = "claims.asked_once"
 NETTED: Final = "claims.advance_netted"
@@ -81,8 +83,7 @@ def check_clock(due: Sequence[Mapping[str, Any]], done_on: str, pack: Pack | Non
             rule = pack.rule("claims.clocks", on)
             verdict: Verdict | None = "manual_review" if done_on <= excused_on and rule.breach == "violates" else None
             code = f"overdue_{row['clock'].lower()}"
-            days = {"due_on": row["due_on"], "last_on": last_on, "done_on": done_on}
-            found.append(finding(rule, code, verdict, **days))
+            found.append(finding(rule, code, verdict, due_on=row["due_on"], last_on=last_on, done_on=done_on))
     return found
 
 
@@ -132,6 +133,30 @@ def check_benefit(
             rule, "benefit_below_floor", seconds=seconds, persons=persons, benefit_fen=amount_fen, floor_fen=floor_fen
         )
     ]
+
+
+def check_approved(
+    approved_fen: int, assessed_fen: int | None, advanced_fen: int, deductible_fen: int, pack: Pack | None, on: str
+) -> list[Finding]:
+    """Hold what is approved in all against the assessed loss, its deductible (免赔额) and the advances.
+
+    Codes `over_assessed`, else `deductible_not_applied` where the insured's own part of the loss is approved too, and
+    `advanced_over_approved`. Of a loss that was not assessed nothing is said.
+    """
+    covered, netted = rule_or_own(pack, COVERED, on), rule_or_own(pack, NETTED, on)
+    found: list[Finding] = []
+    if assessed_fen is not None and approved_fen > assessed_fen:
+        found.append(finding(covered, "over_assessed", assessed_fen=assessed_fen, approved_fen=approved_fen))
+    elif assessed_fen is not None and approved_fen > max(0, assessed_fen - deductible_fen):
+        found.append(
+            finding(
+                covered, "deductible_not_applied", assessed_fen=assessed_fen, approved_fen=approved_fen,
+                deductible_fen=deductible_fen,
+            )
+        )  # fmt: skip
+    if approved_fen < advanced_fen:
+        found.append(finding(netted, "advanced_over_approved", advanced_fen=advanced_fen, approved_fen=approved_fen))
+    return found
 
 
 def require_payee(part: str, payee: str, *, compensated: bool) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from application import claim_decisions, claims
 from application.ids import new_name
 from domain.limits import Limit
 from domain.policies import Policy
+from tests.support import insuring
 from tests.support.book import Book
 from tests.support.claiming import (
     BY_INSURER,
@@ -23,6 +25,7 @@ from tests.support.claiming import (
     claim_at,
     codes,
     insured,
+    notice,
     notified,
     payment,
     refusal,
@@ -302,6 +305,87 @@ def test_insured_is_paid_after_compensating(book: Book) -> None:
     book.act(BY_INSURER, "claim.approve", approval(1_000), **path)
     book.act(BY_INSURER, "claim.pay", payment(1_000, "insured", compensated="b" * 64), **path)
     assert claim_at(book, path).paid_fen == 1_000
+
+
+# -------------------------------------------------------------------------------------------------------------- cover
+
+
+def district() -> Book:
+    """Give a book in which policies are issued and claims decided."""
+    book = insuring.office()
+    more = (*claims.ACTIONS, *claim_decisions.ACTIONS)
+    book.actions = {**book.actions, **{action.id: action for action in more}}
+    return book
+
+
+def loss(book: Book, lift: str, loss_at: str) -> dict[str, str]:
+    """Have the holder give notice of an injury."""
+    said = notice(lift=lift, loss_at=loss_at, insurer=insuring.INSURER.party)
+    book.act(insuring.HOLDER, "claim.notify", said)
+    return {"lift": lift, "claim": said["id"]}
+
+
+def test_a_policy_issued_after_the_loss_is_seen_at_every_decision() -> None:
+    """A loss that had happened when the cover was put in force was certain (责任保险业务监管办法 6): a finding."""
+    book, days = district(), {"from_date": "2026-01-01", "to_date": "2027-01-01"}
+    book.now = "2026-02-02T00:00:00.000000Z"
+    path = loss(book, insuring.HOMES, "2026-02-01T02:00:00.000000Z")
+    book.now = insuring.TODAY
+    insuring.issued(book, insuring.line("", insuring.HOMES, 8_000, **days), **days)
+    for action, said in (
+        ("claim.advance", payment(100, "hospital", kind="emergency_medical", paid_at=insuring.TODAY)),
+        ("claim.approve", approval(1_000)),
+    ):
+        (found,) = book.act(insuring.INSURER, action, said, **path)[0].found["findings"]
+        assert (found["code"], found["verdict"]) == ("cover_recorded_after_loss", "manual_review")
+        assert "责任保险业务监管办法" in found["basis"]
+        assert (found["facts"]["loss_on"], found["facts"]["recorded_on"]) == ("2026-02-01", "2026-03-15")
+    later = loss(book, insuring.HOMES, "2026-03-15T02:00:00.000000Z")
+    assert codes(book.act(insuring.INSURER, "claim.approve", approval(1_000), **later)) == []
+
+
+def test_a_lift_added_after_its_loss_is_seen() -> None:
+    """An endorsement from a day before the loss covers it, and the approval says that it came after."""
+    book = district()
+    policy = insuring.issued(book, insuring.line("", insuring.HOMES, 8_000))
+    book.now = "2026-05-05T00:00:00.000000Z"
+    path = loss(book, insuring.OFFICE, "2026-05-01T02:00:00.000000Z")
+    said = {
+        "number": "E", "effective_on": "2026-04-20", "delta_fen": 5_000, "reason": "added",
+        "adds": [insuring.line(policy, insuring.OFFICE, 5_000, from_date="2026-04-20")],
+    }  # fmt: skip
+    book.act(insuring.INSURER, "policy.endorse", said, policy=policy)
+    events = book.act(insuring.INSURER, "claim.approve", approval(1_000), **path)
+    assert codes(events) == ["cover_recorded_after_loss"]
+    homes = loss(book, insuring.HOMES, "2026-05-01T02:00:00.000000Z")
+    assert codes(book.act(insuring.INSURER, "claim.approve", approval(1_000), **homes)) == []
+
+
+def test_paying_on_a_policy_that_was_cancelled_from_before_the_loss_is_seen() -> None:
+    """The approval stands and is paid; that nothing insured the loss any more is found."""
+    book = district()
+    policy = insuring.issued(book, insuring.line("", insuring.HOMES, 8_000))
+    book.now = "2026-05-05T00:00:00.000000Z"
+    path = loss(book, insuring.HOMES, "2026-05-01T02:00:00.000000Z")
+    book.act(insuring.INSURER, "claim.approve", approval(1_000), **path)
+    assert codes(book.act(insuring.INSURER, "claim.pay", payment(400), **path)) == []
+    said = {"effective_on": "2026-04-01", "refund_fen": 8_000, "reason": "sold"}
+    book.act(insuring.INSURER, "policy.cancel", said, policy=policy)
+    events = book.act(insuring.INSURER, "claim.pay", payment(600), **path)
+    assert codes(events) == ["no_cover_in_force"]
+    assert events[0].found["pack"]["name"] == "shandong@1"
+
+
+@pytest.mark.parametrize("filed", [False, True])
+def test_a_deductible_that_is_not_taken_off_is_seen(*, filed: bool) -> None:
+    """The insured's own part of the assessed loss (免赔额), of the policy or as filed, is no part of the approval."""
+    terms = {"deductible_fen": 300}
+    book = insured(filed_limits=terms) if filed else insured(part_limits=terms)
+    for amount_fen, found in ((701, ["deductible_not_applied"]), (700, []), (1_001, ["over_assessed"])):
+        path = notified(book)
+        assessed = {"heads": [{"head": "medical", "amount_fen": 1_000}], "total_fen": 1_000}
+        book.act(BY_INSURER, "claim.assess", assessed, **path)
+        assert codes(book.act(BY_INSURER, "claim.approve", approval(amount_fen), **path)) == found
 
 
 # --------------------------------------------------------------------------------------------------------------- ends
