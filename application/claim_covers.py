@@ -58,8 +58,8 @@ def claim_of(work: Work, path: Path) -> Claim:
 
 
 def ruling_of(work: Work, claim: Claim, on: str) -> tuple[Pack | None, dict[str, Any]]:
-    """Give the pack in force at the lift on a day, and its name for `found`."""
-    return ruling(work, work.read(Lift, claim.lift).area, on)
+    """Give the pack in force on a day where the lift then stood, and its name for `found`."""
+    return ruling(work, work.read(Lift, claim.lift).area_on(on), on)
 
 
 def insurers_of(work: Work, claim: Claim) -> frozenset[str]:

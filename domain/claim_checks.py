@@ -82,8 +82,12 @@ def check_clock(due: Sequence[Mapping[str, Any]], done_on: str, pack: Pack | Non
         if done_on > last_on:
             rule = pack.rule("claims.clocks", on)
             verdict: Verdict | None = "manual_review" if done_on <= excused_on and rule.breach == "violates" else None
-            code = f"overdue_{row['clock'].lower()}"
-            found.append(finding(rule, code, verdict, due_on=row["due_on"], last_on=last_on, done_on=done_on))
+            found.append(
+                finding(
+                    rule, f"overdue_{row['clock'].lower()}", verdict,
+                    due_on=row["due_on"], last_on=last_on, done_on=done_on,
+                )
+            )  # fmt: skip
     return found
 
 

@@ -12,9 +12,6 @@ from application.ids import new_name
 from application.work import Author
 from domain.claim_checks import check_clock, clock
 from domain.claims import Occurrence, persons_of
-from domain.covers import Cover
-from domain.lifts import Lift
-from domain.limits import Limit
 from domain.packs import Rule, load_pack
 from domain.parties import Party
 from tests.support.book import Book
@@ -26,7 +23,6 @@ from tests.support.claiming import (
     INSURER,
     LIFT,
     LOSS_AT,
-    OPERATOR,
     POLICY,
     approval,
     claim_at,
@@ -146,57 +142,6 @@ def test_sealed_claimants_are_known_by_their_person() -> None:
     assert persons_of({"claimants": [sealed, {"person": "person:y", "role": "injured"}, {"role": "owner"}]}) == (
         "person:x", "person:y",
     )  # fmt: skip
-
-
-def merged(book: Book, lift: str, into: str) -> None:
-    """Let a lift's record go up in another's, which is registered if it is not known."""
-    if into not in book.streams:
-        said = {"id": into, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
-        seed(book, Lift, into, OPERATOR, Lift.Registered, said, {"on": "2025-01-01"})
-    seed(book, Lift, lift, OPERATOR, Lift.MergedInto, {"into": into, "reason": "duplicate"})
-    seed(book, Lift, into, OPERATOR, Lift.Absorbed, {}, {"lift": lift, "identifiers": [], "settled": []})
-
-
-def test_the_surviving_record_of_a_merged_lift_is_insured(book: Book) -> None:
-    """A certificate on a record that went up in another, and that in a third, insures the lift there (C11)."""
-    early, (second, third) = notified(book), (new_name("lift"), new_name("lift"))
-    book.act(BY_INSURER, "claim.reserve", {"amount_fen": 10}, **early)
-    merged(book, LIFT, second)
-    merged(book, second, third)
-    said = notice(lift=third)
-    events = book.act(BY_USE_UNIT, "claim.notify", said)
-    assert codes(events) == []
-    assert events[0].found["cover"] == {"policy": POLICY, "certificate": CERTIFICATE, "insurer": INSURER}
-    path = {"lift": third, "claim": said["id"]}
-    book.act(BY_INSURER, "claim.reserve", {"amount_fen": 500}, **path)
-    events = book.act(BY_INSURER, "claim.approve", approval(400), **path)
-    assert next(event.originator_id for event in events if event.TOPIC == "limit.Consumed") == LIMIT
-    refused = {"reasons": ["not_covered"], "decided_on": "2026-03-05"}
-    events = book.act(BY_INSURER, "claim.refuse", refused, **early)
-    assert topics(events) == ["claim.Refused", "limit.Released", "limit.Released"]
-    limit = book.state(Limit, LIMIT)
-    assert (limit.consumed_fen, limit.reserved_fen) == (400, 100)
-    book.act(BY_INSURER, "claim.pay", payment(400), **path)
-    assert "limit.Released" in topics(book.act(BY_INSURER, "claim.close", {"reason": "done"}, **path))
-    assert book.state(Limit, LIMIT).reserved_fen == 0
-
-
-def test_a_loss_on_a_record_that_went_up_is_covered_by_the_surviving_one(book: Book) -> None:
-    """Also where the certificate stands on the record that goes on, and two of them are seen (C11)."""
-    other = new_name("lift")
-    said = {"id": other, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
-    seed(book, Lift, other, OPERATOR, Lift.Registered, said, {"on": "2025-01-01"})
-    path = notified(book, lift=other)
-    assert refusal(book, BY_INSURER, "claim.approve", approval(1), **path).code == "no_cover_in_force"
-    merged(book, other, LIFT)
-    book.act(BY_INSURER, "claim.approve", approval(1), **path)
-    line = {
-        "policy": POLICY, "lift": other, "certificate": new_name("certificate"), "from_date": "2026-01-01",
-        "to_date": "2027-01-01", "parts": [{"part": "third_party_injury", "premium_fen": 0}],
-    }  # fmt: skip
-    terms = {"interest": "owner", "premises_class": "residential", "pending": False}
-    seed(book, Cover, f"{other}/cover", INSURER, Cover.Attached, line, terms)
-    assert codes(book.act(BY_USE_UNIT, "claim.notify", notice())) == ["several_covers"]
 
 
 # ------------------------------------------------------------------------------------------------------------ clocks
