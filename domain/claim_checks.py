@@ -72,12 +72,11 @@ def check_clock(due: Sequence[Mapping[str, Any]], done_on: str, pack: Pack | Non
 
     As long as a legal holiday might excuse it, this is for a person to look at: missing data is no violation.
     """
-    if pack is None:
+    running = [row for row in due if row["due_on"] is not None]
+    if pack is None or not running:
         return []
     found: list[Finding] = []
-    for row in due:
-        if row["due_on"] is None:
-            continue
+    for row in running:
         last_on, excused_on = _last_days(pack, row["due_on"])
         if done_on > last_on:
             rule = pack.rule("claims.clocks", on)

@@ -217,6 +217,16 @@ def test_a_decision_after_a_holiday_is_no_violation(book: Book) -> None:
     assert (found["code"], found["verdict"]) == ("overdue_k3", "manual_review")
 
 
+def test_a_clock_that_stands_still_makes_no_decision_late(book: Book) -> None:
+    """While the insurer waits for the papers it asked for, the thirty days do not run (解释二 15)."""
+    path = notified(book)
+    filed = {"papers": [{"kind": "claim_form", "digest": "a" * 64}], "received_on": "2026-03-05"}
+    book.act(BY_USE_UNIT, "claim.file", filed, **path)
+    book.act(BY_INSURER, "claim.ask_supplement", {"missing": ["invoice"], "delivered_on": "2026-03-10"}, **path)
+    book.now = "2026-08-01T00:00:00.000000Z"
+    assert codes(book.act(BY_INSURER, "claim.approve", approval(1_000), **path)) == []
+
+
 MOVING = Rule(
     "claims.last_day_rolls",
     "期间末日顺延",
