@@ -3,40 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from application.covers import covers_in_force
+from application.covers import cover_stream, covers_by_record, records_of
 from application.limits import release
 from application.ruling import ruling
 from application.work import Work
 from domain.aggregate import Statement
+from domain.claim_checks import CERTAIN, COVERED
 from domain.claims import Claim, claim_stream
 from domain.covers import CoverEntry
 from domain.errors import Conflict
+from domain.findings import Finding, finding
 from domain.lifts import Lift
-from domain.packs import Pack
+from domain.packs import Pack, rule_or_own
 from domain.policies import Policy
+from domain.time import civil_date
 
 Path = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """The certificate that insures a loss and its policy, as both stood on the day of loss."""
+    """The certificate that insures a loss and its policy, as both stood on the day of loss.
+
+    `lift` is the record of the lift that the certificate stands on, whose limit is taken: the claim may be on another.
+    """
 
     policy: Policy
     entry: CoverEntry
+    lift: str
 
     def as_json(self) -> dict[str, str]:
         """Give what stands in `found.cover`."""
         return {"policy": self.policy.id, "certificate": self.entry.certificate, "insurer": self.policy.insurer}
 
 
+def covers_at(work: Work, lift: str, part: str, interest: str, on: str) -> list[Covered]:
+    """Find what insures a part and interest of a lift on a day, on whichever of its records."""
+    found = covers_by_record(work, lift, part, interest, on)
+    return [Covered(policy, entry, record) for record, entry, policy in found]
+
+
 def covers_of(work: Work, claim: Claim) -> list[Covered]:
     """Find the covers of a loss; once limits of a policy were taken it must be that one."""
-    found = covers_in_force(work, claim.lift, claim.part, claim.interest, claim.loss_on)
-    return [Covered(policy, entry) for entry, policy in found if claim.policy in {None, policy.id}]
+    found = covers_at(work, claim.lift, claim.part, claim.interest, claim.loss_on)
+    return [covered for covered in found if claim.policy in {None, covered.policy.id}]
 
 
 def claim_of(work: Work, path: Path) -> Claim:
@@ -45,8 +58,8 @@ def claim_of(work: Work, path: Path) -> Claim:
 
 
 def ruling_of(work: Work, claim: Claim, on: str) -> tuple[Pack | None, dict[str, Any]]:
-    """Give the pack in force at the lift on a day, and its name for `found`."""
-    return ruling(work, work.read(Lift, claim.lift).area, on)
+    """Give the pack in force on a day where the lift then stood, and its name for `found`."""
+    return ruling(work, work.read(Lift, claim.lift).area_on(on), on)
 
 
 def insurers_of(work: Work, claim: Claim) -> frozenset[str]:
@@ -76,6 +89,27 @@ def deciding_cover(work: Work, claim: Claim, action: str) -> Covered:
     return own[0]
 
 
+def check_recorded(work: Work, claim: Claim, covered: Covered, pack: Pack | None) -> list[Finding]:
+    """Find `cover_recorded_after_loss` where the cover was put in force only when the loss had happened already.
+
+    A liability that was certain when it was insured is none to insure (责任保险业务监管办法 6); whether it was agreed
+    before and only recorded late is for a person to see.
+    """
+    attached = work.streams.events(cover_stream(covered.lift))
+    recorded = [event for event in attached if event.originator_version == covered.entry.version]
+    recorded += [event for event in work.streams.events(covered.policy.id) if isinstance(event, Policy.Issued)]
+    latest_at = max((event.recorded_at or "" for event in recorded), default="")
+    if latest_at <= claim.loss_at:
+        return []
+    rule = rule_or_own(pack, COVERED, claim.loss_on)
+    return [
+        finding(
+            replace(rule, basis=f"{rule.basis}; {CERTAIN}"), "cover_recorded_after_loss",
+            certificate=covered.entry.certificate, loss_on=claim.loss_on, recorded_on=civil_date(latest_at),
+        )
+    ]  # fmt: skip
+
+
 def end_claim(
     work: Work, claim: Claim, event: type[Claim.Refused | Claim.Withdrawn | Claim.Closed], statement: Statement,
     found: dict[str, Any],
@@ -84,4 +118,5 @@ def end_claim(
     policy, held_fen = claim.policy, claim.reserved_fen
     because = claim.record(event, statement, found)
     if policy is not None and held_fen:
-        release(work, because, policy=policy, lift=claim.lift, part=claim.part, loss_on=claim.loss_on, claim=claim.name)
+        records = records_of(work, claim.lift)
+        release(work, because, policy=policy, lifts=records, part=claim.part, loss_on=claim.loss_on, claim=claim.name)

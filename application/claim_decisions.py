@@ -12,18 +12,22 @@ from application.actions import Action, Writes
 from application.claim_covers import (
     Covered,
     Path,
+    check_recorded,
     claim_of,
+    covers_of,
     deciding_cover,
     end_claim,
     insures,
     ruling_of,
 )
+from application.claim_levels import require_levels, terms_of
 from application.limits import CONSUMING, RELEASING, RESERVING, consume, reserve
 from application.work import Work
 from domain.aggregate import Because, Statement
 from domain.claim_checks import (
     COVERED,
     NETTED,
+    check_approved,
     check_benefit,
     check_clock,
     clock,
@@ -31,12 +35,9 @@ from domain.claim_checks import (
     require_sum,
 )
 from domain.claim_shapes import AdvancePayment, Approval, ClaimPayment, Refusal, ReserveSetting
-from domain.claims import OPEN, Claim, Occurrence
-from domain.errors import Conflict
+from domain.claims import OPEN, Claim
 from domain.findings import Finding, finding
-from domain.limits import Limit, limit_stream, policy_year
 from domain.packs import rule_or_own
-from domain.policies import Policy
 from domain.time import civil_date
 
 
@@ -49,10 +50,10 @@ def hold(work: Work, statement: Statement, path: Path) -> None:
     covered = deciding_cover(work, claim, "claim.reserve")
     claim.require(*OPEN)
     amount_fen = statement.said["amount_fen"]
-    _require_levels(work, claim, covered, amount_fen)
+    require_levels(work, claim, covered, amount_fen)
     because = claim.record(Claim.ReserveSet, statement, {"policy": covered.policy.id, "findings": []})
     reserve(
-        work, because, policy=covered.policy.id, lift=claim.lift, part=claim.part, loss_on=claim.loss_on,
+        work, because, policy=covered.policy.id, lift=covered.lift, part=claim.part, loss_on=claim.loss_on,
         claim=claim.name, amount_fen=amount_fen,
     )  # fmt: skip
 
@@ -60,37 +61,9 @@ def hold(work: Work, statement: Statement, path: Path) -> None:
 def _take(work: Work, claim: Claim, covered: Covered, because: Because, taken_fen: int) -> None:
     if taken_fen:
         consume(
-            work, because, policy=covered.policy.id, lift=claim.lift, part=claim.part, loss_on=claim.loss_on,
+            work, because, policy=covered.policy.id, lift=covered.lift, part=claim.part, loss_on=claim.loss_on,
             claim=claim.name, amount_fen=taken_fen,
         )  # fmt: skip
-
-
-def _require_levels(work: Work, claim: Claim, covered: Covered, taken_fen: int) -> None:
-    """Refuse `limit_exceeded` above the part's limits for a person and for an accident; details say what is left."""
-    terms = next((part for part in covered.policy.parts if part["part"] == claim.part), {})
-    levels: list[tuple[str, int, int]] = []
-    if "per_person_fen" in terms:
-        persons = len(claim.persons) or claim.trapped_persons or 1
-        levels.append(("person", terms["per_person_fen"] * persons, claim.authorised_fen))
-    if "per_accident_fen" in terms:
-        levels.append(("accident", terms["per_accident_fen"], _taken_by_accident(work, claim, covered.policy)))
-    for level, limit_fen, used_fen in levels:
-        left_fen = max(0, limit_fen - used_fen)
-        if taken_fen > left_fen:
-            raise Conflict(
-                f"above the limit for one {level}", code="limit_exceeded",
-                level=level, part=claim.part, limit_fen=limit_fen, remaining_fen=left_fen, asked_fen=taken_fen,
-            )  # fmt: skip
-
-
-def _taken_by_accident(work: Work, claim: Claim, policy: Policy) -> int:
-    """Sum what all claims of the occurrence have taken of this lift's part; without one, what this claim has."""
-    occurrence = work.find(Occurrence, claim.occurrence) if claim.occurrence else None
-    if occurrence is None:
-        return claim.authorised_fen
-    limit = work.find(Limit, limit_stream(policy.id, claim.lift, policy_year(policy.period, claim.loss_on)))
-    used = {} if limit is None else limit.consumed
-    return sum(used.get((name, claim.part), 0) for name, row in occurrence.claims.items() if row[0] == claim.lift)
 
 
 def approve(work: Work, statement: Statement, path: Path) -> None:
@@ -106,20 +79,15 @@ def approve(work: Work, statement: Statement, path: Path) -> None:
     if "heads" in said:
         require_sum(said["heads"], amount_fen)
     taken_fen = claim.approval_fen(amount_fen, further=said.get("further", False))
-    _require_levels(work, claim, covered, taken_fen)
+    require_levels(work, claim, covered, taken_fen)
     on = claim.loss_on
     pack, ruled = ruling_of(work, claim, on)
     total_fen = claim.approved_fen + amount_fen
     findings = check_benefit(claim.part, claim.trapped_seconds, claim.trapped_persons, total_fen, pack, on)
     findings += _late_decision(work, claim, civil_date(work.now))
-    if claim.assessed_fen is not None and total_fen > claim.assessed_fen:
-        rule = rule_or_own(pack, COVERED, on)
-        findings.append(finding(rule, "over_assessed", assessed_fen=claim.assessed_fen, approved_fen=total_fen))
-    if total_fen < claim.advanced_fen:
-        rule = rule_or_own(pack, NETTED, on)
-        findings.append(
-            finding(rule, "advanced_over_approved", advanced_fen=claim.advanced_fen, approved_fen=total_fen)
-        )
+    findings += check_recorded(work, claim, covered, pack)
+    deductible_fen = terms_of(work, claim, covered).get("deductible_fen", 0)
+    findings += check_approved(total_fen, claim.assessed_fen, claim.advanced_fen, deductible_fen, pack, on)
     found = {
         "policy": covered.policy.id, "certificate": covered.entry.certificate, "taken_fen": taken_fen,
         "findings": findings, **ruled,
@@ -166,8 +134,10 @@ def advance(work: Work, statement: Statement, path: Path) -> None:
     work.source(said, "claim-payment", claim.id)
     require_payee(claim.part, said["payee"]["kind"], compensated="compensated" in said)
     taken_fen = claim.advance_fen(said["amount_fen"])
-    _require_levels(work, claim, covered, taken_fen)
-    found = {"policy": covered.policy.id, "taken_fen": taken_fen, "findings": []}
+    require_levels(work, claim, covered, taken_fen)
+    pack, ruled = ruling_of(work, claim, claim.loss_on)
+    findings = check_recorded(work, claim, covered, pack)
+    found = {"policy": covered.policy.id, "taken_fen": taken_fen, "findings": findings, **ruled}
     because = claim.record(Claim.AdvancePaid, statement, found)
     _take(work, claim, covered, because, taken_fen)
 
@@ -175,7 +145,8 @@ def advance(work: Work, statement: Statement, path: Path) -> None:
 def pay(work: Work, statement: Statement, path: Path) -> None:
     """Record money paid on the approval: never more than was approved, never into the wrong hands.
 
-    Refuses `claim_state`, `over_approved`, `third_party_first` (保险法 65 款三), `payee_wrong`.
+    Refuses `claim_state`, `over_approved`, `third_party_first` (保险法 65 款三), `payee_wrong`. Where the policy was
+    ended since, from before the loss, the money is recorded with the finding `no_cover_in_force`.
     """
     claim = claim_of(work, path)
     work.allow("claim.pay", insures=insures(work, claim))
@@ -190,6 +161,10 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
         pack, ruled = ruling_of(work, claim, claim.agreed_on)
         due = clock(pack, "K4", claim.agreed_on, claim.agreed_on)
         findings = check_clock(due, civil_date(said["paid_at"]), pack, claim.agreed_on)
+    if not covers_of(work, claim):
+        pack, ruled_loss = ruling_of(work, claim, claim.loss_on)
+        ruled = ruled or ruled_loss
+        findings.append(finding(rule_or_own(pack, COVERED, claim.loss_on), "no_cover_in_force", loss_on=claim.loss_on))
     claim.record(Claim.Paid, statement, {"findings": findings, **ruled})
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from application.actions import Action, Writes
-from application.claim_covers import Covered, Path, claim_of, end_claim, insurers_of, insures, ruling_of
-from application.covers import covers_in_force
+from application.claim_covers import Path, claim_of, covers_at, end_claim, insurers_of, insures, ruling_of
 from application.limits import RELEASING
 from application.ruling import ruling
 from application.work import Work
@@ -53,8 +52,8 @@ def notify(work: Work, statement: Statement, _path: Path) -> None:
     claim = work.new(Claim, claim_stream(lift.id, said["id"]))
     work.source(said, "claim", claim.id)
     on = civil_date(said["loss_at"])
-    pack, ruled = ruling(work, lift.area, on)
-    covers = [Covered(p, entry) for entry, p in covers_in_force(work, lift.id, said["part"], said["interest"], on)]
+    pack, ruled = ruling(work, lift.area_on(on), on)
+    covers = covers_at(work, lift.id, said["part"], said["interest"], on)
     rule = rule_or_own(pack, COVERED, on)
     findings: list[Finding] = [] if covers else [finding(rule, "no_cover_in_force", loss_on=on)]
     if len(covers) > 1:

@@ -47,12 +47,43 @@ def cover_in_force(
 def covers_in_force(
     work: Work, lift: str, part: str | None, interest: str | None, on: str
 ) -> list[tuple[CoverEntry, Policy]]:
-    """Give all certificates that insure a part and interest (None: any) of a lift on a civil date."""
-    cover = work.find(Cover, cover_stream(lift))
-    if cover is None:
-        return []
-    in_force = cover.in_force(on, part, interest, lambda name, day: work.read(Policy, name).in_force_on(day))
-    return [(entry, work.read(Policy, entry.policy)) for entry in in_force]
+    """Give all certificates that insure a part and interest (None: any) of a lift on a civil date.
+
+    Those on other records of the same lift insure it as well (C11); its own come first.
+    """
+    return [(entry, policy) for _, entry, policy in covers_by_record(work, lift, part, interest, on)]
+
+
+def covers_by_record(
+    work: Work, lift: str, part: str | None, interest: str | None, on: str
+) -> list[tuple[str, CoverEntry, Policy]]:
+    """Give what `covers_in_force` gives, each with the record of the lift that its certificate stands on."""
+
+    def in_force(name: str, day: str) -> bool:
+        return work.read(Policy, name).in_force_on(day)
+
+    covers = [(record, work.find(Cover, cover_stream(record))) for record in records_of(work, lift)]
+    return [
+        (record, entry, work.read(Policy, entry.policy))
+        for record, cover in covers
+        if cover is not None
+        for entry in cover.in_force(on, part, interest, in_force)
+    ]
+
+
+def records_of(work: Work, lift: str) -> list[str]:
+    """Give all records of one lift, itself first: what it went up in, and whatever went up in that (C11)."""
+    last = work.find(Lift, lift)
+    while last is not None and last.merged_into is not None:
+        last = work.find(Lift, last.merged_into)
+    records = dict.fromkeys([lift] if last is None else [lift, last.id])
+    wanted = [] if last is None else [*last.absorbed]
+    while wanted:
+        name = wanted.pop(0)
+        record = work.find(Lift, name)
+        records[name] = None
+        wanted += () if record is None else record.absorbed
+    return [*records]
 
 
 def attach(

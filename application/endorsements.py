@@ -122,7 +122,7 @@ def _change(work: Work, policy: Policy, part: Statement, found: Mapping[str, Any
     )  # fmt: skip
     if "per_lift_year_fen" in change:
         for day in _days(policy, change["effective_on"]):
-            limits.reset(work, because, policy, change["lift"], limits.lift_terms(policy, after, day), day)
+            limits.reset(work, because, policy, change["lift"], limits.lift_terms(work, policy, after, day), day)
 
 
 def _remove(work: Work, policy: Policy, part: Statement, found: Mapping[str, Any]) -> None:

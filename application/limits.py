@@ -1,20 +1,25 @@
 """Reserving, consuming and releasing limits of indemnity, for the use cases of claims.
 
-Both levels are checked: the lift's limit in its policy year, and the policy's own when it has one. The streams are
-begun by the first claim that needs them; the amounts are those of the day of loss, as known now.
+Both levels are kept: the lift's limit in its policy year, and the policy's own, also while that is unlimited: an
+endorsement that sets it later finds what was taken before. The streams are begun by the first claim that needs them;
+the amounts are those of the day of loss, as known now.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from application.actions import Writes
 from application.work import Work
 from domain.aggregate import Because
 from domain.covers import Cover, CoverEntry
 from domain.errors import NotFound
+from domain.filed_terms import as_filed
 from domain.findings import Finding
 from domain.limits import Limit, LimitTerms, limit_stream, policy_year
 from domain.money import check_fen
 from domain.policies import Policy
+from domain.products import Product
 
 
 def _row(topic: str) -> Writes:
@@ -67,13 +72,16 @@ def consume(
         limit.record(Limit.Consumed, cause, facts)
 
 
-def release(work: Work, cause: Because, *, policy: str, lift: str, part: str, loss_on: str, claim: str) -> None:
+def release(
+    work: Work, cause: Because, *, policy: str, lifts: Iterable[str], part: str, loss_on: str, claim: str
+) -> None:
     """Free what a claim still holds of a part, on both levels; nothing happens where it holds nothing.
 
-    It works also when the policy has been cancelled since, from before the loss.
+    `lifts` are the records of its lift, one of which has the limit. It works also when the policy has been cancelled
+    since, from before the loss.
     """
     year = policy_year(work.read(Policy, policy).period, loss_on)
-    for stream in (limit_stream(policy, lift, year), limit_stream(policy, None, year)):
+    for stream in (limit_stream(policy, level, year) for level in (*lifts, None)):
         known = work.find(Limit, stream)
         held_fen = known.reserved.get((claim, part)) if known is not None else None
         if held_fen is not None:
@@ -101,11 +109,15 @@ def reset(work: Work, cause: Because, policy: Policy, lift: str | None, terms: L
     return _set(limit, terms, cause, on)
 
 
-def lift_terms(policy: Policy, entry: CoverEntry, on: str) -> LimitTerms:
-    """Give a lift's limit on a day: the certificate's own, else the policy's for one lift, and those of its parts."""
+def lift_terms(work: Work, policy: Policy, entry: CoverEntry, on: str) -> LimitTerms:
+    """Give a lift's limit on a day: the certificate's own, else the policy's for one lift, and those of its parts.
+
+    A part's limit that the policy leaves unsaid is as filed.
+    """
     own = entry.terms_on(on).per_lift_year_fen
     whole = policy.limits_on(on)["per_lift_year_fen"] if own is None else own
-    parts = {p["part"]: p["per_lift_year_fen"] for p in policy.parts if "per_lift_year_fen" in p}
+    terms = as_filed(work.read(Product, policy.product), policy.parts)
+    parts = {part: row["per_lift_year_fen"] for part, row in terms.items() if "per_lift_year_fen" in row}
     return LimitTerms(whole, parts)
 
 
@@ -116,15 +128,14 @@ def _levels(work: Work, name: str, lift: str, loss_on: str) -> list[tuple[Limit,
     entries = [e for e in (cover.of_policy(name) if cover else ()) if e.insures(loss_on)]
     if not entries or not policy.in_force_on(loss_on):
         raise NotFound("the policy does not cover this lift on that day", code="lift_not_covered", on=loss_on)
-    levels = [(work.open(Limit, limit_stream(name, lift, year)), lift_terms(policy, entries[0], loss_on))]
-    whole = policy.limits_on(loss_on).get("policy_year_fen")
-    if whole is not None:
-        levels.append((work.open(Limit, limit_stream(name, None, year)), LimitTerms(whole, {})))
-    return levels
+    levels = [(work.open(Limit, limit_stream(name, lift, year)), lift_terms(work, policy, entries[0], loss_on))]
+    whole = LimitTerms(policy.limits_on(loss_on).get("policy_year_fen"), {})
+    return [*levels, (work.open(Limit, limit_stream(name, None, year)), whole)]
 
 
 def _set(limit: Limit, terms: LimitTerms, cause: Because, on: str) -> list[Finding]:
-    if limit.version > 0 and limit.terms == terms:
+    unlimited = terms.limit_fen is None and not terms.parts
+    if limit.terms == terms and (limit.version > 0 or unlimited):
         return []
     findings: list[Finding] = []
     taken_fen = limit.taken_fen()

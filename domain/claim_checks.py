@@ -1,8 +1,9 @@
 """Checks of claims: statutory clocks, entrapment, to whom money may go, sums of heads.
 
 Clocks are answered as dates with their rule, never acted on: limitation is the debtor's plea and closes nothing (L6).
-The days are plain ones; whether a last day moves over a holiday (民法典 203) is applied by whoever shows them, from the
-versioned calendar, so that a later notice of holidays changes no recorded fact.
+The days that are recorded as due are plain ones, so that a later notice of holidays changes no recorded fact. Whether
+something was late is judged by the last day as it moves (民法典 203): over weekends, which are known, and over legal
+holidays (法定休假日) and swapped working days, which are announced year by year and which the ledger does not know.
 """
 
 from __future__ import annotations
@@ -13,17 +14,23 @@ from typing import Any, Final
 from domain.catalogue import coverage_parts
 from domain.entrapment import benefit_floor_fen, is_accident_candidate
 from domain.errors import Invalid, NotFound, RuleBroken
-from domain.findings import Finding, finding
+from domain.findings import Finding, Verdict, finding
 from domain.packs import Pack, rule_or_own
-from domain.time import add_days
+from domain.time import add_days, after_weekend
 
 COVERED: Final = "claims.covered"
+CERTAIN: Final = "责任保险业务监管办法(2020) 6"
+"""Liability insurance does not cover losses that are certain already."""
 DUPLICATE: Final = "claims.duplicate"
 ASKED_ONCE: Final = "claims.asked_once"
 NETTED: Final = "claims.advance_netted"
+ROLLS: Final = "claims.last_day_rolls"
 MEASURED: Final = "entrapment.measured"
 THIRD_PARTY_FIRST: Final = "claims.third_party_first"
 PAYEE: Final = "claims.payee"
+
+HOLIDAY_DAYS_MAX: Final = 9
+"""As long as the longest legal holiday with its weekends was yet (Spring Festival of 2026): it may excuse no more."""
 
 PAYEES: Final[Mapping[str, frozenset[str]]] = {
     "third_party": frozenset({"third_party", "hospital"}),
@@ -61,15 +68,36 @@ def clock(pack: Pack | None, name: str, start_on: str, on: str, paused_days: int
 
 
 def check_clock(due: Sequence[Mapping[str, Any]], done_on: str, pack: Pack | None, on: str) -> list[Finding]:
-    """Find `overdue_<clock>` where something was done after the day it was due."""
-    if pack is None or not due:
+    """Find `overdue_<clock>` where something was done after the last day, `last_on`, to which the day due moved.
+
+    As long as a legal holiday might excuse it, this is for a person to look at: missing data is no violation.
+    """
+    running = [row for row in due if row["due_on"] is not None]
+    if pack is None or not running:
         return []
-    rule = pack.rule("claims.clocks", on)
-    return [
-        finding(rule, f"overdue_{row['clock'].lower()}", due_on=row["due_on"], done_on=done_on)
-        for row in due
-        if row["due_on"] is not None and done_on > row["due_on"]
-    ]
+    found: list[Finding] = []
+    for row in running:
+        last_on, excused_on = _last_days(pack, row["due_on"])
+        if done_on > last_on:
+            rule = pack.rule("claims.clocks", on)
+            verdict: Verdict | None = "manual_review" if done_on <= excused_on and rule.breach == "violates" else None
+            found.append(
+                finding(
+                    rule, f"overdue_{row['clock'].lower()}", verdict,
+                    due_on=row["due_on"], last_on=last_on, done_on=done_on,
+                )
+            )  # fmt: skip
+    return found
+
+
+def _last_days(pack: Pack, due_on: str) -> tuple[str, str]:
+    """Give the day to which a last day moves over weekends, and the latest to which a holiday may move it."""
+    rule = rule_or_own(pack, ROLLS, due_on)
+    moves = rule.table() if rule.fixed else {"holidays": True}
+    last_on = after_weekend(due_on) if moves.get("weekends") is True else due_on
+    if moves.get("holidays") is not True:
+        return last_on, last_on
+    return last_on, after_weekend(add_days(due_on, HOLIDAY_DAYS_MAX))
 
 
 def check_entrapment(seconds: int, pack: Pack | None, on: str) -> tuple[dict[str, Any], list[Finding]]:
@@ -108,6 +136,30 @@ def check_benefit(
             rule, "benefit_below_floor", seconds=seconds, persons=persons, benefit_fen=amount_fen, floor_fen=floor_fen
         )
     ]
+
+
+def check_approved(
+    approved_fen: int, assessed_fen: int | None, advanced_fen: int, deductible_fen: int, pack: Pack | None, on: str
+) -> list[Finding]:
+    """Hold what is approved in all against the assessed loss, its deductible (免赔额) and the advances.
+
+    Codes `over_assessed`, else `deductible_not_applied` where the insured's own part of the loss is approved too, and
+    `advanced_over_approved`. Of a loss that was not assessed nothing is said.
+    """
+    covered, netted = rule_or_own(pack, COVERED, on), rule_or_own(pack, NETTED, on)
+    found: list[Finding] = []
+    if assessed_fen is not None and approved_fen > assessed_fen:
+        found.append(finding(covered, "over_assessed", assessed_fen=assessed_fen, approved_fen=approved_fen))
+    elif assessed_fen is not None and approved_fen > max(0, assessed_fen - deductible_fen):
+        found.append(
+            finding(
+                covered, "deductible_not_applied", assessed_fen=assessed_fen, approved_fen=approved_fen,
+                deductible_fen=deductible_fen,
+            )
+        )  # fmt: skip
+    if approved_fen < advanced_fen:
+        found.append(finding(netted, "advanced_over_approved", advanced_fen=advanced_fen, approved_fen=approved_fen))
+    return found
 
 
 def require_payee(part: str, payee: str, *, compensated: bool) -> None:

@@ -6,7 +6,7 @@ paid ≤ authorised ≤ limits at all times, and an advance counts against the f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,9 @@ from domain.time import civil_date, days_between
 
 OPEN = frozenset({"notified", "assessed", "approved"})
 """States in which a claim may be decided on."""
+
+SUFFERED = frozenset({"injured", "trapped", "employee"})
+"""Roles of those whom the loss befell; dependants and whoever else claims are paid for one of them."""
 
 
 @dataclass
@@ -28,6 +31,9 @@ class Claim(Aggregate):
     loss_at: str = ""
     occurrence: str | None = None
     persons: tuple[str, ...] = ()
+    """All that the notice names, whatever their role."""
+    victims: tuple[str, ...] = ()
+    """Those named whom the loss befell, each once."""
     trapped_seconds: int | None = None
     trapped_persons: int = 0
     notifier: str = ""
@@ -58,6 +64,7 @@ class Claim(Aggregate):
                 setattr(aggregate, name, said[name])
             aggregate.occurrence = said.get("occurrence")
             aggregate.persons = persons_of(said)
+            aggregate.victims = victims_of(said)
             trapped = self.found.get("entrapment") or {}
             aggregate.trapped_seconds = trapped.get("seconds")
             aggregate.trapped_persons = said.get("entrapment", {}).get("persons", 0)
@@ -219,6 +226,22 @@ class Claim(Aggregate):
         return max(self.approved_fen, self.advanced_fen)
 
     @property
+    def held_fen(self) -> int:
+        """What it has taken out of the limits, and what it holds of them."""
+        return self.authorised_fen + self.reserved_fen
+
+    @property
+    def sufferers(self) -> frozenset[str]:
+        """Those whom a limit for one person counts: the victims named, and as many more as the notice leaves unnamed.
+
+        Of an entrapment all who were trapped count. Where no victim is named they count for other parts too, and one
+        person at least; an unnamed one is nobody else's.
+        """
+        named = frozenset(self.victims)
+        trapped = self.trapped_persons if self.part == "entrapment" or not named else 0
+        return named | {f"{self.name}#{number}" for number in range(len(named), max(trapped, 1))}
+
+    @property
     def paused_days(self) -> int | None:
         """Days for which the clock of 30 days stood still; None while the supplement is still wanted."""
         if self.asked_on is None:
@@ -293,16 +316,35 @@ class Occurrence(Aggregate):
         """Give claims from this occurrence for the same part and one of the same persons (重复索赔)."""
         return [name for name, (_, of, who) in self.claims.items() if of == part and not set(who).isdisjoint(persons)]
 
+    def linked(self, part: str, persons: tuple[str, ...], lifts: Collection[str]) -> dict[str, str]:
+        """Give claims for a part on one of the lifts, or of persons whom a chain of shared claims ties to these.
+
+        By claim, the lift whose chain it stands in.
+        """
+        rows = [(name, lift, frozenset(who)) for name, (lift, of, who) in self.claims.items() if of == part]
+        tied, reached = set(persons), 0
+        while reached < len(tied):
+            reached = len(tied)
+            tied.update(*(who for _, _, who in rows if not tied.isdisjoint(who)))
+        return {name: lift for name, lift, who in rows if lift in lifts or not tied.isdisjoint(who)}
+
 
 def persons_of(notice: Mapping[str, Any]) -> tuple[str, ...]:
     """Give the persons that a notice names: by `person`, else by the sealed name's own."""
-    found: list[str] = []
-    for claimant in notice.get("claimants", ()):
-        name = claimant.get("name")
-        person = claimant.get("person") or (name.get("of") if isinstance(name, Mapping) else None)
-        if person is not None:
-            found.append(person)
-    return tuple(found)
+    named = (_person(claimant) for claimant in notice.get("claimants", ()))
+    return tuple(person for person in named if person is not None)
+
+
+def victims_of(notice: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give those whom the loss befell, each once: injured, trapped, employees, and owners of damaged property."""
+    roles = SUFFERED | {"owner"} if notice["part"] == "third_party_property" else SUFFERED
+    named = (_person(claimant) for claimant in notice.get("claimants", ()) if claimant["role"] in roles)
+    return tuple(dict.fromkeys(person for person in named if person is not None))
+
+
+def _person(claimant: Mapping[str, Any]) -> str | None:
+    name = claimant.get("name")
+    return claimant.get("person") or (name.get("of") if isinstance(name, Mapping) else None)
 
 
 def claim_stream(lift: str, claim: str) -> str:

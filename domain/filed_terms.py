@@ -30,6 +30,12 @@ def _rule(pack: Pack, on: str) -> Rule | None:
     return rule if rule.fixed and rule.in_force(on) else None
 
 
+def as_filed(product: Product, parts: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Give a policy's terms by part as they bind: as the policy says, what it leaves unsaid as filed (报行合一)."""
+    filed = {part["part"]: part for part in product.parts}
+    return {part["part"]: {**filed[part["part"]], **part} for part in parts}
+
+
 def check_filed_rate(
     pack: Pack, product: Product, days: Sequence[ClassDays], parts_fen: Mapping[str, int], policy_from: str
 ) -> list[Finding]:

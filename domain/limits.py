@@ -1,7 +1,8 @@
 """Limits of indemnity in a policy year (保险年度累计责任限额): what claims hold, have used, and may still take.
 
 A limit's stream stands under its policy and is begun when a claim first needs it, so that a policy for ten thousand
-lifts does not begin with ten thousand limits. Its events are derived: their cause is the claim's own event.
+lifts does not begin with ten thousand limits. Its events are derived: their cause is the claim's own event. A stream in
+which nothing was set has no limit, and keeps what claims hold and have used against the day one is set.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from domain.errors import Invalid
 YEAR_MIN = 1990
 YEAR_MAX = 2199
 
+_SATURDAY = 5
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _STANDARD = timedelta(hours=8)
@@ -104,6 +105,12 @@ def add_days(date_text: str, days: int) -> str:
         return _date_text(parse_date(date_text) + timedelta(days=days))
     except OverflowError as error:
         raise Invalid("date is out of range", code="date_out_of_range") from error
+
+
+def after_weekend(date_text: str) -> str:
+    """Return the Monday after a Saturday or Sunday; any other day itself."""
+    weekday = parse_date(date_text).weekday()
+    return add_days(date_text, 7 - weekday) if weekday >= _SATURDAY else date_text
 
 
 def add_years(date_text: str, years: int) -> str:

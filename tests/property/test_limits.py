@@ -49,13 +49,13 @@ def act(book: Book, policy: str, kind: str, claim: str, fen: int) -> None:
 
     def handle(work: Work, _statement: Statement, _path: Mapping[str, str]) -> None:
         cause = Because(f"{HOMES}/{claim}", 1)
-        where = {"policy": policy, "lift": HOMES, "part": PART, "loss_on": "2026-05-01", "claim": claim}
+        of = {"policy": policy, "part": PART, "loss_on": "2026-05-01", "claim": claim}
         if kind == "release":
-            limits.release(work, cause, **where)
+            limits.release(work, cause, lifts=[HOMES], **of)
         elif kind == "reserve":
-            limits.reserve(work, cause, **where, amount_fen=fen)
+            limits.reserve(work, cause, lift=HOMES, **of, amount_fen=fen)
         else:
-            limits.consume(work, cause, **where, amount_fen=fen)
+            limits.consume(work, cause, lift=HOMES, **of, amount_fen=fen)
 
     derive(book, handle)
 

@@ -15,6 +15,7 @@ from domain.covers import Cover
 from domain.errors import DomainError
 from domain.lifts import Lift
 from domain.policies import Policy
+from domain.products import Product
 from tests.support.book import Book
 from tests.support.seeding import seed
 
@@ -30,8 +31,13 @@ LOSS_AT = "2026-03-01T02:00:00.000000Z"
 LIMIT_FEN = 100_000_00
 
 
-def insured(*, part_limits: dict[str, int] | None = None, limit_fen: int = LIMIT_FEN) -> Book:
-    """Give a book in which LIFT is covered by POLICY for 2026, in all PARTS and the owner's interest."""
+def insured(
+    *, part_limits: dict[str, int] | None = None, limit_fen: int = LIMIT_FEN, filed_limits: dict[str, int] | None = None
+) -> Book:
+    """Give a book in which LIFT is covered by POLICY for 2026, in all PARTS and the owner's interest.
+
+    Each part has the limits that the policy says, `part_limits`, and those of its product, `filed_limits`.
+    """
     actions = (*claims.ACTIONS, *claim_decisions.ACTIONS, *schemes.ACTIONS)
     book = Book({action.id: action for action in actions}, now="2025-12-01T00:00:00.000000Z")
     operator = Author(OPERATOR, "operator", key=new_name("key"))
@@ -41,9 +47,15 @@ def insured(*, part_limits: dict[str, int] | None = None, limit_fen: int = LIMIT
     book.act(operator, "scheme.adopt", adoption)
     lift = {"id": LIFT, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
     seed(book, Lift, LIFT, OPERATOR, Lift.Registered, lift, {"on": "2025-01-01"})
+    product = new_name("product")
+    filed = {
+        "id": product, "insurer": INSURER, "area": "370100", "canonical": "comprehensive", "refund": "none",
+        "parts": [{"part": part, **(filed_limits or {})} for part in PARTS],
+    }  # fmt: skip
+    seed(book, Product, product, INSURER, Product.Filed, filed)
     parts = [{"part": part, "premium_fen": 2_000, **(part_limits or {})} for part in PARTS]
     draft = {
-        "id": POLICY, "product": new_name("product"), "area": "370100", "holder": USE_UNIT, "interest": "owner",
+        "id": POLICY, "product": product, "area": "370100", "holder": USE_UNIT, "interest": "owner",
         "parts": parts, "limits": {"per_lift_year_fen": limit_fen}, "from_date": "2026-01-01",
         "to_date": "2027-01-01", "premium_fen": 6_000, "sources": [], "valid_until": "2026-03-01",
     }  # fmt: skip

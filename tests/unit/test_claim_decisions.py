@@ -49,7 +49,7 @@ def test_approval_and_limit_are_saved_together(book: Book) -> None:
     """The approval stands on the claim, what it consumes on the policy's limit, in one save, caused by it."""
     path = notified(book)
     events = book.act(BY_INSURER, "claim.approve", approval(40_000, effective_on="2026-03-04"), **path)
-    assert topics(events) == ["claim.Approved", "limit.Set", "limit.Consumed"]
+    assert topics(events) == ["claim.Approved", "limit.Set", "limit.Consumed", "limit.Consumed"]
     assert events[0].said == {"amount_fen": 40_000, "currency": "CNY", "effective_on": "2026-03-04"}
     assert events[0].effective_at == events[2].effective_at == "2026-03-03T16:00:00.000000Z"
     assert events[2].originator_id == LIMIT
@@ -68,22 +68,6 @@ def test_nothing_above_what_is_left_of_the_limit(book: Book) -> None:
     book.act(BY_INSURER, "claim.approve", approval(LIMIT_FEN - 1_000), **first)
     limit = book.state(Limit, LIMIT)
     assert (limit.consumed_fen, limit.reserved_fen) == (LIMIT_FEN, 0)
-
-
-def test_limits_for_a_person_and_an_accident() -> None:
-    """The part's own levels are held too: for each person named, and over all claims of one occurrence."""
-    book = insured(part_limits={"per_person_fen": 3_000, "per_accident_fen": 5_000})
-    occurrence = new_name("occurrence")
-    people = [{"role": "injured", "person": new_name("person")} for _ in range(2)]
-    one = notified(book, occurrence=occurrence)
-    two = notified(book, occurrence=occurrence, claimants=people)
-    refused = refusal(book, BY_INSURER, "claim.approve", approval(3_001), **one)
-    assert (refused.code, refused.details["level"]) == ("limit_exceeded", "person")
-    book.act(BY_INSURER, "claim.approve", approval(3_000), **one)
-    refused = refusal(book, BY_INSURER, "claim.approve", approval(2_001), **two)
-    assert refused.details["level"] == "accident"
-    assert refused.details["remaining_fen"] == 2_000
-    book.act(BY_INSURER, "claim.approve", approval(2_000), **two)
 
 
 def test_only_the_insurer_at_the_loss_decides(book: Book) -> None:
@@ -134,7 +118,7 @@ def test_refusal_frees_what_was_held(book: Book) -> None:
     path = notified(book)
     book.act(BY_INSURER, "claim.reserve", {"amount_fen": 5_000}, **path)
     events = book.act(BY_INSURER, "claim.refuse", {"reasons": ["not_covered"], "decided_on": "2026-03-05"}, **path)
-    assert topics(events) == ["claim.Refused", "limit.Released"]
+    assert topics(events) == ["claim.Refused", "limit.Released", "limit.Released"]
     assert book.state(Limit, LIMIT).reserved_fen == 0
     assert refusal(book, BY_INSURER, "claim.approve", approval(1), **path).code == "claim_state"
 
@@ -158,7 +142,7 @@ def test_advance_counts_against_the_final_amount(book: Book) -> None:
     path = notified(book)
     advance = payment(300, "hospital", kind="emergency_medical")
     assert topics(book.act(BY_INSURER, "claim.advance", advance, **path)) == [
-        "claim.AdvancePaid", "limit.Set", "limit.Consumed",
+        "claim.AdvancePaid", "limit.Set", "limit.Consumed", "limit.Consumed",
     ]  # fmt: skip
     assert book.act(BY_INSURER, "claim.approve", approval(1_000), **path)[0].found["taken_fen"] == 700
     assert book.state(Limit, LIMIT).consumed_fen == 1_000
@@ -211,6 +195,18 @@ def test_insured_is_paid_after_compensating(book: Book) -> None:
     assert claim_at(book, path).paid_fen == 1_000
 
 
+@pytest.mark.parametrize("filed", [False, True])
+def test_a_deductible_that_is_not_taken_off_is_seen(*, filed: bool) -> None:
+    """The insured's own part of the assessed loss (免赔额), of the policy or as filed, is no part of the approval."""
+    terms = {"deductible_fen": 300}
+    book = insured(filed_limits=terms) if filed else insured(part_limits=terms)
+    for amount_fen, found in ((701, ["deductible_not_applied"]), (700, []), (1_001, ["over_assessed"])):
+        path = notified(book)
+        assessed = {"heads": [{"head": "medical", "amount_fen": 1_000}], "total_fen": 1_000}
+        book.act(BY_INSURER, "claim.assess", assessed, **path)
+        assert codes(book.act(BY_INSURER, "claim.approve", approval(amount_fen), **path)) == found
+
+
 # --------------------------------------------------------------------------------------------------------------- ends
 
 
@@ -222,7 +218,8 @@ def test_a_claim_is_closed_when_paid_and_may_be_reopened(book: Book) -> None:
     book.act(BY_INSURER, "claim.approve", approval(1_000), **path)
     assert refusal(book, BY_INSURER, "claim.close", {"reason": "done"}, **path).code == "unpaid"
     book.act(BY_INSURER, "claim.pay", payment(1_000), **path)
-    assert topics(book.act(BY_INSURER, "claim.close", {"reason": "done"}, **path)) == ["claim.Closed", "limit.Released"]
+    events = book.act(BY_INSURER, "claim.close", {"reason": "done"}, **path)
+    assert topics(events) == ["claim.Closed", "limit.Released", "limit.Released"]
     limit = book.state(Limit, LIMIT)
     assert (limit.consumed_fen, limit.reserved_fen) == (1_000, 0)
     book.act(BY_USE_UNIT, "claim.reopen", {"reason": "worse"}, **path)
@@ -236,7 +233,7 @@ def test_withdrawal_only_before_money(book: Book) -> None:
     assert refusal(book, BY_INSURER, "claim.withdraw", {"reason": "x"}, **path).code == "right_missing"
     book.act(BY_INSURER, "claim.reserve", {"amount_fen": 5_000}, **path)
     events = book.act(BY_USE_UNIT, "claim.withdraw", {"reason": "settled"}, **path)
-    assert topics(events) == ["claim.Withdrawn", "limit.Released"]
+    assert topics(events) == ["claim.Withdrawn", "limit.Released", "limit.Released"]
     book.act(BY_USE_UNIT, "claim.reopen", {"reason": "not_settled"}, **path)
     assert claim_at(book, path).state == "notified"
     book.act(BY_INSURER, "claim.advance", payment(1, kind="quick_half"), **paid)

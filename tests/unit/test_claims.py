@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from application import mandates
 from application.ids import new_name
 from application.work import Author
+from domain.claim_checks import check_clock, clock
 from domain.claims import Occurrence, persons_of
+from domain.packs import Rule, load_pack
 from domain.parties import Party
 from tests.support.book import Book
 from tests.support.claiming import (
@@ -169,16 +172,90 @@ def test_late_acts_are_found_never_refused(book: Book) -> None:
     filed = {"papers": [{"kind": "claim_form", "digest": "a" * 64}], "received_on": "2026-03-05"}
     for claim in (path, other):
         book.act(BY_USE_UNIT, "claim.file", filed, **claim)
-    refused = {"reasons": ["not_covered"], "decided_on": "2026-04-05", "notice_on": "2026-04-09"}
+    refused = {"reasons": ["not_covered"], "decided_on": "2026-04-14", "notice_on": "2026-04-28"}
     events = book.act(BY_INSURER, "claim.refuse", refused, **other)
     assert codes(events) == ["overdue_k3", "overdue_k5"]
-    assert events[0].found["due"][0]["due_on"] == "2026-04-08"
+    assert {found["verdict"] for found in events[0].found["findings"]} == {"violates"}
+    assert events[0].found["due"][0]["due_on"] == "2026-04-17"
     book.now = "2026-04-04T00:00:00.000000Z"
     assert codes(book.act(BY_INSURER, "claim.approve", approval(1_000), **path)) == []
     agreed = book.act(BY_USE_UNIT, "claim.agree", {"agreed_on": "2026-04-05"}, **path)
     assert agreed[0].found["due"][0]["due_on"] == "2026-04-15"
     late = payment(1_000, paid_at="2026-04-15T16:00:00.000000Z")
     assert codes(book.act(BY_INSURER, "claim.pay", late, **path)) == ["overdue_k4"]
+
+
+@pytest.mark.parametrize(
+    "notice_on, verdict",
+    [
+        ("2026-03-14", None),
+        ("2026-03-16", None),
+        ("2026-03-17", "manual_review"),
+        ("2026-03-23", "manual_review"),
+        ("2026-03-24", "violates"),
+    ],
+)
+def test_a_last_day_moves_over_the_weekend(book: Book, notice_on: str, verdict: str | None) -> None:
+    """Due on a Saturday is in time on Monday (民法典 203); what a legal holiday might excuse is for a person to see."""
+    path = notified(book)
+    refused = {"reasons": ["not_covered"], "decided_on": "2026-03-11", "notice_on": notice_on}
+    found = book.act(BY_INSURER, "claim.refuse", refused, **path)[0].found
+    assert found["due"][0]["due_on"] == "2026-03-14"
+    assert [row["verdict"] for row in found["findings"]] == ([] if verdict is None else [verdict])
+    for row in found["findings"]:
+        assert row["code"] == "overdue_k5"
+        assert row["facts"] == {"due_on": "2026-03-14", "last_on": "2026-03-16", "done_on": notice_on}
+
+
+def test_a_decision_after_a_holiday_is_no_violation(book: Book) -> None:
+    """Thirty days that end on the Sunday of Qingming, decided on the first working day after it."""
+    path = notified(book)
+    filed = {"papers": [{"kind": "claim_form", "digest": "a" * 64}], "received_on": "2026-03-06"}
+    book.act(BY_USE_UNIT, "claim.file", filed, **path)
+    book.now = "2026-04-07T02:00:00.000000Z"
+    (found,) = book.act(BY_INSURER, "claim.approve", approval(1_000), **path)[0].found["findings"]
+    assert (found["code"], found["verdict"]) == ("overdue_k3", "manual_review")
+
+
+def test_a_clock_that_stands_still_makes_no_decision_late(book: Book) -> None:
+    """While the insurer waits for the papers it asked for, the thirty days do not run (解释二 15)."""
+    path = notified(book)
+    filed = {"papers": [{"kind": "claim_form", "digest": "a" * 64}], "received_on": "2026-03-05"}
+    book.act(BY_USE_UNIT, "claim.file", filed, **path)
+    book.act(BY_INSURER, "claim.ask_supplement", {"missing": ["invoice"], "delivered_on": "2026-03-10"}, **path)
+    book.now = "2026-08-01T00:00:00.000000Z"
+    assert codes(book.act(BY_INSURER, "claim.approve", approval(1_000), **path)) == []
+
+
+MOVING = Rule(
+    "claims.last_day_rolls",
+    "期间末日顺延",
+    "not_fixed",
+    "readings",
+    "民法典 203",
+    "statute",
+    "information",
+    "2021-01-01",
+)
+
+
+@pytest.mark.parametrize(
+    "value, done_on, verdict",
+    [
+        ("not_fixed", "2026-03-15", "manual_review"),
+        ({"weekends": False, "holidays": False}, "2026-03-15", "violates"),
+        ({"weekends": True, "holidays": False}, "2026-03-16", None),
+        ({"weekends": True, "holidays": False}, "2026-03-17", "violates"),
+    ],
+)
+def test_the_pack_says_whether_a_last_day_moves(value: Any, done_on: str, verdict: str | None) -> None:  # noqa: ANN401 - a rule's value
+    """Weekends and holidays are readings of the pack; where none is fixed nobody is said to have violated it."""
+    pack = load_pack("shandong@1")
+    rules = tuple(rule for rule in pack.rules if rule.id != MOVING.id)
+    pack = replace(pack, rules=(*rules, replace(MOVING, value=value)))
+    due = clock(pack, "K5", "2026-03-11", "2026-03-11")
+    found = check_clock(due, done_on, pack, "2026-03-11")
+    assert [row["verdict"] for row in found] == ([] if verdict is None else [verdict])
 
 
 # ------------------------------------------------------------------------------------------------------- assessment

@@ -44,7 +44,8 @@ def run(
     """Call one of the module's functions as a claim's use case would."""
 
     def handle(work: Work, _statement: Statement, _path: Mapping[str, str]) -> None:
-        act(work, CAUSE, policy=policy, lift=lift, part=part, loss_on=loss_on, claim=claim, **more)
+        where: dict[str, Any] = {"lifts": [lift]} if act is limits.release else {"lift": lift}
+        act(work, CAUSE, policy=policy, part=part, loss_on=loss_on, claim=claim, **where, **more)
 
     return derive(book, handle)
 
@@ -55,7 +56,10 @@ def state(book: Book, policy: str, lift: str | None = HOMES, year: str = "2026-0
 
 
 def test_the_first_claim_begins_the_limits() -> None:
-    """Both levels are set as on the day of loss, and hold the amount; every event names its cause."""
+    """Both levels are set as on the day of loss, and hold the amount; every event names its cause.
+
+    The part's limit that the policy leaves unsaid is as its product was filed.
+    """
     book, policy = insured()
     events = run(book, limits.reserve, policy, amount_fen=30_000)
     assert [event.TOPIC for event in events] == ["limit.Set", "limit.Reserved"] * 2
@@ -63,8 +67,28 @@ def test_the_first_claim_begins_the_limits() -> None:
     assert {event.effective_at for event in events} == {CAUSE.effective_at}
     assert events[0].found["because"] == {"stream": CAUSE.stream, "version": 1}
     lift, whole = state(book, policy), state(book, policy, None)
-    assert (lift.limit_fen, lift.parts, lift.reserved_fen) == (100_000, {TRAPPED: 50_000}, 30_000)
+    assert (lift.limit_fen, lift.parts, lift.reserved_fen) == (100_000, {INJURY: 100_000_000, TRAPPED: 50_000}, 30_000)
     assert (whole.limit_fen, whole.reserved_fen) == (150_000, 30_000)
+
+
+def test_what_was_taken_before_a_limit_of_the_whole_policy_counts_under_it() -> None:
+    """The policy's own level is kept while it is unlimited: an endorsement that limits it forgets no earlier claim."""
+    book = office()
+    policy = issued(book, line(""), line("", OFFICE))
+    book.now = "2026-06-01T00:00:00.000000Z"
+    events = run(book, limits.consume, policy, amount_fen=900_000)
+    assert [event.TOPIC for event in events] == ["limit.Set", "limit.Consumed", "limit.Consumed"]
+    whole = state(book, policy, None)
+    assert (whole.limit_fen, whole.consumed_fen) == (None, 900_000)
+    said = {
+        "number": "E1", "effective_on": "2026-04-01", "delta_fen": 0, "reason": "limit",
+        "limits": {"per_lift_year_fen": 100_000_000, "policy_year_fen": 1_000_000},
+    }  # fmt: skip
+    book.act(INSURER, "policy.endorse", said, policy=policy)
+    with pytest.raises(Conflict) as refusal:
+        run(book, limits.consume, policy, claim=OTHER, lift=OFFICE, amount_fen=100_001)
+    assert (refusal.value.code, refusal.value.details["free_fen"]) == ("limit_exhausted", 100_000)
+    run(book, limits.consume, policy, claim=OTHER, lift=OFFICE, amount_fen=100_000)
 
 
 def test_a_reserve_is_replaced_not_added() -> None:

@@ -11,6 +11,7 @@ from domain.time import (
     Period,
     add_days,
     add_years,
+    after_weekend,
     civil_date,
     civil_midnight,
     days_between,
@@ -96,6 +97,12 @@ def test_anniversary_of_the_leap_day() -> None:
     assert add_years("2028-02-29", 1) == "2029-02-28"
     assert add_years("2028-02-29", 4) == "2032-02-29"
     assert add_years("2026-11-30", 1) == "2027-11-30"
+
+
+def test_a_day_of_the_weekend_moves_to_monday() -> None:
+    """Saturday and Sunday move, Friday and Monday stay."""
+    days = ("2026-03-13", "2026-03-14", "2026-03-15", "2026-03-16")
+    assert [after_weekend(day) for day in days] == ["2026-03-13", "2026-03-16", "2026-03-16", "2026-03-16"]
 
 
 def test_steps_out_of_range_are_refused() -> None:
