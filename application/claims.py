@@ -53,7 +53,7 @@ def notify(work: Work, statement: Statement, _path: Path) -> None:
     claim = work.new(Claim, claim_stream(lift.id, said["id"]))
     work.source(said, "claim", claim.id)
     on = civil_date(said["loss_at"])
-    pack, ruled = ruling(work, lift.area, on)
+    pack, ruled = ruling(work, lift.area_on(on), on)
     covers = [Covered(p, entry) for entry, p in covers_in_force(work, lift.id, said["part"], said["interest"], on)]
     rule = rule_or_own(pack, COVERED, on)
     findings: list[Finding] = [] if covers else [finding(rule, "no_cover_in_force", loss_on=on)]
