@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
-from application.reading import coverage
+from application.reading import coverage, lifts
 from application.work import Author
 from domain.packs import load_pack
-from tests.support.history import PARTIES, Told, history
+from tests.support.history import PARTIES, Told, history, name
 from tests.support.projecting import store
-from tests.support.reading import adopted, ask, reading
+from tests.support.reading import adopted, ask, project, reading
 from tests.support.saving import TestLedger
 
 AT = "2025-08-01"
@@ -69,3 +70,38 @@ def test_where_there_is_no_lift_nothing_is_counted(ledger: TestLedger) -> None:
         answer = coverage.coverage(ask(reads))
     assert (answer["total"]["in_use"], answer["rows"], answer["districts"][0]["area"]) == (0, [], None)
     assert answer["pack"] == {"name": "shandong@1", "adopted": False}
+
+
+def test_two_records_of_one_lift_count_once_also_before_that_was_found(ledger: TestLedger) -> None:
+    """Known now, a day before the merger has one lift; known before, two; the one that has a word on the day stands."""
+    store(ledger, history(42, lifts=12))
+    twins = [name(random.Random(number), "lift") for number in range(2)]
+    said = {"identifiers": [], "variety": "3110", "area": "370102001", "status": "in_use"}
+    with reading(ledger) as reads:
+        listed = lifts.listed(ask(reads, effective_at=AT))["lifts"]
+        told = {lift["lift"]: lifts.one(ask(reads, path={"lift": lift["lift"]}, effective_at=AT)) for lift in listed}
+        insured = next(
+            lift for lift, each in told.items()
+            if each["state"]["status"] == "in_use" and any(c["in_force"] for c in each["covers"])
+        )  # fmt: skip
+        # Of the first, in which both others go up, nothing is said before August's end.
+        store(
+            ledger,
+            [
+                Told(twins[0], "lift.Registered", {"id": twins[0], **said}, {"on": "2025-08-31"}, None),
+                Told(twins[1], "lift.Registered", {"id": twins[1], **said}, {"on": "2025-01-01"}, None),
+            ],
+        )
+        project(ledger)
+        apart = coverage.coverage(ask(reads, effective_at=AT))
+        later = coverage.coverage(ask(reads, effective_at="2025-09-01"))["total"]
+        found = {"on": "2025-10-01"}
+        merger = [Told(lift, "lift.MergedInto", {"into": twins[0]}, found, None) for lift in (insured, twins[1])]
+        store(ledger, merger)
+        project(ledger)
+        joined = coverage.coverage(ask(reads, effective_at=AT))["total"]
+        assert joined["in_use"] == apart["total"]["in_use"] - 1
+        assert joined["liability"]["covered"] == apart["total"]["liability"]["covered"] > 0
+        assert coverage.coverage(ask(reads, effective_at="2025-09-01"))["total"]["in_use"] == later["in_use"] - 2
+        known = str(apart["known_at"]["position"])
+        assert coverage.coverage(ask(reads, effective_at=AT, known_at=known)) == apart

@@ -195,7 +195,7 @@ def test_pages_give_every_row_once(reads: Reads) -> None:
 
 
 def test_statement_counts_what_was_posted(ledger: TestLedger, reads: Reads) -> None:
-    """A house's staged charge counts once the fund has posted the premium it is a share of, by what is known."""
+    """A house's staged charge counts once the fund has posted the premium it is a share of: as known and effective."""
     rng = random.Random(9)
     fund, house, application = name(rng, "fund"), name(rng, "house", 4), name(rng, "application")
     said = {"id": house, "fund": fund, "area_m2_hundredths": 9_000, "delivered": True, "first_deposit_fen": 50_000}
@@ -218,6 +218,9 @@ def test_statement_counts_what_was_posted(ledger: TestLedger, reads: Reads) -> N
     store(ledger, [Told(fund, "fund.Reserved", None, held, None), Told(fund, "fund.Posted", None, posting, None)])
     project(ledger)
     assert [e["balance_fen"] for e in funds.house_statement(ask(reads, path=path))["entries"]] == [50_000, 48_800]
+    between = staged["entries"][-1]["recorded_at"]
+    dated = funds.house_statement(ask(reads, path=path, effective_at=between))["entries"]
+    assert [(e["counted"], e["balance_fen"]) for e in dated] == [(True, 50_000), (False, 50_000)]
     then = funds.house_statement(ask(reads, path=path, known_at=str(staged["known_at"]["position"])))
     assert then == staged
     bank = Author(PARTIES[3], "bank")
@@ -292,6 +295,21 @@ def test_policy_known_then_and_now(reads: Reads) -> None:
     covers = policies.covers(ask(reads, path={"policy": policy}))["covers"]
     assert all(c["effective_from"] < c["effective_to"] for c in covers)
     assert 6 < len({c["certificate"] for c in covers}) <= 12  # some were taken back before they began
+
+
+@pytest.mark.parametrize("ended", ["cancelled", "lapsed"])
+def test_a_policy_is_issued_until_what_ended_it(ledger: TestLedger, ended: str) -> None:
+    """On the days it insured it was issued (已出单); cancelled (退保) or lapsed (失效) it is from the day it ended."""
+    told = [each for each in history(42) if each.type.startswith("policy.") and each.type != "policy.Cancelled"]
+    end = {
+        "cancelled": ({"effective_on": "2025-10-01", "refund_fen": 100, "reason": "sold"}, {"transaction": 9}),
+        "lapsed": (None, {"on": "2025-10-01"}),
+    }[ended]  # fmt: skip
+    store(ledger, [*told, Told(told[0].stream, f"policy.{ended.title()}", *end, "2025-09-30T16:00:00.000000Z")])
+    with reading(ledger) as reads:
+        terms = policies.one(ask(reads, path={"policy": told[0].stream}))["terms"]
+    assert {(t["state"], t["in_force"]) for t in terms if t["effective_from"] < "2025-09-30T16"} == {("issued", True)}
+    assert [(t["state"], t["in_force"]) for t in terms if t["effective_from"] > "2025-09-30T16"] == [(ended, False)]
 
 
 def test_a_mandated_party_reads_its_givers_policy(ledger: TestLedger, reads: Reads) -> None:
