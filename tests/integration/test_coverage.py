@@ -64,6 +64,53 @@ def test_a_wider_area_is_counted_by_its_districts_schemes(ledger: TestLedger) ->
         assert street["pack"] == {"name": "shandong@1", "adopted": True}
 
 
+def test_a_part_of_a_district_reaches_and_misses_no_target(ledger: TestLedger) -> None:
+    """A town, or whoever asks for one, is told its share and that it is a part's; targets are the whole district's."""
+    own = {"area": "370102", "group": "all", "kind": "liability", "by": "2025-06-30", "document": "D"}
+    store(ledger, [*history(42, lifts=40), *adopted(), Told("scheme:370102", "scheme.TargetSet", own, {}, None)])
+    town = Author(PARTIES[4], "town", areas=("370102001",))
+    regulator = Author(PARTIES[4], "market_regulator", areas=("370102",))
+    with reading(ledger) as reads:
+        whole = coverage.coverage(ask(reads, regulator, effective_at=AT))
+        for answer in (
+            coverage.coverage(ask(reads, town, effective_at=AT)),
+            coverage.coverage(ask(reads, town, area="370102", effective_at=AT)),
+            coverage.coverage(ask(reads, regulator, area="370102001", effective_at=AT)),
+        ):
+            (district,) = answer["districts"]
+            assert 0 < district["in_use"] == answer["total"]["in_use"] < whole["total"]["in_use"]
+            assert district["cut"] == {"areas": ["370102001"]}
+            assert {row["finding"]["code"] for row in answer["targets"]} == {"target_part_counted", "target_not_fixed"}
+            assert len(answer["targets"]) == len(whole["targets"])
+            assert all((row["missing"], row["cut"]) == (0, district["cut"]) for row in answer["targets"])
+            assert {row["in_use"] for row in answer["targets"] if row["group"] == "all"} == {district["in_use"]}
+    assert not any("cut" in row for row in (*whole["districts"], *whole["targets"]))
+    assert whole["targets"][-1]["finding"]["code"] == "target_missed"
+    # No lift of the history stands in a government office: that is known, so it is no gap in the data.
+    offices = [row["finding"]["code"] for row in whole["targets"] if row["group"] == "government_office"]
+    assert set(offices) == {"target_no_lifts"}
+
+
+def test_a_bureau_is_held_to_the_groups_that_its_sector_holds_whole(ledger: TestLedger) -> None:
+    """Of groups whose every venue is its own it sees what the district sees; of others, and of all lifts, a part."""
+    store(ledger, [*history(42, lifts=40), *adopted()])
+    rows = load_pack("shandong@1").rule("premises.target_group", AT).rows()
+    places = tuple(str(row["venue"]) for row in rows if row["group"] == "listed_public_place")
+    with reading(ledger) as reads:
+        whole = coverage.coverage(ask(reads, area="370102", effective_at=AT))["targets"]
+        for sectors, entire in ((places, {"listed_public_place"}), (("school", "office"), set())):
+            bureau = Author(PARTIES[4], "culture_tourism_bureau", areas=("370102",), sectors=sectors)
+            answer = coverage.coverage(ask(reads, bureau, effective_at=AT))
+            assert answer["districts"][0]["cut"] == {"venues": sorted(sectors)}
+            judged = [row for row in answer["targets"] if "cut" not in row]
+            assert judged == [row for row in whole if row["group"] in entire]
+            assert {row["finding"]["code"] for row in answer["targets"] if "cut" in row} == {
+                "target_part_counted", "target_not_fixed",
+            }  # fmt: skip
+        everywhere = Author(PARTIES[4], "culture_tourism_bureau", areas=("370102",))
+        assert coverage.coverage(ask(reads, everywhere, effective_at=AT))["targets"] == whole
+
+
 def test_where_there_is_no_lift_nothing_is_counted(ledger: TestLedger) -> None:
     """An empty ledger has no district to speak of; the program's own pack says what would be aimed at."""
     with reading(ledger) as reads:

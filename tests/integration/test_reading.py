@@ -301,11 +301,10 @@ def test_policy_known_then_and_now(reads: Reads) -> None:
 def test_a_policy_is_issued_until_what_ended_it(ledger: TestLedger, ended: str) -> None:
     """On the days it insured it was issued (已出单); cancelled (退保) or lapsed (失效) it is from the day it ended."""
     told = [each for each in history(42) if each.type.startswith("policy.") and each.type != "policy.Cancelled"]
-    end = {
-        "cancelled": ({"effective_on": "2025-10-01", "refund_fen": 100, "reason": "sold"}, {"transaction": 9}),
-        "lapsed": (None, {"on": "2025-10-01"}),
-    }[ended]  # fmt: skip
-    store(ledger, [*told, Told(told[0].stream, f"policy.{ended.title()}", *end, "2025-09-30T16:00:00.000000Z")])
+    said = {"effective_on": "2025-10-01", "refund_fen": 100, "reason": "sold"} if ended == "cancelled" else None
+    found = {"on": "2025-10-01", "transaction": 9}
+    end = Told(told[0].stream, f"policy.{ended.title()}", said, found, "2025-09-30T16:00:00.000000Z")
+    store(ledger, [*told, end])
     with reading(ledger) as reads:
         terms = policies.one(ask(reads, path={"policy": told[0].stream}))["terms"]
     assert {(t["state"], t["in_force"]) for t in terms if t["effective_from"] < "2025-09-30T16"} == {("issued", True)}
