@@ -111,6 +111,18 @@ def test_a_bureau_is_held_to_the_groups_that_its_sector_holds_whole(ledger: Test
         assert coverage.coverage(ask(reads, everywhere, effective_at=AT))["targets"] == whole
 
 
+def test_where_the_pack_groups_no_places_groups_are_not_counted(ledger: TestLedger) -> None:
+    """Which lifts belong to a group is not known then: that is a gap in the data, and not a group without lifts."""
+    pack = load_pack("shandong@1")
+    rules = tuple(rule for rule in pack.rules if rule.id != "premises.target_group")
+    store(ledger, [*history(42, lifts=12), *adopted(pack=replace(pack, id="own", rules=rules))])
+    with reading(ledger) as reads:
+        targets = coverage.coverage(ask(reads, area="370102", effective_at=AT))["targets"]
+    codes = {row["finding"]["code"] for row in targets if row["group"] == "listed_public_place"}
+    assert codes == {"target_not_counted"}
+    assert all(row["in_use"] > 0 for row in targets if row["group"] == "all")
+
+
 def test_where_there_is_no_lift_nothing_is_counted(ledger: TestLedger) -> None:
     """An empty ledger has no district to speak of; the program's own pack says what would be aimed at."""
     with reading(ledger) as reads:
