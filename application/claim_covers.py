@@ -58,8 +58,11 @@ def claim_of(work: Work, path: Path) -> Claim:
 
 
 def ruling_of(work: Work, claim: Claim, on: str) -> tuple[Pack | None, dict[str, Any]]:
-    """Give the pack in force on a day where the lift then stood, and its name for `found`."""
-    return ruling(work, work.read(Lift, claim.lift).area_on(on), on)
+    """Give the pack in force on a day where the lift stood on that of loss, and its name for `found`.
+
+    The district of the loss rules its claim to the end: a lift that moves afterwards takes no claim with it.
+    """
+    return ruling(work, work.read(Lift, claim.lift).area_on(claim.loss_on), on)
 
 
 def insurers_of(work: Work, claim: Claim) -> frozenset[str]:

@@ -47,7 +47,7 @@ def countersign(work: Work, statement: Statement, _path: Path) -> None:
         )
     if said["digest"] != visit.digest:
         raise Conflict("this is not what was recorded", code="digest_differs", visit=said["visit"], digest=visit.digest)
-    pack, ruled = ruling(work, lift.area, visit.on)
+    pack, ruled = ruling(work, lift.area_on(visit.on), visit.on)
     findings = check_signature(visit, said["signed_at"], personal=author.personal, pack=pack)
     findings += check_time(said["signed_at"], work.now, pack)
     year.record(MaintenanceYear.Countersigned, statement, {"findings": findings, **ruled})

@@ -100,7 +100,7 @@ def attach(
     on = line["from_date"]
     if (lift.status_on(on) or lift.status) in GONE:
         raise Conflict("the lift is scrapped", code="lift_scrapped", lift=lift.id, on=on)
-    pack, ref = pack_in_force(work, lift.area or policy.area, on)
+    pack, ref = pack_in_force(work, lift.area_on(on) or policy.area, on)
     premises_class, findings = _class(pack, lift, on)
     checked = check_line(pack, policy, line, premises_class)
     cover = work.open(Cover, cover_stream(lift.id))
@@ -145,16 +145,16 @@ def _facts(
 
 def _class(pack: Pack, lift: Lift, on: str) -> tuple[str | None, list[Finding]]:
     """Give the class at the certificate's start: the lift's own, else what the pack makes of its venue (L4)."""
-    known = lift.class_on(on) or lift.premises_class
-    if lift.venue is None:
+    known, venue = lift.class_on(on) or lift.premises_class, lift.venue_on(on)
+    if venue is None:
         return known, []
     rule = pack.rule("premises.venue_class", on)
-    of_venue, review = class_of(pack, lift.venue, on)
+    of_venue, review = class_of(pack, venue, on)
     if known is None:
-        findings = [finding(rule, "class_by_open_list", "manual_review", venue=lift.venue)] if review else []
+        findings = [finding(rule, "class_by_open_list", "manual_review", venue=venue)] if review else []
         return of_venue, findings
     if known != of_venue:
-        return known, [finding(rule, "class_differs_from_venue", "manual_review", venue=lift.venue, by_venue=of_venue)]
+        return known, [finding(rule, "class_differs_from_venue", "manual_review", venue=venue, by_venue=of_venue)]
     return known, []
 
 

@@ -101,7 +101,7 @@ def _begin(
     year = work.open(MaintenanceYear, maintenance_stream(lift.id, on))
     year.require_new(said["id"])
     work.source(said, "visit", year.id)
-    pack, ruled = ruling(work, lift.area, on)
+    pack, ruled = ruling(work, lift.area_on(on), on)
     maintainer = work.author.party
     known = {
         name: None if agent is None or agent.left else Worker(agent.party, agent.role, agent.certified)
@@ -217,7 +217,7 @@ def correct(work: Work, statement: Statement, _path: Path) -> None:
     findings: list[Finding] = []
     ruled: dict[str, Any] = {}
     if old.signed_at is not None or old.behalf_at is not None:
-        pack, ruled = ruling(work, work.read(Lift, said["lift"]).area, old.on)
+        pack, ruled = ruling(work, work.read(Lift, said["lift"]).area_on(old.on), old.on)
         findings = [finding(rule_or_own(pack, BY_MAINTAINER, old.on), "corrected_after_signature")]
     found = {"corrected_by": new, "findings": findings, **ruled}
     year.record(MaintenanceYear.Corrected, statement.part("/corrects", said), found)
@@ -256,8 +256,8 @@ def nodes(work: Work, statement: Statement, _path: Path) -> None:
     came = said["nodes"]
     far = any("distance_m" in node for node in came)
     lift = work.read(Lift, said["lift"]) if far or year.version == 0 else None
-    area = lift.area if far and lift is not None else None
-    pack, ruled = ruling(work, area, civil_date(came[0]["device_time"]))
+    on = civil_date(came[0]["device_time"])
+    pack, ruled = ruling(work, lift.area_on(on) if far and lift is not None else None, on)
     duplicates = year.duplicates(said["visit"], [node["id"] for node in came])
     findings: list[Finding] = check_nodes(came, duplicates, pack) if duplicates or far else []
     findings += check_time(min([node["device_time"] for node in came]), work.now)
@@ -278,7 +278,7 @@ def _own_visit(work: Work, said: Mapping[str, Any], action: str) -> tuple[Place,
     work.allow(action, self=visit.maintainer == work.author.party)
     year.unfinished(said["visit"])
     lift = work.read(Lift, said["lift"])
-    return Place(year, lift, *ruling(work, lift.area, visit.on), {}), visit
+    return Place(year, lift, *ruling(work, lift.area_on(visit.on), visit.on), {}), visit
 
 
 def items(work: Work, statement: Statement, _path: Path) -> None:

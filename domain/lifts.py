@@ -31,7 +31,7 @@ PLAIN = (
 
 DATED = {
     "status": "statuses", "premises_class": "classes", "use_unit": "use_units", "area": "areas",
-    "authority": "authorities",
+    "authority": "authorities", "venue": "venues",
 }  # fmt: skip
 """Members of which every word keeps its day, and under which name; of the others the last word holds."""
 
@@ -48,9 +48,9 @@ def claim_key(claim: Mapping[str, Any]) -> Key:
 class Lift(Aggregate):
     """A lift at a version; `status`, `use_unit`, `maintainer` and `premises_class` are the last that were said.
 
-    Decisions about a day ask `status_on`, `use_unit_on`, `maintainer_on`, `class_on`, `area_on` and `authority_on`.
-    `holder` is the party that registered it, `contested` the identifier streams whose claims are held for review, `row`
-    the last imported line.
+    Decisions about a day ask `status_on`, `use_unit_on`, `maintainer_on`, `class_on`, `area_on`, `authority_on` and
+    `venue_on`. `holder` is the party that registered it, `contested` the identifier streams whose claims are held for
+    review, `row` the last imported line.
     """
 
     holder: str = ""
@@ -73,6 +73,7 @@ class Lift(Aggregate):
     use_units: History = ()
     areas: History = ()
     authorities: History = ()
+    venues: History = ()
     maintenance: Terms = ()
     safety_officer: str | None = None
     merged_into: str | None = None
@@ -211,16 +212,10 @@ class Lift(Aggregate):
         for name in PLAIN:
             if name in changed:
                 setattr(self, name, said.get(name))
-        if "area" in changed:
-            self.areas = entered(self.areas, on, said.get("area"))
-        if "authority" in changed:
-            self.authorities = entered(self.authorities, on, said.get("authority"))
+        for name in changed & DATED.keys() - {"status"}:
+            setattr(self, DATED[name], entered(getattr(self, DATED[name]), on, said.get(name)))
         if "status" in changed or "status_since" in changed:
             self.statuses = entered(self.statuses, said.get("status_since") or on, said["status"])
-        if "premises_class" in changed:
-            self.classes = entered(self.classes, on, said.get("premises_class"))
-        if "use_unit" in changed:
-            self.use_units = entered(self.use_units, on, said.get("use_unit"))
         if "maintainer" in changed:
             self.maintenance = _stated(self.maintenance, on, said.get("maintainer"))
         if "building" in changed or "estate" in changed:
@@ -305,6 +300,10 @@ class Lift(Aggregate):
     def authority_on(self, date: str) -> str | None:
         """Give the authority it belonged to on a civil date; the first one known also before it was said."""
         return first_or_on(self.authorities, date)
+
+    def venue_on(self, date: str) -> str | None:
+        """Give the kind of place (场所) it served on a civil date; the first one known also before it was said."""
+        return first_or_on(self.venues, date)
 
     def maintainers_on(self, date: str) -> tuple[str, ...]:
         """Give all maintainers on a civil date, the latest first: more than one is an overlap of contracts."""

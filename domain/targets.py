@@ -10,7 +10,7 @@ from domain.findings import Finding, finding
 from domain.money import BASIS_POINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from domain.packs import Pack, Rule
     from domain.schemes import Target
@@ -85,14 +85,17 @@ def _row_of(pack: Pack, rule_id: str, member: str, venue: str, on: str) -> tuple
 
 
 def hold_against_targets(
-    pack: Pack, on: str, coverage: Mapping[tuple[str, str], Coverage], own: Sequence[Target] = ()
-) -> list[TargetResult]:
+    pack: Pack, on: str, coverage: Mapping[tuple[str, str], Coverage], own: Sequence[Target] = (),
+    partial: Container[str] = (),
+) -> list[TargetResult]:  # fmt: skip
     """Hold coverage by (group, kind) on a civil date against every row of the pack's targets, then the area's own.
 
     Group `all` is every lift in use. A pair that is not given was not counted: `needs_supplement`, never a
-    violation. Findings: `target_reached`, `target_missed` (rule's verdict once the date is past, before it
-    `information` as `target_open`), `target_not_fixed`, `target_not_counted`, `target_no_lifts`. A row of the area's
-    own stands beside the pack's and takes nothing from it; its finding names the area's document.
+    violation. Of the groups `partial` only a part of the area was counted: a target is set for the whole (全区), so
+    the part's share is told and neither reaches nor misses it. Findings: `target_reached`, `target_missed` (rule's
+    verdict once the date is past, before it `information` as `target_open`), `target_not_fixed`, `target_not_counted`,
+    `target_part_counted`, `target_no_lifts`. A row of the area's own stands beside the pack's and takes nothing from
+    it; its finding names the area's document.
     """
     rule = pack.rule("targets.rows", on)
     results: list[TargetResult] = []
@@ -100,29 +103,32 @@ def hold_against_targets(
         group, kind, by = str(row["group"]), str(row["kind"]), str(row["by"])
         share = row.get("share_bp")
         share_bp = share if type(share) is int else BASIS_POINTS if row.get("share") == "all" else None
-        results.append(_held(rule, on, (group, kind, by), share_bp, coverage))
+        results.append(_held(rule, on, (group, kind, by), share_bp, coverage, partial))
     for target in sorted(own, key=lambda target: (target.by, target.group, target.kind)):
         theirs = replace(
             rule, id=AREA_RULE, value=BASIS_POINTS if target.share_bp is None else target.share_bp,
             basis=target.document, grade="government", reading=None,
         )  # fmt: skip
         share_bp = BASIS_POINTS if target.share_bp is None else target.share_bp
-        result = _held(theirs, on, (target.group, target.kind, target.by), share_bp, coverage)
+        result = _held(theirs, on, (target.group, target.kind, target.by), share_bp, coverage, partial)
         results.append(replace(result, source="area"))
     return results
 
 
 def _held(
-    rule: Rule, on: str, row: tuple[str, str, str], share_bp: int | None, coverage: Mapping[tuple[str, str], Coverage]
-) -> TargetResult:
+    rule: Rule, on: str, row: tuple[str, str, str], share_bp: int | None,
+    coverage: Mapping[tuple[str, str], Coverage], partial: Container[str],
+) -> TargetResult:  # fmt: skip
     group, kind, by = row
     counted = coverage.get((group, kind))
     held = counted or Coverage(0, 0)
-    missing = held.missing(share_bp) if share_bp is not None else 0
+    missing = held.missing(share_bp) if share_bp is not None and group not in partial else 0
     if share_bp is None:
         written = finding(rule, "target_not_fixed", "information")
     elif counted is None:
         written = finding(rule, "target_not_counted", "needs_supplement")
+    elif group in partial:
+        written = finding(rule, "target_part_counted", "information")
     elif not counted.in_use:
         written = finding(rule, "target_no_lifts", "information")
     elif counted.reaches(share_bp):

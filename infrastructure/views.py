@@ -161,7 +161,8 @@ class SqlViews:
             )
             .select_from(lifts.outerjoin(insured, insured.c.lift == lifts.c.key))
             .where(
-                known_at(lifts, known), effective_at(lifts, effective), lifts.c.merged_into.is_(None),
+                known_at(lifts, known), effective_at(lifts, effective),
+                or_(lifts.c.merged_into.is_(None), lifts.c.key.in_(sorted(set(merged.values())))),
                 lifts.c.status.in_(statuses),
                 true() if areas is None else in_areas(lifts.c.area, areas),
                 true() if venues is None else lifts.c.venue.in_(venues),
@@ -305,19 +306,24 @@ def _periods(instant: ColumnElement[str], cut: Cut) -> list[ColumnElement[bool]]
 def _counted(account: str, known: int, effective: str | None, cut: Cut | None = None) -> Any:  # noqa: ANN401 - a subquery
     entries = tables["entries"]
     posted = entries.alias("posted")
+    ends = [] if cut is None else [end for _, end in cut.periods]
+    last = max((end for end in ends if end is not None), default=None) if None not in ends else None
+
+    def in_time(instant: ColumnElement[str]) -> ColumnElement[bool]:
+        by_then = true() if effective is None else instant <= effective
+        return by_then if last is None else and_(by_then, instant < last)
+
+    # What is staged is so once the fund's posting is: nothing was paid on the days between the two.
     awaited = exists().where(
         posted.c.type == "fund.Posted", posted.c.kind.in_(("premium", "refund")), posted.c.position <= known,
+        in_time(posted.c.effective_at),
         or_(
             and_(posted.c.kind == "premium", posted.c.application == entries.c.awaits),
             and_(posted.c.kind == "refund", posted.c.payment == entries.c.awaits),
         ),
     )  # fmt: skip
-    query = select(entries, or_(entries.c.awaits.is_(None), awaited).label("counted")).where(
-        entries.c.account == account, entries.c.position <= known
+    return (
+        select(entries, or_(entries.c.awaits.is_(None), awaited).label("counted"))
+        .where(entries.c.account == account, entries.c.position <= known, in_time(entries.c.effective_at))
+        .subquery()
     )
-    if effective is not None:
-        query = query.where(entries.c.effective_at <= effective)
-    ends = [] if cut is None else [end for _, end in cut.periods]
-    if ends and None not in ends:
-        query = query.where(entries.c.effective_at < max(end for end in ends if end is not None))
-    return query.subquery()

@@ -26,7 +26,7 @@ ENTRIES_SHOWN: Final = 8
 WORDS: Final = {
     "target_reached": ("reached", "达标"), "target_missed": ("missed", "未达标"), "target_open": ("open", "未到期"),
     "target_not_fixed": ("unfixed", "未定"), "target_not_counted": ("no count", "未计"),
-    "target_no_lifts": ("no lifts", "无电梯"),
+    "target_no_lifts": ("no lifts", "无电梯"), "target_part_counted": ("a part", "仅计部分"),
 }  # fmt: skip
 
 

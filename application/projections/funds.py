@@ -148,13 +148,18 @@ def _house(state: State, event: LoggedEvent) -> State:
     said = event.said or {}
     last = {**state.get("last", {}), "owners": tuple(owners_of(said))}
     last |= {n: said[n] for n in ("fund", "building", "area_m2_hundredths") if n in said}
-    return {"last": last, "track": put(state.get("track", ()), event.effective_at, last)}
+    if "opened" not in state:
+        return {"last": last, "opened": (event.effective_at, last), "track": ((event.effective_at, last),)}
+    sold = put(state.get("sold", ()), event.effective_at, last)
+    # A sale of the day of the opening, or of one before it, stands in place of who owned the house when it was opened.
+    begun = () if sold[0][0] <= state["opened"][0] else (state["opened"],)
+    return {**state, "last": last, "sold": sold, "track": (*begun, *sold)}
 
 
 _HOUSE = ("fund", "building", "area_m2_hundredths", "owners")
 HOUSES = Bitemporal(
     name="houses",
-    version=2,
+    version=3,
     columns=(Column("fund"), Column("building"), Column("area_m2_hundredths", "integer"), Column("owners", "texts")),
     evolve={"house.Opened": _house, "house.Transferred": _house},
     rows=lambda _stream, state: _track_rows(_HOUSE, state),

@@ -8,7 +8,7 @@ from application.projections.base import Bitemporal, Column, Evolve, LoggedEvent
 from application.projections.folding import AGGREGATE, begins, domain_event, folds
 from domain.lifts import Lift, day_of
 
-DATED = ("area", "authority", "venue", "building", "estate", "merged_into")
+PLACES = ("building", "estate")
 """Members of which the aggregate keeps the last word alone; here each word keeps its day."""
 COLUMNS = (
     "area", "authority", "venue", "building", "estate", "merged_into", "premises_class", "status", "use_unit",
@@ -23,45 +23,48 @@ def _evolve() -> Mapping[str, Evolve]:
 
     def evolve(state: State, event: LoggedEvent) -> State:
         new = plain[event.type](state, event)
-        before: Lift | None = state.get(AGGREGATE)
+        if not _places(event):
+            return new
         lift: Lift = new[AGGREGATE]
         tracks: Mapping[str, Track] = state.get("tracks", {})
-        changed = {
-            name: put(tracks.get(name, ()), _day(event), getattr(lift, name))
-            for name in DATED
-            if before is None or getattr(lift, name) != getattr(before, name)
-        }
-        return {**new, "tracks": {**tracks, **changed}} if changed else new
+        day = day_of(domain_event(event))
+        return {**new, "tracks": {name: put(tracks.get(name, ()), day, getattr(lift, name)) for name in PLACES}}
 
     return dict.fromkeys(plain, evolve)
 
 
-def _day(event: LoggedEvent) -> str:
-    return day_of(domain_event(event))
+def _places(event: LoggedEvent) -> bool:
+    """Say whether an event states where the lift stands: also what it says again is so from its own day on.
+
+    Building and estate are one word: whoever says one of them says both (`Lift.take`).
+    """
+    said = event.said or {}
+    stated = event.found["changed"] if event.type == Lift.Corrected.TOPIC else said
+    return not {*PLACES}.isdisjoint(stated)
 
 
 def _rows(_stream: str, state: State) -> Iterator[Row]:
     lift: Lift = state[AGGREGATE]
-    tracks: Mapping[str, Track] = state["tracks"]
+    tracks: Mapping[str, Track] = state.get("tracks", {})
     days = {day for history in (lift.statuses, lift.classes, lift.use_units) for day, _ in history}
     days |= {day for term in lift.maintenance for day in (term.from_date, term.to_date) if day is not None}
     # What was first said of place and kind is taken to have been so before as well.
-    days |= {day for track in tracks.values() for day, _ in track[1:]}
-    if tracks["merged_into"][0][1] is not None:
-        days.add(tracks["merged_into"][0][0])
+    places = (lift.areas, lift.authorities, lift.venues, *tracks.values())
+    days |= {day for history in places for day, _ in history[1:]}
     order = sorted(days)
 
     def told(name: str, day: str) -> str | None:
-        track = tracks[name]
-        value: str | None = at(track, max(day, track[0][0]))
+        track = tracks.get(name, ())
+        value: str | None = at(track, max(day, track[0][0])) if track else None
         return value
 
     for day, end in zip(order, [*order[1:], None], strict=True):
         yield Row(
             "", begins(day), None if end is None else begins(end),
             (
-                told("area", day), told("authority", day), told("venue", day), told("building", day),
-                told("estate", day), told("merged_into", day), lift.class_on(day), lift.status_on(day),
+                # Two records of one lift were so all along, whenever that was found (C11).
+                lift.area_on(day), lift.authority_on(day), lift.venue_on(day), told("building", day),
+                told("estate", day), lift.merged_into, lift.class_on(day), lift.status_on(day),
                 lift.use_unit_on(day), lift.maintainer_on(day), lift.holder, lift.variety,
                 lift.contested or None,
             ),
@@ -70,7 +73,7 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
 
 LIFTS = Bitemporal(
     name="lifts",
-    version=2,
+    version=3,
     columns=(*map(Column, COLUMNS), HELD),
     evolve=_evolve(),
     rows=lambda stream, state: merged(_rows(stream, state)),

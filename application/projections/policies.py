@@ -23,7 +23,8 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
         yield Row(
             "", begins(day), begins(end),
             (
-                policy.state if in_force or not issued else ("cancelled" if policy.cancelled_on else policy.state),
+                # What ended it early (退保, 失效) is so from its day on; until then it was in force.
+                "issued" if in_force else policy.state,
                 in_force, policy.number, policy.product, policy.area, policy.holder, policy.insurer,
                 tuple(party for party, _ in policy.insurers), policy.interest,
                 policy.premium_on(day) if issued else policy.drafted_fen, policy.received_fen,
@@ -35,7 +36,7 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
 
 POLICIES = Bitemporal(
     name="policies",
-    version=2,
+    version=3,
     columns=(
         Column("state"), Column("in_force", "flag"), Column("number"), Column("product"), Column("area"),
         Column("holder"), Column("insurer"), Column("insurers", "texts"), Column("interest"),

@@ -6,7 +6,8 @@ whose policy promises services, as rule `targets.insurance_service` has it. Wher
 counted and says so; it is never taken for zero.
 
 A scheme is a district's: of a wider area each district is counted as its own pack means it, and held against its pack's
-targets and its own.
+targets and its own. They are set for the district as a whole (全区): of a town, or of a bureau's own sector, the share
+is told, and that it is of a part (`cut`), but no target is said to be reached or missed by it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from domain.findings import Finding
 from domain.lift_shapes import PremisesClass
 from domain.packs import Pack, load_pack
 from domain.schemes import DISTRICT_DIGITS, Target
-from domain.shapes import AreaCode, BasisPoints, CivilDate, Count, Instant
+from domain.shapes import AreaCode, BasisPoints, CivilDate, Code, Count, Instant
 from domain.targets import Coverage, Kind, group_of, hold_against_targets
 from domain.time import civil_date
 
@@ -39,6 +40,8 @@ DEFAULT_PACK: Final = "shandong@1"
 DIMENSIONS: Final = ("area", "class", "venue", "group")
 KINDS: Final[tuple[Kind, ...]] = ("liability", "insurance_service")
 Counted = dict[Kind, Coverage]
+GROUPS: Final = "premises.target_group"
+"""The rule of which target group each venue belongs to."""
 SECTORAL: Final = frozenset({"transport_bureau", "culture_tourism_bureau", "organs_affairs"})
 """Kinds whose sectors are venues, and who see those alone."""
 
@@ -76,15 +79,26 @@ class CountedPack(TypedDict):
     adopted: bool
 
 
+class CutDistrict(TypedDict):
+    """What of a district was counted: of these areas, of these venues; all of it in what is left out."""
+
+    areas: NotRequired[list[AreaCode]]
+    venues: NotRequired[list[Code]]
+
+
 class CountedDistrict(Counts):
-    """A district (区县), counted as its own pack means it."""
+    """A district (区县), counted as its own pack means it; `cut` where not the whole was counted."""
 
     area: AreaCode | None
     pack: CountedPack
+    cut: NotRequired[CutDistrict]
 
 
 class TargetRow(TypedDict):
-    """A target (目标) and how far it is reached; `target_bp` is null where the plan gives no number."""
+    """A target (目标) of a district and how far it is reached; `target_bp` is null where the plan gives no number.
+
+    With `cut`, the counts are of that part of the district alone, and the finding says so.
+    """
 
     area: AreaCode | None
     group: str
@@ -97,6 +111,7 @@ class TargetRow(TypedDict):
     share_bp: BasisPoints | None
     missing: Count
     finding: Finding
+    cut: NotRequired[CutDistrict]
 
 
 class EffectiveDay(TypedDict):
@@ -124,32 +139,59 @@ class CoverageAnswer(Cited):
 class District:
     """A district counted: its pack in force and whether it adopted it, its own targets, and its rows of lifts.
 
-    `area` is None where there is no lift in any, and so no district to speak of.
+    `area` is None where there is no lift in any, and so no district to speak of. `parts` are the areas in it, and
+    `venues` the kinds of place, that alone are counted for this reader; empty where all are.
     """
 
     area: str | None
     pack: Pack
     adopted: bool
     targets: tuple[Target, ...]
+    parts: tuple[str, ...] = ()
+    venues: tuple[str, ...] = ()
     rows: list[Found] = field(default_factory=list)
 
     def group(self, row: Found, on: str) -> tuple[str | None, bool]:
         """Give the target group of a row and whether a person has to decide."""
         return _group(self.pack, row["venue"], on)
 
+    def groups(self, on: str) -> dict[str, frozenset[str]]:
+        """Give the target groups that its pack knows, each with its venues; `all` is every lift."""
+        found: dict[str, frozenset[str]] = {"all": frozenset()}
+        if self.pack.has(GROUPS, on):
+            for row in self.pack.rule(GROUPS, on).rows():
+                found[str(row["group"])] = found.get(str(row["group"]), frozenset()) | {str(row["venue"])}
+        return found
+
+    def partial(self, on: str) -> frozenset[str]:
+        """Give the groups of which not the whole district was counted: a sector (行业) may hold a group entire."""
+        seen = frozenset(self.venues)
+        return frozenset(
+            group for group, venues in self.groups(on).items()
+            if self.parts or (seen and (group == "all" or not venues <= seen))
+        )  # fmt: skip
+
+    @property
+    def cut(self) -> dict[str, list[str]]:
+        """What of it was counted, empty if all; as CutDistrict."""
+        return {name: list(of) for name, of in (("areas", self.parts), ("venues", self.venues)) if of}
+
     def statuses(self, on: str) -> tuple[str, ...]:
         """Give the statuses that its pack means by "in use"."""
         return tuple(self.pack.rule("targets.in_use", on).texts())
 
 
-def _district(asking: Asking, area: str | None, on: str) -> District:
+def _district(asking: Asking, area: str | None, on: str, areas: list[str] | None = None) -> District:
     """Give a district as known then; where it adopted no pack, the program's own is taken and said to be."""
+    venues = tuple(sorted(asking.author.sectors)) if asking.author.kind in SECTORAL else ()
     if area is None:
-        return District(None, load_pack(DEFAULT_PACK), adopted=False, targets=())
+        return District(None, load_pack(DEFAULT_PACK), adopted=False, targets=(), venues=venues)
     rules = Rules.of(asking.reads, area, asking.known.position)
     pack = rules.pack(on)
     targets = tuple(rules.scheme.targets.values())
-    return District(area, pack or load_pack(DEFAULT_PACK), pack is not None, targets)
+    whole = areas is None or any(area.startswith(wider) for wider in areas)
+    parts = () if whole else tuple(sorted(part for part in areas or () if part.startswith(area)))
+    return District(area, pack or load_pack(DEFAULT_PACK), pack is not None, targets, parts, venues)
 
 
 def _codes(asking: Asking, areas: list[str] | None, effective: str) -> list[str]:
@@ -159,30 +201,20 @@ def _codes(asking: Asking, areas: list[str] | None, effective: str) -> list[str]
     return asking.reads.views.districts(asking.known.position, effective, areas)
 
 
-def _within(areas: list[str] | None, codes: list[str]) -> list[str]:
-    """Cut areas to districts: a district whole, unless only parts of it were asked for."""
-    found: list[str] = []
-    for code in codes:
-        parts = [area for area in areas or () if area.startswith(code)]
-        whole = areas is None or any(code.startswith(area) for area in areas)
-        found += [code] if whole or not parts else parts
-    return found
-
-
 def _counted(asking: Asking, areas: list[str] | None, effective: str) -> list[District]:
     """Count the lifts in use of each district as its own pack means it; districts that mean the same together."""
     on, known = civil_date(effective), asking.known.position
-    venues = list(asking.author.sectors) if asking.author.kind in SECTORAL and asking.author.sectors else None
-    districts = [_district(asking, code, on) for code in _codes(asking, areas, effective)]
-    alike: dict[tuple[str, ...], list[str]] = {}
+    districts = [_district(asking, code, on, areas) for code in _codes(asking, areas, effective)]
+    alike: dict[tuple[str, ...], list[District]] = {}
     for district in districts:
-        alike.setdefault(district.statuses(on), []).append(district.area or "")
+        alike.setdefault(district.statuses(on), []).append(district)
     by_area = {district.area: district for district in districts}
     merged = merged_lifts(asking, known, effective)
-    for statuses, codes in alike.items():
+    for statuses, same in alike.items():
         rows = asking.reads.views.coverage(
-            known, effective, statuses=statuses, part=CORE_PART, areas=_within(areas, codes), venues=venues,
-            merged=merged,
+            known, effective, statuses=statuses, part=CORE_PART,
+            areas=[area for district in same for area in district.parts or (district.area or "",)],
+            venues=list(same[0].venues) or None, merged=merged,
         )  # fmt: skip
         for row in rows:
             by_area[row["area"][:DISTRICT_DIGITS]].rows.append(row)
@@ -216,7 +248,10 @@ def coverage(asking: Asking) -> Answer:
             for key, sums in sorted(_by(rows, by, group).items(), key=lambda item: [str(k) for k in item[0]])
         ],
         districts=[
-            {"area": district.area, "pack": pack, **_shown(_total(district.rows), _countable(district.pack, on))}
+            {
+                "area": district.area, "pack": pack, **_shown(_total(district.rows), _countable(district.pack, on)),
+                **({"cut": district.cut} if district.cut else {}),
+            }
             for district, pack in zip(districts, packs, strict=True)
         ],
         undecided_lifts=sum(row["in_use"] for row in rows if group(row)[1]),
@@ -270,20 +305,22 @@ def _shown(sums: Counted, kinds: tuple[Kind, ...]) -> dict[str, Any]:
 
 
 def _targets(district: District, on: str) -> list[dict[str, Any]]:
-    """Hold a district's counts against its pack's targets, then its own."""
-    held = _summed(district.rows, lambda row: district.group(row, on)[0])
-    named = {group: sums for group, sums in held.items() if group is not None} | {"all": _total(district.rows)}
+    """Hold a district's counts against its pack's targets, then its own; a group without a lift is counted as none."""
+    held = _summed(district.rows, lambda row: district.group(row, on)[0]) | {"all": _total(district.rows)}
     counted: dict[tuple[str, str], Coverage] = {
-        (group, kind): sums[kind] for group, sums in named.items() for kind in _countable(district.pack, on)
+        (group, kind): held[group][kind] if group in held else Coverage(0, 0)
+        for group in district.groups(on)
+        for kind in _countable(district.pack, on)
     }
+    partial = district.partial(on)
     return [
         {
             "area": district.area, "group": result.group, "kind": result.kind, "by": result.by,
             "source": result.source, "target_bp": result.share_bp, "in_use": result.coverage.in_use,
             "covered": result.coverage.covered, "share_bp": result.coverage.share_bp, "missing": result.missing,
-            "finding": result.finding,
+            "finding": result.finding, **({"cut": district.cut} if result.group in partial else {}),
         }
-        for result in hold_against_targets(district.pack, on, counted, district.targets)
+        for result in hold_against_targets(district.pack, on, counted, district.targets, partial)
     ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from annotated_types import Ge
 from typing_extensions import TypedDict
 
 from application.identifiers import named
+from application.projections.folding import begins
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
 from application.reading.filters import only
 from application.reading.overdue import unsigned
@@ -19,7 +20,7 @@ from application.reading.sight import Seen, Sight, readable, sight
 from domain.errors import Invalid
 from domain.findings import Finding
 from domain.lift_shapes import HistoricDate, LiftParameters, LiftStatus, PremisesClass, VarietyCode
-from domain.lifts import Key, Lift
+from domain.lifts import Key, Lift, day_of
 from domain.maintenance import MaintenanceYear
 from domain.policy_shapes import Interest, Part
 from domain.shapes import (
@@ -240,10 +241,14 @@ def one(asking: Asking) -> Answer:
 
 
 def _details(asking: Asking, lift: str) -> Answer:
-    """Give what the lift's events say at both times; what was first said of it is taken to have been so before."""
+    """Give what the lift's events say at both times, from the beginning of their days, as the view does.
+
+    What was first said of it is taken to have been so before.
+    """
     position, effective = asking.known.position, asking.effective
     events = [e for e in asking.reads.streams.events(lift) if e.position is not None and e.position <= position]
-    later = sorted((e for e in events[1:] if (e.effective_at or "") <= effective), key=lambda e: e.effective_at or "")
+    dated = sorted(((begins(day_of(e)), e) for e in events[1:]), key=lambda each: each[0])
+    later = [event for since, event in dated if since <= effective]
     then, known = Lift(lift), Lift(lift)
     for event in (*events[:1], *later):
         event.apply(then)

@@ -26,14 +26,15 @@ def unsigned(reads: Reads, stream: str, known: int, judged_at: str) -> Mapping[s
     lift = _folded(reads, Lift, stream.partition("/")[0], known)
     if lift is None:
         return {}
-    packs = {on: pack_known(reads, known, lift.area, on) for on in {visit.on for visit in year.visits.values()}}
+    days = {visit.on for visit in year.visits.values()}
+    packs = {on: pack_known(reads, known, lift.area_on(on), on) for on in days}
     found = {name: uncountersigned(visit, judged_at, packs[visit.on]) for name, visit in year.visits.items()}
     return {name: findings for name, findings in found.items() if findings}
 
 
-def pack_known(reads: Reads, known: int, area: str, on: str) -> Pack | None:
+def pack_known(reads: Reads, known: int, area: str | None, on: str) -> Pack | None:
     """Give the pack in force in an area on a civil date as known at a position; None where none was adopted."""
-    scheme = _folded(reads, Scheme, scheme_stream(area), known)
+    scheme = None if area is None else _folded(reads, Scheme, scheme_stream(area), known)
     adoption = None if scheme is None else scheme.adopted(on)
     published = None if adoption is None else _folded(reads, PublishedPack, adoption.pack, known)
     return None if published is None or published.published is None else parsed(published.published)

@@ -212,9 +212,15 @@ def person_of(asking: Asking) -> str | None:
 
 
 def merged_lifts(asking: Asking, known: int, effective: str) -> dict[str, str]:
-    """Give the lifts that went up in others, each with the one that goes on at the end of the chain."""
-    rows = asking.reads.views.find("lifts", known, effective=effective, where={"merged_into": True})
+    """Give the lifts that went up in others, each with the record that stands for it then.
+
+    That is the one that goes on at the end of the chain; of a time of which it says nothing yet, one that went up in it
+    and does. Two records of one lift (C11) are one also before the day on which that was found.
+    """
+    rows = asking.reads.views.find("lifts", known, where={"merged_into": True})
     into = {row["key"]: row["merged_into"] for row in rows}
+    if not into:
+        return {}
     final: dict[str, str] = {}
     for lift in into:
         end, seen = lift, {lift}
@@ -222,6 +228,15 @@ def merged_lifts(asking: Asking, known: int, effective: str) -> dict[str, str]:
             end = into[end]
             seen.add(end)
         final[lift] = end
+    ends = sorted(set(final.values()))
+    told = {row["key"] for row in asking.reads.views.find("lifts", known, effective=effective, where={"key": ends})}
+    before = {row["key"] for row in rows if covered_by(row, effective)}
+    for end in ends:
+        stands = min((lift for lift in before if final[lift] == end), default=None)
+        if end not in told and stands is not None:
+            same = {lift for lift, of in final.items() if of == end} | {end}
+            final |= dict.fromkeys(same - {stands}, stands)
+            del final[stands]
     return final
 
 

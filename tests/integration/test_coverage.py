@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
-from application.reading import coverage
+from application.reading import coverage, lifts
 from application.work import Author
 from domain.packs import load_pack
-from tests.support.history import PARTIES, Told, history
+from tests.support.history import PARTIES, Told, history, name
 from tests.support.projecting import store
-from tests.support.reading import adopted, ask, reading
+from tests.support.reading import adopted, ask, project, reading
 from tests.support.saving import TestLedger
 
 AT = "2025-08-01"
@@ -63,9 +64,103 @@ def test_a_wider_area_is_counted_by_its_districts_schemes(ledger: TestLedger) ->
         assert street["pack"] == {"name": "shandong@1", "adopted": True}
 
 
+def test_a_part_of_a_district_reaches_and_misses_no_target(ledger: TestLedger) -> None:
+    """A town, or whoever asks for one, is told its share and that it is a part's; targets are the whole district's."""
+    own = {"area": "370102", "group": "all", "kind": "liability", "by": "2025-06-30", "document": "D"}
+    store(ledger, [*history(42, lifts=40), *adopted(), Told("scheme:370102", "scheme.TargetSet", own, {}, None)])
+    town = Author(PARTIES[4], "town", areas=("370102001",))
+    regulator = Author(PARTIES[4], "market_regulator", areas=("370102",))
+    with reading(ledger) as reads:
+        whole = coverage.coverage(ask(reads, regulator, effective_at=AT))
+        for answer in (
+            coverage.coverage(ask(reads, town, effective_at=AT)),
+            coverage.coverage(ask(reads, town, area="370102", effective_at=AT)),
+            coverage.coverage(ask(reads, regulator, area="370102001", effective_at=AT)),
+        ):
+            (district,) = answer["districts"]
+            assert 0 < district["in_use"] == answer["total"]["in_use"] < whole["total"]["in_use"]
+            assert district["cut"] == {"areas": ["370102001"]}
+            assert {row["finding"]["code"] for row in answer["targets"]} == {"target_part_counted", "target_not_fixed"}
+            assert len(answer["targets"]) == len(whole["targets"])
+            assert all((row["missing"], row["cut"]) == (0, district["cut"]) for row in answer["targets"])
+            assert {row["in_use"] for row in answer["targets"] if row["group"] == "all"} == {district["in_use"]}
+    assert not any("cut" in row for row in (*whole["districts"], *whole["targets"]))
+    assert whole["targets"][-1]["finding"]["code"] == "target_missed"
+    # No lift of the history stands in a government office: that is known, so it is no gap in the data.
+    offices = [row["finding"]["code"] for row in whole["targets"] if row["group"] == "government_office"]
+    assert set(offices) == {"target_no_lifts"}
+
+
+def test_a_bureau_is_held_to_the_groups_that_its_sector_holds_whole(ledger: TestLedger) -> None:
+    """Of groups whose every venue is its own it sees what the district sees; of others, and of all lifts, a part."""
+    store(ledger, [*history(42, lifts=40), *adopted()])
+    rows = load_pack("shandong@1").rule("premises.target_group", AT).rows()
+    places = tuple(str(row["venue"]) for row in rows if row["group"] == "listed_public_place")
+    with reading(ledger) as reads:
+        whole = coverage.coverage(ask(reads, area="370102", effective_at=AT))["targets"]
+        for sectors, entire in ((places, {"listed_public_place"}), (("school", "office"), set())):
+            bureau = Author(PARTIES[4], "culture_tourism_bureau", areas=("370102",), sectors=sectors)
+            answer = coverage.coverage(ask(reads, bureau, effective_at=AT))
+            assert answer["districts"][0]["cut"] == {"venues": sorted(sectors)}
+            judged = [row for row in answer["targets"] if "cut" not in row]
+            assert judged == [row for row in whole if row["group"] in entire]
+            assert {row["finding"]["code"] for row in answer["targets"] if "cut" in row} == {
+                "target_part_counted", "target_not_fixed",
+            }  # fmt: skip
+        everywhere = Author(PARTIES[4], "culture_tourism_bureau", areas=("370102",))
+        assert coverage.coverage(ask(reads, everywhere, effective_at=AT))["targets"] == whole
+
+
+def test_where_the_pack_groups_no_places_groups_are_not_counted(ledger: TestLedger) -> None:
+    """Which lifts belong to a group is not known then: that is a gap in the data, and not a group without lifts."""
+    pack = load_pack("shandong@1")
+    rules = tuple(rule for rule in pack.rules if rule.id != "premises.target_group")
+    store(ledger, [*history(42, lifts=12), *adopted(pack=replace(pack, id="own", rules=rules))])
+    with reading(ledger) as reads:
+        targets = coverage.coverage(ask(reads, area="370102", effective_at=AT))["targets"]
+    codes = {row["finding"]["code"] for row in targets if row["group"] == "listed_public_place"}
+    assert codes == {"target_not_counted"}
+    assert all(row["in_use"] > 0 for row in targets if row["group"] == "all")
+
+
 def test_where_there_is_no_lift_nothing_is_counted(ledger: TestLedger) -> None:
     """An empty ledger has no district to speak of; the program's own pack says what would be aimed at."""
     with reading(ledger) as reads:
         answer = coverage.coverage(ask(reads))
     assert (answer["total"]["in_use"], answer["rows"], answer["districts"][0]["area"]) == (0, [], None)
     assert answer["pack"] == {"name": "shandong@1", "adopted": False}
+
+
+def test_two_records_of_one_lift_count_once_also_before_that_was_found(ledger: TestLedger) -> None:
+    """Known now, a day before the merger has one lift; known before, two; the one that has a word on the day stands."""
+    store(ledger, history(42, lifts=12))
+    twins = [name(random.Random(number), "lift") for number in range(2)]
+    said = {"identifiers": [], "variety": "3110", "area": "370102001", "status": "in_use"}
+    with reading(ledger) as reads:
+        listed = lifts.listed(ask(reads, effective_at=AT))["lifts"]
+        told = {lift["lift"]: lifts.one(ask(reads, path={"lift": lift["lift"]}, effective_at=AT)) for lift in listed}
+        insured = next(
+            lift for lift, each in told.items()
+            if each["state"]["status"] == "in_use" and any(c["in_force"] for c in each["covers"])
+        )  # fmt: skip
+        # Of the first, in which both others go up, nothing is said before August's end.
+        store(
+            ledger,
+            [
+                Told(twins[0], "lift.Registered", {"id": twins[0], **said}, {"on": "2025-08-31"}, None),
+                Told(twins[1], "lift.Registered", {"id": twins[1], **said}, {"on": "2025-01-01"}, None),
+            ],
+        )
+        project(ledger)
+        apart = coverage.coverage(ask(reads, effective_at=AT))
+        later = coverage.coverage(ask(reads, effective_at="2025-09-01"))["total"]
+        found = {"on": "2025-10-01"}
+        merger = [Told(lift, "lift.MergedInto", {"into": twins[0]}, found, None) for lift in (insured, twins[1])]
+        store(ledger, merger)
+        project(ledger)
+        joined = coverage.coverage(ask(reads, effective_at=AT))["total"]
+        assert joined["in_use"] == apart["total"]["in_use"] - 1
+        assert joined["liability"]["covered"] == apart["total"]["liability"]["covered"] > 0
+        assert coverage.coverage(ask(reads, effective_at="2025-09-01"))["total"]["in_use"] == later["in_use"] - 2
+        known = str(apart["known_at"]["position"])
+        assert coverage.coverage(ask(reads, effective_at=AT, known_at=known)) == apart

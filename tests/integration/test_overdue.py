@@ -16,6 +16,7 @@ from application.reading import lifts, subjects
 from application.reading.asking import Asking, Reads
 from application.replay import replay
 from application.work import Author
+from domain.lifts import Lift
 from infrastructure.clock import DatabaseClock
 from infrastructure.mapper import LogStreams
 from infrastructure.projector import Projector
@@ -24,6 +25,7 @@ from tests.support.book import Book
 from tests.support.history import Told
 from tests.support.projecting import store
 from tests.support.saving import ORIGIN, TestLedger
+from tests.support.seeding import seed
 from tests.support.visiting import (
     BY_MAINTAINER,
     BY_SIGNER,
@@ -135,6 +137,16 @@ def test_an_earlier_knowledge_is_judged_at_its_own_end(kept: Kept) -> None:
     assert lifts.timeline(asking)["judged_at"] == asking.known.instant
     found = replay(kept.reads, YEAR, asking.known_log, judged_at=IN_TIME)
     assert found.missing == ()
+
+
+def test_a_lift_that_moved_takes_no_duty_with_it(kept: Kept) -> None:
+    """A visit is held to the time for signing of the district where the lift stood on its day, not where it is now."""
+    said = body()
+    kept.book.act(BY_MAINTAINER, "visit.submit", said)
+    move = {"area": "370283", "effective_on": "2026-03-03"}
+    seed(kept.book, Lift, LIFT, OPERATOR, Lift.Moved, move, {"on": "2026-03-03"}, "2026-03-02T16:00:00.000000Z")
+    kept.keep()
+    assert kept.codes(effective_at=OVER) == {said["opened"]["id"]: ["uncountersigned"]}
 
 
 def test_without_a_pack_nothing_is_missing(kept: Kept) -> None:

@@ -203,7 +203,7 @@ def test_pages_give_every_row_once(reads: Reads) -> None:
 
 
 def test_statement_counts_what_was_posted(ledger: TestLedger, reads: Reads) -> None:
-    """A house's staged charge counts once the fund has posted the premium it is a share of, by what is known."""
+    """A house's staged charge counts once the fund has posted the premium it is a share of: as known and effective."""
     rng = random.Random(9)
     fund, house, application = name(rng, "fund"), name(rng, "house", 4), name(rng, "application")
     said = {"id": house, "fund": fund, "area_m2_hundredths": 9_000, "delivered": True, "first_deposit_fen": 50_000}
@@ -226,6 +226,9 @@ def test_statement_counts_what_was_posted(ledger: TestLedger, reads: Reads) -> N
     store(ledger, [Told(fund, "fund.Reserved", None, held, None), Told(fund, "fund.Posted", None, posting, None)])
     project(ledger)
     assert [e["balance_fen"] for e in funds.house_statement(ask(reads, path=path))["entries"]] == [50_000, 48_800]
+    between = staged["entries"][-1]["recorded_at"]
+    dated = funds.house_statement(ask(reads, path=path, effective_at=between))["entries"]
+    assert [(e["counted"], e["balance_fen"]) for e in dated] == [(True, 50_000), (False, 50_000)]
     then = funds.house_statement(ask(reads, path=path, known_at=str(staged["known_at"]["position"])))
     assert then == staged
     bank = Author(PARTIES[3], "bank")

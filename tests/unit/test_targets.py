@@ -60,6 +60,19 @@ def test_rows_get_their_verdicts() -> None:
     assert {row.source for row in results} == {"pack"}
 
 
+def test_a_part_neither_reaches_nor_misses_what_is_set_for_the_whole() -> None:
+    """Of a group of which only a part was counted the share is told, nothing is missing, and nothing is judged."""
+    own = [Target("all", "liability", "2020-06-29", 4_500, "Notice 1")]
+    counted = {("all", "liability"): Coverage(1_000, 400), ("listed_public_place", "liability"): Coverage(200, 199)}
+    results = hold_against_targets(PACK, "2020-06-30", counted, own, {"all"})
+    of_all = [row for row in results if (row.group, row.kind) == ("all", "liability")]
+    assert {(row.finding["code"], row.finding["verdict"], row.missing) for row in of_all} == {
+        ("target_part_counted", "information", 0)
+    }
+    assert {row.coverage for row in of_all} == {Coverage(1_000, 400)}
+    assert [row.finding["code"] for row in results if row.group == "listed_public_place"] == ["target_missed"]
+
+
 def test_an_areas_own_rows_follow_the_packs_with_their_document() -> None:
     """No share is all; the row stands beside the pack's of the same group and day, in the order of days."""
     own = [
