@@ -13,7 +13,21 @@ from domain.errors import Conflict, DomainError
 from domain.payments import Payment
 from domain.policies import Policy
 from tests.support.book import Book
-from tests.support.funding import BANK, LIFT, PREMIUM_FEN, funded, paid, quoted, seen
+from tests.support.funding import (
+    BANK,
+    LIFT,
+    PREMIUM_FEN,
+    approve,
+    filed,
+    funded,
+    on,
+    paid,
+    pay,
+    quoted,
+    seen,
+    stage,
+    voted,
+)
 from tests.support.insuring import HOLDER, HOMES, INSURER, line, proposed
 
 HALVES = [{"kind": "property_fee", "amount_fen": 4_000}, {"kind": "common_income", "amount_fen": 4_000}]
@@ -154,6 +168,21 @@ def test_one_source_never_settles_what_another_owes() -> None:
     assert (due(book, third), state.paid, state.held_fen) == (("confirmed", 0), True, PREMIUM_FEN)
     issue(book, policy)
     assert cancel(book, policy, PREMIUM_FEN)[0].found["refunds"] == {"common_income": 4_000, "property_fee": 4_000}
+
+
+def test_the_fund_pays_its_share_though_another_source_paid_twice() -> None:
+    """What was voted and approved is premium; the property fee's second payment is what is over (C4)."""
+    book = funded()
+    policy = quoted(book, 4_000)
+    application = filed(book, policy, *voted(book), amount_fen=4_000)
+    approve(book, application, 4_000)
+    stage(book, application)
+    first, second = requested(book, policy, 4_000), requested(book, policy, 4_000)
+    confirmed(book, first)
+    confirmed(book, second)
+    pay(book, application, amount_fen=4_000, line=seen(book, 4_000))
+    assert (on(book, application).state, due(book, second)) == ("paid", ("return_due", 4_000))
+    assert book.state(Policy, policy).held == {"property_fee": 4_000, "fund_principal": 4_000}
 
 
 def test_what_was_over_is_not_refunded_again() -> None:
