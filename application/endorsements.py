@@ -12,6 +12,7 @@ from typing import Any
 from application import limits
 from application.actions import Action, Writes
 from application.covers import attach, cover_stream, filed_rate
+from application.returns import RETURN_DUE, tell_returns
 from application.schemes import pack_in_force
 from application.work import Work
 from domain.aggregate import Because, Statement
@@ -21,9 +22,10 @@ from domain.filed_terms import check_filed_aggregate
 from domain.findings import refuse_violations
 from domain.limits import LimitTerms, policy_year
 from domain.policies import Policy
-from domain.policy_checks import check_entry, classes_of
+from domain.policy_checks import check_entry, classes_of, shares_of
 from domain.policy_shapes import ENDORSED_LIFTS_MAX, Endorsement
 from domain.products import Product
+from domain.receipts import over_by_source
 from domain.time import civil_midnight
 
 Path = Mapping[str, str]
@@ -42,6 +44,8 @@ def endorse(work: Work, statement: Statement, path: Path) -> None:
     number = len(policy.stack) + 1
     work.source(said, "endorsement", policy.id)
     outside = _outside_filed(work, policy, said["limits"], effective_on) if "limits" in said else {}
+    shares = shares_of(said, policy.sources)
+    refunds, before = over_by_source(policy.held, policy.borne_after(shares)), policy.receipts
     because = policy.record(
         Policy.Endorsed, statement,
         {
@@ -50,6 +54,7 @@ def endorse(work: Work, statement: Statement, path: Path) -> None:
             "premium_fen": policy.premium_fen + said["delta_fen"],
             "late": effective_on < work.today,
             "reapplied": [c.number for c in policy.stack if c.effective_on > effective_on],
+            "sources": shares, "refunds": refunds,
             **outside,
         },
     )  # fmt: skip
@@ -62,6 +67,7 @@ def endorse(work: Work, statement: Statement, path: Path) -> None:
         _remove(work, policy, part, found)
     if "limits" in said:
         _reset_whole(work, because, policy, effective_on)
+    tell_returns(work, policy, before, because, "policy_endorsed")
 
 
 def _outside_filed(work: Work, policy: Policy, terms: Mapping[str, int], on: str) -> dict[str, Any]:
@@ -166,7 +172,7 @@ ACTIONS = (
             Writes("cover.Attached", "{lift}/cover", "/adds/*", "/from_date"),
             Writes("cover.Amended", "{lift}/cover", "/changes/*", "/effective_on"),
             Writes("cover.Ended", "{lift}/cover", "/removes/*", "/effective_on"),
-            Writes("limit.Set", "policy:/limit:", derived=True),
+            Writes("limit.Set", "policy:/limit:", derived=True), RETURN_DUE,
         ),
         "Endorse the policy", "批改保单",
     ),

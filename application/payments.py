@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from application.actions import Action, Writes
 from application.policies import PREMIUM_WRITES, receive_premium
+from application.returns import RETURN_DUE, open_return_fen, other_returns
 from application.work import Work
 from domain.aggregate import Because, Statement
 from domain.applications import Application
@@ -53,7 +54,7 @@ def request(work: Work, statement: Statement, _path: Path) -> None:
     if said["amount_fen"] > due_fen:
         raise Conflict("this source owes less", code="above_due", due_fen=due_fen, source=said["source_kind"])
     if "subsidy" in said:
-        work.read(Subsidy, said["subsidy"]).require_payable(policy.id, said["amount_fen"])
+        work.read(Subsidy, said["subsidy"]).require_payable(policy.id, said["source_kind"], said["amount_fen"])
     payment = work.new(Payment, said["id"])
     work.source(said, "payment", payment.id)
     payment.record(Payment.Requested, statement)
@@ -140,7 +141,7 @@ def settle(work: Work, payment: Payment, cause: Because, line: SeenLine) -> None
     if payment.application is None:
         paid = accepts
     else:
-        fits = policy.received_fen + payment.amount_fen <= policy.premium_fen
+        fits = payment.amount_fen <= policy.due_fen(payment.source_kind)
         paid = _post(work, payment, cause, line, accepts=accepts and fits)
     if not paid:
         why = "policy_takes_no_premium" if payment.application is None else "nothing_reserved"
@@ -148,12 +149,14 @@ def settle(work: Work, payment: Payment, cause: Because, line: SeenLine) -> None
         return
     matched = {"policy": policy.id, "source": payment.source_kind, "amount_fen": payment.amount_fen}
     match = payment.record(Payment.Matched, cause, matched)
+    subsidy = None if payment.subsidy is None else work.change(Subsidy, payment.subsidy)
     receipt = receive_premium(
-        work, policy.id, match, source_kind=payment.source_kind, amount_fen=payment.amount_fen, payment=payment.id
-    )
-    if payment.subsidy is not None:
-        paid_fen = {"payment": payment.id, "amount_fen": payment.amount_fen}
-        work.change(Subsidy, payment.subsidy).record(Subsidy.Paid, cause, paid_fen)
+        work, policy.id, match, source_kind=payment.source_kind, amount_fen=payment.amount_fen, payment=payment.id,
+        at_most_fen=None if subsidy is None else subsidy.payable_fen,
+    )  # fmt: skip
+    used_fen = payment.amount_fen - receipt.over_fen
+    if subsidy is not None and used_fen:
+        subsidy.record(Subsidy.Paid, cause, {"payment": payment.id, "amount_fen": used_fen})
     if receipt.over_fen:
         payment.record(Payment.ReturnDue, cause, {"amount_fen": receipt.over_fen, "why": "overpaid"})
 
@@ -187,26 +190,53 @@ def fail(work: Work, statement: Statement, path: Path) -> None:
 
 
 def give_back(work: Work, statement: Statement, path: Path) -> None:
-    """Note that money due back came back by a bank line."""
+    """Note that money due back came back by a bank line, all of it or a part.
+
+    A line of more than what is due of this payment is what the payer gets back of his other payments of the policy as
+    well: it is counted to them in the order they were received in. Money of the fund comes back whole.
+    """
     payment = work.change(Payment, path["payment"])
     work.allow("payment.return", **_sides(work, payment))
-    payment.require("return_due")
-    line = usable_line(work, statement.said["line"], payment.return_due_fen)
+    open_fen = open_return_fen(work, payment)
+    if not open_fen:
+        payment.require("return_due")
+    line = work.change(SeenLine, statement.said["line"])
+    line.require_unused()
     if payment.application is None:
+        parts = _parts(work, payment, open_fen, line)
         line.require_flow({payment.payee: "out"}, others=True)
     else:
+        line.require_amount(open_fen)
+        parts = [(payment, open_fen)]
         require_inflow(line, _fund_of(work, payment.application))
-    cause = payment.record(Payment.Returned, statement)
+    cause = payment.record(Payment.Returned, statement, {"amount_fen": parts[0][1]})
+    for other, fen in parts[1:]:
+        work.change(Payment, other.id).record(Payment.Returned, cause, {"amount_fen": fen, "line": line.id})
     line.record(SeenLine.Used, cause, {"payment": payment.id})
     if payment.application is not None:
         work.change(Fund, payment.application.partition("/")[0]).take_back(cause, payment.id, line.id)
+
+
+def _parts(work: Work, payment: Payment, open_fen: int, line: SeenLine) -> list[tuple[Payment, int]]:
+    """Divide a line over what is due back to the payer; raises Conflict `line_amount_differs` when it is more."""
+    parts = [(payment, min(open_fen, line.amount_fen))]
+    left_fen = line.amount_fen - open_fen
+    if left_fen > 0:
+        for other, fen in other_returns(work, payment):
+            parts.append((other, min(fen, left_fen)))
+            left_fen -= parts[-1][1]
+            if not left_fen:
+                break
+        else:
+            line.require_amount(line.amount_fen - left_fen)
+    return parts
 
 
 USED = Writes("bankline.Used", "bankline:", derived=True)
 SETTLEMENT = (
     USED,
     Writes("payment.Matched", "payment:", derived=True),
-    Writes("payment.ReturnDue", "payment:", derived=True),
+    RETURN_DUE,
     *PREMIUM_WRITES,
     Writes("fund.Posted", "fund:", derived=True),
     Writes("fund.ReservationVoided", "fund:", derived=True),
@@ -246,7 +276,10 @@ ACTIONS = (
     ),
     Action(
         "payment.return", "POST", "/payments/{payment}/return", PaymentConfirmation, give_back,
-        (Writes("payment.Returned", "{payment}"), USED, Writes("fund.Posted", "fund:", derived=True)),
+        (
+            Writes("payment.Returned", "{payment}"), Writes("payment.Returned", "payment:", derived=True), USED,
+            Writes("fund.Posted", "fund:", derived=True),
+        ),
         "Note that money came back", "退回到账",
     ),
 )  # fmt: skip

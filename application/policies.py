@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from application.actions import Action, Writes
 from application.covers import cover_in_force, covers_in_force, schedule_root
+from application.returns import RETURN_DUE, tell_returns
 from application.schemes import pack_in_force
 from application.work import Work
 from domain.aggregate import Because, Statement
@@ -17,8 +18,8 @@ from domain.errors import Conflict, Invalid
 from domain.parties import Party
 from domain.policies import PENDING, Policy
 from domain.policy_checks import (
-    SUBSIDY_KINDS,
     check_draft,
+    check_inception,
     check_premium_first,
     check_refund,
     check_shares,
@@ -26,6 +27,7 @@ from domain.policy_checks import (
 )
 from domain.policy_shapes import Cancellation, PolicyDraft, PolicyEnding, PolicyIssue, Proposal, ScheduleClosing
 from domain.products import Product
+from domain.receipts import SUBSIDY_KINDS
 
 Path = Mapping[str, str]
 
@@ -92,12 +94,14 @@ class PremiumReceipt:
 
 
 def receive_premium(
-    work: Work, policy_name: str, cause: Because, *, source_kind: str, amount_fen: int, payment: str
-) -> PremiumReceipt:
+    work: Work, policy_name: str, cause: Because, *, source_kind: str, amount_fen: int, payment: str,
+    at_most_fen: int | None = None,
+) -> PremiumReceipt:  # fmt: skip
     """Book premium that a payment was matched to, in the same save as its event (`cause`).
 
     Raises Conflict `policy_state` before the proposal and after the end, `quote_expired` past the validity of a
-    quotation not yet paid: such money is to be returned. More than is due is booked, and told as `over_fen` (C4).
+    quotation not yet paid: such money is to be returned. More than its source owes, or than `at_most_fen`, is booked,
+    and told as `over_fen` (C4): one source's money never settles what another owes.
     """
     policy = work.change(Policy, policy_name)
     policy.require("proposed", "issued")
@@ -106,15 +110,15 @@ def receive_premium(
     if amount_fen <= 0:
         raise Invalid("an amount received is positive", code="amount_not_positive")
     pack, _ = pack_in_force(work, policy.area, work.today)
-    received = {**policy.received, source_kind: policy.received.get(source_kind, 0) + amount_fen}
-    total_fen = sum(received.values())
-    over_fen = min(amount_fen, max(0, total_fen - policy.premium_fen))
-    complete = enough_received(pack, policy, received, work.today)
+    held_fen = min(amount_fen, policy.due_fen(source_kind), amount_fen if at_most_fen is None else at_most_fen)
+    held = {**policy.held, source_kind: policy.held.get(source_kind, 0) + held_fen}
+    over_fen = amount_fen - held_fen
+    complete = enough_received(pack, policy, held, work.today)
     because = policy.record(
         Policy.PremiumReceived, cause,
         {
-            "payment": payment, "source": source_kind, "amount_fen": amount_fen, "received_fen": total_fen,
-            "over_fen": over_fen, "complete": complete,
+            "payment": payment, "source": source_kind, "amount_fen": amount_fen,
+            "received_fen": sum(policy.received.values()) + amount_fen, "over_fen": over_fen, "complete": complete,
         },
     )  # fmt: skip
     return PremiumReceipt(because, over_fen, complete)
@@ -127,11 +131,12 @@ def issue(work: Work, statement: Statement, path: Path) -> None:
     policy.require_valid(work.today)
     pack, ref = pack_in_force(work, policy.area, work.today)
     findings = check_premium_first(pack, policy, work.today)
-    work.source(statement.said, "policy_number", policy.id)
     on_ground = any(found["code"] == "issued_on_budget_ground" for found in findings)
+    findings += check_inception(policy, work.today, on_ground=on_ground)
+    work.source(statement.said, "policy_number", policy.id)
     facts = {
         "count": policy.staged.count, "root": policy.schedule_root, "premium_fen": policy.staged.premium_fen,
-        "received_fen": policy.received_fen, "ground": policy.ground if on_ground else None, "findings": findings,
+        "received_fen": policy.held_fen, "ground": policy.ground if on_ground else None, "findings": findings,
         "pack": ref.as_json(),
     }  # fmt: skip
     policy.record(Policy.Issued, statement, facts)
@@ -149,29 +154,34 @@ def cancel(work: Work, statement: Statement, path: Path) -> None:
         **checked.working, "transaction": len(policy.stack) + 1, "late": effective_on < work.today,
         "findings": checked.findings,
     }  # fmt: skip
-    policy.record(Policy.Cancelled, statement, facts)
+    before = policy.receipts
+    tell_returns(work, policy, before, policy.record(Policy.Cancelled, statement, facts), "policy_cancelled")
 
 
 def lapse(work: Work, statement: Statement, path: Path) -> None:
-    """Let a quotation past its validity, or an issued policy with an overdue instalment, lapse."""
+    """Let a quotation past its validity, or an issued policy with an overdue instalment, lapse.
+
+    What a quotation was paid in part is due back to whoever paid it.
+    """
     policy = _own(work, path, "policy.lapse")
     policy.require("quoted", "proposed", "issued")
     if policy.state == "issued":
-        due_fen = sum(fen for due_on, fen in policy.instalments if due_on < work.today)
-        if not policy.instalments and policy.ground is None:
-            due_fen = policy.needed_to_issue_fen(SUBSIDY_KINDS)
-        if policy.received_fen >= due_fen:
-            raise Conflict("nothing is overdue", code="premium_not_overdue", received_fen=policy.received_fen)
+        if not policy.overdue_fen(work.today, SUBSIDY_KINDS):
+            raise Conflict("nothing is overdue", code="premium_not_overdue", received_fen=policy.held_fen)
     elif policy.valid(work.today):
         raise Conflict("the quotation is still valid", code="quote_valid", until=policy.valid_until)
-    policy.record(Policy.Lapsed, statement, {"on": work.today})
+    before = policy.receipts
+    cause = policy.record(Policy.Lapsed, statement, {"on": work.today})
+    tell_returns(work, policy, before, cause, "policy_lapsed")
 
 
 def void(work: Work, statement: Statement, path: Path) -> None:
     """Void a quotation before issue; money received for it is to be returned."""
     policy = _own(work, path, "policy.void")
     policy.require(*sorted(PENDING))
-    policy.record(Policy.Voided, statement, {"on": work.today, "return_due_fen": policy.received_fen})
+    before = policy.receipts
+    cause = policy.record(Policy.Voided, statement, {"on": work.today, "return_due_fen": policy.held_fen})
+    tell_returns(work, policy, before, cause, "policy_voided")
 
 
 def _own(work: Work, path: Path, action: str) -> Policy:
@@ -199,15 +209,16 @@ ACTIONS = (
     ),
     Action(
         "policy.cancel", "POST", "/policies/{policy}/cancel", Cancellation, cancel,
-        (Writes("policy.Cancelled", "{policy}", "", "/effective_on"),), "Cancel the policy", "退保或解除合同",
+        (Writes("policy.Cancelled", "{policy}", "", "/effective_on"), RETURN_DUE),
+        "Cancel the policy", "退保或解除合同",
     ),
     Action(
         "policy.lapse", "POST", "/policies/{policy}/lapse", PolicyEnding, lapse,
-        (Writes("policy.Lapsed", "{policy}"),), "Let the policy lapse", "保单失效",
+        (Writes("policy.Lapsed", "{policy}"), RETURN_DUE), "Let the policy lapse", "保单失效",
     ),
     Action(
         "policy.void", "POST", "/policies/{policy}/void", PolicyEnding, void,
-        (Writes("policy.Voided", "{policy}"),), "Void the quotation", "报价作废",
+        (Writes("policy.Voided", "{policy}"), RETURN_DUE), "Void the quotation", "报价作废",
     ),
 )  # fmt: skip
 

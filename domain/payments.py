@@ -111,6 +111,8 @@ class Payment(Aggregate):
     line: str | None = None
     matched: bool = False
     return_due_fen: int = 0
+    """What of it was ever found to be due back."""
+    returned_fen: int = 0
 
     class Requested(Event):
         """It is wanted; `said` is a PaymentRequest, or for the fund `found {policy, payer, payee, …, application}`."""
@@ -163,23 +165,39 @@ class Payment(Aggregate):
             aggregate.matched = True
 
     class ReturnDue(Event):
-        """What it was for has gone: the money is due back, `found {amount_fen, why}`."""
+        """What it was for has gone, or part of it: so much more of the money is due back, `found {amount_fen, why}`."""
 
         TOPIC = "payment.ReturnDue"
 
         def apply(self, aggregate: Payment) -> None:
             """Wait for it."""
             aggregate.state = "return_due"
-            aggregate.return_due_fen = self.found["amount_fen"]
+            aggregate.return_due_fen += self.found["amount_fen"]
 
     class Returned(Event):
-        """The money came back; `said` is a PaymentConfirmation of the line it came by."""
+        """Money came back: `found {amount_fen}` by the line that the PaymentConfirmation in `said`, or `found`, names.
+
+        Before schema 2 it was all that was due.
+        """
 
         TOPIC = "payment.Returned"
+        SCHEMA = 2
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that the amount was not told: it was all that was due."""
+            state["found"]["amount_fen"] = None
 
         def apply(self, aggregate: Payment) -> None:
-            """It is settled."""
-            aggregate.state = "returned"
+            """Count it; it is settled when nothing more is due."""
+            amount_fen = self.found["amount_fen"]
+            aggregate.returned_fen += aggregate.open_fen if amount_fen is None else amount_fen
+            aggregate.state = "return_due" if aggregate.open_fen else "returned"
+
+    @property
+    def open_fen(self) -> int:
+        """What is still due back, never below zero."""
+        return max(0, self.return_due_fen - self.returned_fen)
 
     def require(self, *states: PaymentState) -> None:
         """Raise Conflict `paid_twice` when it was confirmed already, else `payment_state`."""

@@ -14,6 +14,7 @@ from typing import Any
 from domain.aggregate import Aggregate, Event
 from domain.errors import Conflict
 from domain.policy_shapes import FUND_SOURCES
+from domain.receipts import Receipt, held_by_source, over_by_source, released, split_change
 from domain.time import Period
 
 PENDING = frozenset({"drafted", "quoted", "proposed"})
@@ -61,6 +62,9 @@ class Policy(Aggregate):
     to_date: str = ""
     drafted_fen: int = 0
     sources: dict[str, int] = field(default_factory=dict)
+    """What each source of money bears of the premium, endorsements counted in: they sum to the premium."""
+    drafted_sources: Mapping[str, int] = field(default_factory=dict)
+    """What each of them bears of the premium that the instalments divide."""
     instalments: tuple[tuple[str, int], ...] = ()
     valid_until: str = ""
     ground: str | None = None
@@ -73,6 +77,9 @@ class Policy(Aggregate):
     """The digest of the sealed proposal form, or the holder's own number of it, or the day it was proposed."""
     sealed_proposal: bool = False
     received: dict[str, int] = field(default_factory=dict)
+    """All that ever came in by source, also what is due back or went back."""
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    """By payment: what came in, and what of it is held as premium."""
     paid: bool = False
     """Whether enough premium was received within the quotation's validity to issue the policy."""
     number: str | None = None
@@ -96,6 +103,7 @@ class Policy(Aggregate):
             aggregate.limits = ((0, draft["from_date"], draft["limits"]),)
             aggregate.drafted_fen = draft["premium_fen"]
             aggregate.sources = {source["kind"]: source["amount_fen"] for source in draft["sources"]}
+            aggregate.drafted_sources = dict(aggregate.sources)
             aggregate.instalments = tuple((i["due_on"], i["amount_fen"]) for i in draft.get("instalments", ()))
             aggregate.ground = draft.get("ground")
             aggregate.agreement = draft.get("agreement")
@@ -139,14 +147,19 @@ class Policy(Aggregate):
             aggregate.proposal = said.get("number") or said.get("document") or self.found["on"]
 
     class PremiumReceived(Event):
-        """Premium was matched: `found` {payment, source, amount_fen, received_fen, over_fen, complete}."""
+        """Premium was matched: `found` {payment, source, amount_fen, received_fen, over_fen, complete}.
+
+        `over_fen` of it is above what its source owed, and due back; `received_fen` is all that ever came in.
+        """
 
         TOPIC = "policy.PremiumReceived"
 
         def apply(self, aggregate: Policy) -> None:
             """Add it to what its source paid."""
-            source = self.found["source"]
-            aggregate.received[source] = aggregate.received.get(source, 0) + self.found["amount_fen"]
+            source, amount_fen = self.found["source"], self.found["amount_fen"]
+            aggregate.received[source] = aggregate.received.get(source, 0) + amount_fen
+            receipt = Receipt(source, amount_fen, amount_fen - self.found["over_fen"])
+            aggregate.receipts = {**aggregate.receipts, self.found["payment"]: receipt}
             aggregate.paid = aggregate.paid or self.found["complete"]
 
     class Issued(Event):
@@ -171,9 +184,19 @@ class Policy(Aggregate):
             )
 
     class Endorsed(Event):
-        """The policy was endorsed (批改); `said` is an Endorsement, `found` {transaction, lifts, late, reapplied}."""
+        """The policy was endorsed (批改); `said` is an Endorsement, `found` {transaction, lifts, late, reapplied, …}.
+
+        `found.sources` is what each source bears more or less from then on, `found.refunds` what is due back to it.
+        Before schema 2 neither was worked out, and both follow from what the sources bore and had paid.
+        """
 
         TOPIC = "policy.Endorsed"
+        SCHEMA = 2
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that nobody worked out who bears the change."""
+            state["found"] |= {"sources": None, "refunds": None}
 
         def apply(self, aggregate: Policy) -> None:
             """Put the transaction on the stack."""
@@ -187,6 +210,12 @@ class Policy(Aggregate):
             )
             if "limits" in said:
                 aggregate.limits = (*aggregate.limits, (number, said["effective_on"], said["limits"]))
+            shares, refunds = self.found.get("sources"), self.found.get("refunds")
+            aggregate.sources = aggregate.borne_after(
+                split_change(said["delta_fen"], aggregate.sources) if shares is None else shares
+            )
+            over = over_by_source(aggregate.held, aggregate.sources) if refunds is None else refunds
+            aggregate.receipts = released(aggregate.receipts, over)
 
     class Cancelled(Event):
         """The policy ends on `said.effective_on`; `found` {transaction, refunds, unearned_fen, findings}."""
@@ -202,16 +231,22 @@ class Policy(Aggregate):
                 self.found["transaction"], "cancelled", said["effective_on"], -said["refund_fen"], -aggregate.lifts
             )
             aggregate.stack = (*aggregate.stack, change)
+            aggregate.receipts = released(aggregate.receipts, self.found["refunds"])
 
     class Lapsed(Event):
-        """The proposal, or an instalment of the issued policy, was not paid in time (失效), since `found.on`."""
+        """The proposal, or an instalment of the issued policy, was not paid in time (失效), since `found.on`.
+
+        What a proposal was paid in part is due back: nothing was insured for it.
+        """
 
         TOPIC = "policy.Lapsed"
 
         def apply(self, aggregate: Policy) -> None:
             """End it; an issued one insured until then."""
             aggregate.state = "lapsed"
-            if aggregate.number is not None:
+            if aggregate.number is None:
+                aggregate.receipts = released(aggregate.receipts, aggregate.held)
+            else:
                 aggregate.cancelled_on = self.found["on"]
 
     class Voided(Event):
@@ -222,6 +257,7 @@ class Policy(Aggregate):
         def apply(self, aggregate: Policy) -> None:
             """End it."""
             aggregate.state = "voided"
+            aggregate.receipts = released(aggregate.receipts, aggregate.held)
 
     # ------------------------------------------------------------------------------------------------ amounts
 
@@ -236,9 +272,14 @@ class Policy(Aggregate):
         return sum(change.premium_fen for change in self.stack) if self.stack else self.drafted_fen
 
     @property
-    def received_fen(self) -> int:
-        """What was received in all."""
-        return sum(self.received.values())
+    def held(self) -> dict[str, int]:
+        """What is held of each source's money as premium: received, and neither due back nor given back."""
+        return held_by_source(self.receipts)
+
+    @property
+    def held_fen(self) -> int:
+        """What is held as premium in all."""
+        return sum(receipt.held_fen for receipt in self.receipts.values())
 
     @property
     def lifts(self) -> int:
@@ -257,12 +298,41 @@ class Policy(Aggregate):
 
     def due_fen(self, kind: str) -> int:
         """What a source still owes, never below zero."""
-        return max(0, self.sources.get(kind, 0) - self.received.get(kind, 0))
+        return max(0, self.sources.get(kind, 0) - self.held.get(kind, 0))
+
+    def due_back_fen(self, payment: str) -> int:
+        """What of a payment is or was due back by the policy's book."""
+        receipt = self.receipts.get(payment)
+        return 0 if receipt is None else receipt.amount_fen - receipt.held_fen
+
+    def borne_after(self, shares: Mapping[str, int]) -> dict[str, int]:
+        """Give what each source bears after a change of so much for each of them."""
+        kinds = dict.fromkeys((*self.sources, *shares))
+        return {kind: self.sources.get(kind, 0) + shares.get(kind, 0) for kind in kinds}
+
+    def without_subsidies_fen(self, fen: int, subsidy_kinds: frozenset[str]) -> int:
+        """Give what of instalments that come to `fen` is not a subsidy's part, which lies in each in proportion."""
+        subsidised_fen = sum(self.drafted_sources.get(kind, 0) for kind in subsidy_kinds)
+        return fen - fen * subsidised_fen // self.drafted_fen if self.drafted_fen else 0
 
     def needed_to_issue_fen(self, subsidy_kinds: frozenset[str]) -> int:
         """What must be received before issue: the first instalment or all, without the part of public subsidies."""
         whole = self.instalments[0][1] if self.instalments else self.drafted_fen
-        return max(0, whole - sum(self.sources.get(kind, 0) for kind in subsidy_kinds))
+        return self.without_subsidies_fen(whole, subsidy_kinds)
+
+    def overdue_fen(self, today: str, subsidy_kinds: frozenset[str]) -> int:
+        """What is overdue of the premium on a day; a subsidy's part is the authority's to pay, and never overdue.
+
+        Of the instalments whose day has passed, as far as endorsements left them due; without instalments, all that
+        was needed to issue, unless a ground let the policy come first.
+        """
+        if self.instalments:
+            due_fen = self.without_subsidies_fen(sum(f for on, f in self.instalments if on < today), subsidy_kinds)
+        else:
+            due_fen = 0 if self.ground is not None else self.needed_to_issue_fen(subsidy_kinds)
+        borne_fen = sum(fen for kind, fen in self.sources.items() if kind not in subsidy_kinds)
+        held_fen = sum(fen for kind, fen in self.held.items() if kind not in subsidy_kinds)
+        return max(0, min(due_fen, borne_fen) - held_fen)
 
     def on_stack(self, on: str, known: int | None = None) -> list[Transaction]:
         """Give what holds on a day, by day and then by recording, of the first `known` transactions (None: of all)."""

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.covers import Clash, CoverEntry
-from domain.errors import Invalid, RuleBroken
+from domain.errors import Conflict, Invalid, RuleBroken
 from domain.filed_terms import check_filed_limits
 from domain.findings import Finding, Verdict, finding, refuse_violations
 from domain.money import BASIS_POINTS, apportion
 from domain.packs import Pack
 from domain.policies import Policy
-from domain.policy_shapes import INSTALMENTS_MAX, INSURERS_MAX, SOURCES_MAX
+from domain.policy_shapes import FUND_SOURCES, INSTALMENTS_MAX, INSURERS_MAX, SOURCES_MAX
 from domain.premium import ceiling_fen, check_certificate, check_term, liability_premium_fen
 from domain.products import Product, check_benefits, check_parts, check_services, check_sums
+from domain.receipts import SUBSIDY_KINDS, split_change
 from domain.time import Period, add_days, add_years, days_between
 
-SUBSIDY_KINDS = frozenset({"fiscal_subsidy"})
 BUDGET_KINDS = frozenset({"fiscal_budget", "fiscal_subsidy"})
 CONTRACT = "保险合同约定"
 """The basis of findings that rest on the contract or the filed clauses, not on a rule of the pack."""
@@ -146,6 +146,28 @@ def check_line(pack: Pack, policy: Policy, line: Mapping[str, Any], premises_cla
     return Checked(found, working)
 
 
+def shares_of(endorsement: Mapping[str, Any], borne: Mapping[str, int]) -> dict[str, int]:
+    """Give what each source bears more (or, negative, less) by an Endorsement, of what each bears now.
+
+    As its `sources` say, else as `split_change` divides it. Raises Invalid `source_twice`, `sources_not_premium`;
+    Conflict `above_due` for less than nothing, `application_needed` for more from the owners' fund: it pays what was
+    voted and approved for the proposal.
+    """
+    delta_fen = endorsement["delta_fen"]
+    if "sources" not in endorsement:
+        return split_change(delta_fen, borne)
+    named = {source["kind"]: source["amount_fen"] for source in endorsement["sources"]}
+    if len(named) != len(endorsement["sources"]):
+        raise Invalid("a source of money stands twice", code="source_twice")
+    _sums_to(abs(delta_fen), list(named.values()), "sources_not_premium")
+    if delta_fen > 0 and not FUND_SOURCES.isdisjoint(named):
+        raise Conflict("the fund pays by an approved application", code="application_needed")
+    for kind, fen in named.items():
+        if delta_fen < 0 and fen > borne.get(kind, 0):
+            raise Conflict("this source bears less", code="above_due", due_fen=borne.get(kind, 0), source=kind)
+    return {kind: fen if delta_fen > 0 else -fen for kind, fen in named.items() if fen}
+
+
 def check_entry(pack: Pack, policy: Policy, entry: CoverEntry) -> Checked:
     """Hold a changed certificate against the ceiling, class by class over the days each held (L3 d).
 
@@ -226,10 +248,10 @@ def needed_fen(pack: Pack, policy: Policy, on: str) -> tuple[int, frozenset[str]
     return policy.needed_to_issue_fen(uncounted), uncounted
 
 
-def enough_received(pack: Pack, policy: Policy, received: Mapping[str, int], on: str) -> bool:
-    """Say whether these receipts by source suffice to issue the policy."""
+def enough_received(pack: Pack, policy: Policy, held: Mapping[str, int], on: str) -> bool:
+    """Say whether the money held of each source suffices to issue the policy."""
     needed, uncounted = needed_fen(pack, policy, on)
-    return sum(fen for kind, fen in received.items() if kind not in uncounted) >= needed
+    return sum(fen for kind, fen in held.items() if kind not in uncounted) >= needed
 
 
 def check_premium_first(pack: Pack, policy: Policy, on: str) -> list[Finding]:
@@ -237,7 +259,7 @@ def check_premium_first(pack: Pack, policy: Policy, on: str) -> list[Finding]:
 
     Refuses by RuleBroken `premium_not_received`; before the rule's day, and on a good ground, an information finding.
     """
-    if enough_received(pack, policy, policy.received, on):
+    if enough_received(pack, policy, policy.held, on):
         return []
     rule = pack.rule("PB01", on)
     needed, _ = needed_fen(pack, policy, on)
@@ -252,31 +274,48 @@ def check_premium_first(pack: Pack, policy: Policy, on: str) -> list[Finding]:
             return [finding(exceptions, "issued_on_budget_ground", "information", ground=policy.ground)]
     raise RuleBroken(
         "the policy is issued after its premium is received", rule=rule.id, finding="premium_not_received",
-        basis=rule.basis, facts={"needed_fen": needed, "received_fen": policy.received_fen},
+        basis=rule.basis, facts={"needed_fen": needed, "received_fen": policy.held_fen},
     )  # fmt: skip
+
+
+def check_inception(policy: Policy, today: str, *, on_ground: bool) -> list[Finding]:
+    """Tell that a policy is issued after its first day: what happened since is no longer uncertain.
+
+    Liability insurance bears no loss that is certain already (责任保险业务监管办法 art. 6), so a person looks at it;
+    bulk cover on a ground of public budget, whose papers came first, is told only. Finding `issued_after_inception`.
+    """
+    if policy.from_date >= today:
+        return []
+    days = days_between(policy.from_date, today)
+    return [
+        {
+            "code": "issued_after_inception", "verdict": "information" if on_ground else "manual_review",
+            "rule": "policy.inception", "basis": "责任保险业务监管办法 第六条", "facts": {"days": days},
+        }
+    ]  # fmt: skip
 
 
 def check_refund(product: Product, policy: Policy, cancellation: Mapping[str, Any]) -> Checked:
     """Hold a cancellation's refund against the filed method; working {unearned_fen, refunds by source}.
 
+    Only what is held as premium can be refunded: what was over, or what an endorsement gave back, is due back already.
     Findings: `refund_differs`. Raises Invalid `refund_over_received`.
     """
     refund_fen, effective_on = cancellation["refund_fen"], cancellation["effective_on"]
-    if refund_fen > policy.received_fen:
-        raise Invalid(
-            "more is refunded than was received", code="refund_over_received", received_fen=policy.received_fen
-        )
+    held, premium_fen = policy.held, policy.premium_fen
+    most_fen = min(policy.held_fen, max(0, premium_fen))
+    if refund_fen > most_fen:
+        raise Invalid("more is refunded than was received", code="refund_over_received", received_fen=most_fen)
     left = days_between(effective_on, policy.to_date)
-    unearned_fen = policy.premium_fen * left // policy.period.days
+    unearned_fen = premium_fen * left // policy.period.days
     kept_bp = {"none": BASIS_POINTS, "short_rate": product.short_rate_bp}.get(product.refund, 0)
     due_fen = unearned_fen * (BASIS_POINTS - kept_bp) // BASIS_POINTS
     found: list[Finding] = []
-    if refund_fen != min(due_fen, policy.received_fen):
+    if refund_fen != min(due_fen, most_fen):
         found.append(
             by_contract(
                 "product.refund", "refund_differs", "manual_review", computed_fen=due_fen, refund_fen=refund_fen
             )
         )
-    received = {kind: fen for kind, fen in policy.received.items() if fen > 0}
-    refunds = apportion(refund_fen, received) if received else {}
+    refunds = apportion(refund_fen, held) if held else {}
     return Checked(found, {"unearned_fen": unearned_fen, "days_left": left, "refunds": refunds})

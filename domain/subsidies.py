@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from domain.aggregate import Aggregate, Event
 from domain.errors import Conflict
+from domain.receipts import SUBSIDY_KINDS
 from domain.shapes import AreaCode, Code, Digest, Fen, PolicyName, Source, SubsidyName, strict
 
 
@@ -95,6 +96,11 @@ class Subsidy(Aggregate):
             """Add it."""
             aggregate.clawed_back_fen += (self.said or {})["amount_fen"]
 
+    @property
+    def payable_fen(self) -> int:
+        """What of the grant is not paid yet."""
+        return max(0, self.granted_fen - self.paid_fen)
+
     def require_grantable(self, amount_fen: int) -> None:
         """Raise Conflict `granted_already` or `above_claim`."""
         if self.state != "claimed":
@@ -102,11 +108,16 @@ class Subsidy(Aggregate):
         if amount_fen > self.claimed_fen:
             raise Conflict("no more is granted than was claimed", code="above_claim", claimed_fen=self.claimed_fen)
 
-    def require_payable(self, policy: str, amount_fen: int) -> None:
-        """Raise Conflict `subsidy_of_other_policy` or `above_grant`."""
+    def require_payable(self, policy: str, source_kind: str, amount_fen: int) -> None:
+        """Raise Conflict `subsidy_of_other_policy`, `subsidy_kind` or `above_grant`.
+
+        A subsidy is fiscal money and booked as such: its part does not count as premium received (rule PB01.receipts).
+        """
         if policy != self.policy:
             raise Conflict("the subsidy is for another policy", code="subsidy_of_other_policy", subsidy=self.id)
-        if self.paid_fen + amount_fen > self.granted_fen:
+        if source_kind not in SUBSIDY_KINDS:
+            raise Conflict("a subsidy is paid as one", code="subsidy_kind", needed=sorted(SUBSIDY_KINDS))
+        if amount_fen > self.payable_fen:
             raise Conflict("no more is paid than was granted", code="above_grant", granted_fen=self.granted_fen)
 
     def require_returnable(self, amount_fen: int) -> None:

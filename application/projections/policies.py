@@ -1,7 +1,7 @@
 """Policies over both times: state, whether they insure, and what the stack of endorsements comes to on each day.
 
 An endorsement recorded late changes the days it holds for from its recording on; what was known before stays known
-as it was then.
+as it was then. `received_fen` is what is held as premium: not what was over, nor what went back.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
     for day, end in zip(days, [*days[1:], policy.to_date], strict=True):
         issued = bool(policy.stack)
         in_force = policy.in_force_on(day)
+        # on the days it insured it was issued, however it ended afterwards
         yield Row(
             "", begins(day), begins(end),
             (
                 # What ended it early (退保, 失效) is so from its day on; until then it was in force.
-                "issued" if in_force else policy.state,
-                in_force, policy.number, policy.product, policy.area, policy.holder, policy.insurer,
+                "issued" if in_force else policy.state, in_force,
+                policy.number, policy.product, policy.area, policy.holder, policy.insurer,
                 tuple(party for party, _ in policy.insurers), policy.interest,
-                policy.premium_on(day) if issued else policy.drafted_fen, policy.received_fen,
+                policy.premium_on(day) if issued else policy.drafted_fen, policy.held_fen,
                 sum(c.lifts for c in policy.on_stack(day)) if issued else policy.staged.count,
                 policy.fund_paid, policy.services, policy.from_date, policy.to_date, policy.valid_until,
             ),

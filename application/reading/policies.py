@@ -32,7 +32,10 @@ SHOWN = (
 
 
 class PolicyTerm(TypedDict):
-    """What a policy was over one stretch of its term, endorsements counted in; `insurer` leads the `insurers`."""
+    """What a policy was over one stretch of its term, endorsements counted in; `insurer` leads the `insurers`.
+
+    `received_fen` is what the insurer holds as premium: what is due back or went back is no part of it.
+    """
 
     policy: PolicyName
     effective_from: Instant

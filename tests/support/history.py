@@ -156,7 +156,10 @@ def _policy(rng: random.Random, policy: str, lifts: int, services: Sequence[str]
     yield Told(policy, "policy.LinesStaged", None, sums, None)
     yield Told(policy, "policy.Quoted", {"count": lifts, "premium_fen": 8500 * lifts}, {"root": "0" * 64}, None)
     yield Told(policy, "policy.Proposed", {"number": "P-1"}, {"on": "2025-02-01"}, None)
-    paid = {"payment": name(rng, "payment"), "source": "fund_principal", "amount_fen": 8500 * lifts, "complete": True}
+    paid = {
+        "payment": name(rng, "payment"), "source": "fund_principal", "amount_fen": 8500 * lifts, "over_fen": 0,
+        "complete": True,
+    }  # fmt: skip
     yield Told(policy, "policy.PremiumReceived", None, paid, None)
     yield Told(policy, "policy.Issued", {"number": "B-1"}, {"count": lifts}, "2025-02-28T16:00:00.000000Z")
     for number in range(2, 2 + rng.randint(0, 3)):
@@ -164,7 +167,8 @@ def _policy(rng: random.Random, policy: str, lifts: int, services: Sequence[str]
         yield Told(policy, "policy.Endorsed", said, {"transaction": number, "lifts": 0, "late": True}, None)
     if rng.random() < 0.5:
         said = {"effective_on": "2025-12-01", "refund_fen": 100, "reason": "sold"}
-        yield Told(policy, "policy.Cancelled", said, {"transaction": 9}, "2025-11-30T16:00:00.000000Z")
+        found = {"transaction": 9, "refunds": {"fund_principal": 100}}
+        yield Told(policy, "policy.Cancelled", said, found, "2025-11-30T16:00:00.000000Z")
 
 
 def _fund(rng: random.Random, fund: str, houses: Sequence[str]) -> Iterator[Told]:

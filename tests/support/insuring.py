@@ -13,6 +13,7 @@ from application.work import AggregateCache, Author, Work
 from domain.aggregate import Because, Event, Statement
 from domain.lifts import Lift
 from domain.parties import Party
+from domain.payments import Payment
 from domain.policies import Policy
 from tests.support.book import ORIGIN, Book
 from tests.support.seeding import seed
@@ -125,12 +126,14 @@ def proposed(book: Book, *lines: dict[str, Any], sealed: bool = False, **changes
 def pay(book: Book, policy: str, amount_fen: int | None = None, source: str = "property_fee") -> Event:
     """Let a payment be matched to the policy; by default of all that it costs."""
     due_fen = book.state(Policy, policy).premium_fen
+    amount_fen = due_fen if amount_fen is None else amount_fen
     cause = Because(new_name("payment"), 1)
+    request = {"policy": policy, "payee": INSURER.party, "amount_fen": amount_fen, "source_kind": source}
+    seed(book, Payment, cause.stream, HOLDER.party, Payment.Requested, request)
 
     def handle(work: Work, _statement: Statement, _path: Mapping[str, str]) -> None:
         policies.receive_premium(
-            work, policy, cause, source_kind=source, amount_fen=due_fen if amount_fen is None else amount_fen,
-            payment=cause.stream,
+            work, policy, cause, source_kind=source, amount_fen=amount_fen, payment=cause.stream
         )  # fmt: skip
 
     return derive(book, handle, *policies.PREMIUM_WRITES)[0]

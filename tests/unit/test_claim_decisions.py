@@ -243,7 +243,7 @@ def test_withdrawal_only_before_money(book: Book) -> None:
 def test_policy_cancelled_after_the_loss_still_pays(book: Book) -> None:
     """What counts is the policy at the time of loss; a loss after the cancellation has no cover."""
     path, later = notified(book), notified(book, loss_at="2026-03-02T02:00:00.000000Z")
-    found = {"transaction": 2, "refunds": [], "unearned_fen": 0, "findings": []}
+    found = {"transaction": 2, "refunds": {}, "unearned_fen": 0, "findings": []}
     said = {"effective_on": "2026-03-02", "refund_fen": 0, "reason": "sold"}
     seed(book, Policy, POLICY, INSURER, Policy.Cancelled, said, found)
     book.act(BY_INSURER, "claim.approve", approval(1_000), **path)

@@ -146,7 +146,7 @@ def test_changes_out_of_their_days_order_come_to_what_their_days_say() -> None:
 def test_a_removed_lift_is_insured_until_its_day() -> None:
     """The premium kept is what was charged without the refund; the certificate changes no more."""
     book, policy, certificate = insured()
-    _, event = endorse(book, policy, "2026-08-01", -5_300, removes=[removal(certificate, "2026-08-01", 5_300)])
+    _, event, _ = endorse(book, policy, "2026-08-01", -5_300, removes=[removal(certificate, "2026-08-01", 5_300)])
     assert (event.found["premium_fen"], event.found["findings"]) == (2_700, [])
     assert cover_in_force(reading(book), HOMES, None, None, "2026-07-31") is not None
     assert cover_in_force(reading(book), HOMES, None, None, "2026-08-01") is None
@@ -159,11 +159,11 @@ def test_a_removed_lift_is_insured_until_its_day() -> None:
 def test_too_small_a_refund_goes_to_a_person() -> None:
     """What is kept over the ceiling of the days insured is flagged; taken back from its first day nothing is held."""
     book, policy, certificate = insured()
-    _, event = endorse(book, policy, "2026-08-01", -1, removes=[removal(certificate, "2026-08-01", 1)])
+    _, event, _ = endorse(book, policy, "2026-08-01", -1, removes=[removal(certificate, "2026-08-01", 1)])
     found = event.found["findings"]
     assert [(f["code"], f["verdict"]) for f in found] == [("premium_over_ceiling", "manual_review")]
     book, policy, certificate = insured()
-    _, whole = endorse(book, policy, "2026-04-01", -7_200, removes=[removal(certificate, "2026-04-01", 7_200)])
+    _, whole, _ = endorse(book, policy, "2026-04-01", -7_200, removes=[removal(certificate, "2026-04-01", 7_200)])
     assert whole.found["findings"] == []
     assert entry(book, certificate).period is None
 

@@ -117,12 +117,12 @@ def test_the_share_is_the_declared_one() -> None:
 
 
 def test_the_sources_sum_to_the_premium() -> None:
-    """An endorsement that raised the premium leaves the declared sources short."""
+    """A premium that was raised with nobody to bear it leaves the sources short."""
     book = funded()
     policy, application = ready(book)
     said = {"effective_on": "2026-04-01", "delta_fen": 1, "number": "E-1", "reason": "added"}
     seed(book, Policy, policy, INSURER.party, Policy.Issued, {"number": "PZ"}, {})
-    seed(book, Policy, policy, INSURER.party, Policy.Endorsed, said, {"transaction": 2, "lifts": 0})
+    seed(book, Policy, policy, INSURER.party, Policy.Endorsed, said, {"transaction": 2, "lifts": 0, "sources": {}})
     assert refused(book, application) == "sources_not_premium"
 
 

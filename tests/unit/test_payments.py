@@ -180,3 +180,32 @@ def test_subsidies_above_claim_or_grant_are_refused() -> None:
     with pytest.raises(Conflict) as more:
         book.act(FINANCE, "subsidy.grant", {"amount_fen": 11}, subsidy=third)
     assert more.value.code == "above_claim"
+
+
+def test_a_subsidy_is_paid_up_to_its_grant_however_often_it_was_requested() -> None:
+    """Two requests stood before either was paid: what is above the grant is due back, also where the policy owes it."""
+    book = funded()
+    policy, subsidy = subsidised(book, 2_000)
+    said = {"amount_fen": 1_500, "source_kind": "fiscal_subsidy", "subsidy": subsidy}
+    first, second, third = (request(book, policy, **said) for _ in range(3))
+    topics = [
+        {e.TOPIC for e in book.act(BANK, "payment.confirm", {"line": seen(book, 1_500)}, payment=payment)}
+        for payment in (first, second, third)
+    ]
+    assert ["subsidy.Paid" in told for told in topics] == [True, True, False]
+    states = [book.state(Payment, payment) for payment in (first, second, third)]
+    assert [(state.state, state.open_fen) for state in states] == [
+        ("confirmed", 0), ("return_due", 1_000), ("return_due", 1_500),
+    ]  # fmt: skip
+    state = book.state(Subsidy, subsidy)
+    assert (state.paid_fen, state.payable_fen) == (2_000, 0)
+    assert book.state(Policy, policy).held == {"fiscal_subsidy": 2_000}
+
+
+def test_a_subsidy_is_paid_as_fiscal_money() -> None:
+    """Booked as a property fee it would count as premium received (PB01.receipts)."""
+    book = funded()
+    policy, subsidy = subsidised(book)
+    with pytest.raises(Conflict) as refusal:
+        request(book, policy, amount_fen=3_000, source_kind="property_fee", subsidy=subsidy)
+    assert refusal.value.code == "subsidy_kind"

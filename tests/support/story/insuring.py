@@ -90,7 +90,8 @@ def propose(story: Story, policy: str) -> None:
 
 def quote(story: Story) -> None:
     """Draft and propose policies, for one lift each; the others of the same lift are of other interests."""
-    draft(story, MAIN, "property_fee", source={"system": "core", "id": "Q1"})
+    parts = [{"kind": "property_fee", "amount_fen": 6_000}, {"kind": "fiscal_subsidy", "amount_fen": 2_000}]
+    draft(story, MAIN, "property_fee", sources=parts, source={"system": "core", "id": "Q1"})
     story.act("insurer", "policy.stage", line(MAIN, HOME, "home", number="00001"))
     propose(story, MAIN)
     others = (FUNDED, SECOND_FUNDED, CROWDED, VOID, LAPSED)
@@ -134,16 +135,16 @@ def pay(story: Story) -> None:
     story.act("treasury", "subsidy.grant", {"amount_fen": 2_000, "document": digest("grant")}, subsidy=subsidy)
     failed = request(story, "failed", 6_000, reference="a1")
     story.act("bank", "payment.fail", {"reason": "account_closed"}, payment=failed)
-    whole = request(story, "whole", PREMIUM_FEN)
+    whole = request(story, "whole", 6_000)
     twice = request(story, "twice", 6_000)
-    paid = request(story, "subsidised", 2_000, subsidy=subsidy)
+    paid = request(story, "subsidised", 2_000, source_kind="fiscal_subsidy", subsidy=subsidy)
     story.act("insurer", "payment.confirm", {"line": seen(story, "subsidy", 2_000)}, payment=paid)
     story.act("treasury", "subsidy.claw_back", {"amount_fen": 500, "reason": "overclaimed"}, subsidy=subsidy)
     story.act("manager", "payment.instruct", {"reference": "a2"}, payment=twice)
     story.act("insurer", "payment.confirm", {"line": seen(story, "rest", 6_000)}, payment=twice)
     story.act("insurer", "policy.issue", {"number": "PZ-1"}, policy=MAIN)
-    story.act("insurer", "payment.confirm", {"line": seen(story, "whole")}, payment=whole)
-    story.act("insurer", "payment.return", {"line": seen(story, "back", direction="out")}, payment=whole)
+    story.act("insurer", "payment.confirm", {"line": seen(story, "whole", 6_000)}, payment=whole)
+    story.act("insurer", "payment.return", {"line": seen(story, "back", 6_000, direction="out")}, payment=whole)
 
 
 def lapse(story: Story) -> None:

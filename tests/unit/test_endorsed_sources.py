@@ -1,0 +1,100 @@
+"""Who bears what an endorsement changes of the premium: the sources it names, else those that bear the premium."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from domain.aggregate import Event
+from domain.errors import Conflict, DomainError
+from domain.policies import Policy
+from tests.support.book import Book
+from tests.support.insuring import INSURER, OFFICE, line, office, pay, proposed
+from tests.support.seeding import seed
+from tests.unit.test_endorsements import endorse, insured, removal
+
+
+def raised(book: Book, policy: str, **members: Any) -> Event:  # noqa: ANN401 - as above
+    """Add a lift for 8,000 more."""
+    added = line(policy, OFFICE, 8_000, from_date="2026-06-01")
+    return endorse(book, policy, "2026-06-01", 8_000, adds=[added], **members)[0]
+
+
+def test_the_premium_of_an_endorsement_is_owed_by_the_sources_it_names() -> None:
+    """What an added lift costs can be paid: each source named owes its part of it."""
+    book, policy, _ = insured()
+    named = [{"kind": "property_fee", "amount_fen": 3_000}, {"kind": "common_income", "amount_fen": 5_000}]
+    event = raised(book, policy, sources=named)
+    assert (event.found["sources"], event.found["refunds"]) == ({"property_fee": 3_000, "common_income": 5_000}, {})
+    state = book.state(Policy, policy)
+    assert (state.due_fen("property_fee"), state.due_fen("common_income")) == (3_000, 5_000)
+    assert (state.sources, state.premium_fen) == ({"property_fee": 11_000, "common_income": 5_000}, 16_000)
+    assert pay(book, policy, 5_000, "common_income").found["over_fen"] == 0
+    assert pay(book, policy, 3_001).found["over_fen"] == 1
+
+
+def test_the_premium_of_an_endorsement_that_names_no_source_is_owed_by_those_that_pay() -> None:
+    """In proportion; the owners' fund pays what its vote approved for the proposal, so that more is another's."""
+    book, policy, _ = insured()
+    assert raised(book, policy).found["sources"] == {"property_fee": 8_000}
+    assert book.state(Policy, policy).due_fen("property_fee") == 8_000
+    book = office()
+    policy = proposed(book, line(""), sources=[{"kind": "fund_principal", "amount_fen": 8_000}])
+    pay(book, policy, source="fund_principal")
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    assert raised(book, policy).found["sources"] == {"other": 8_000}
+    state = book.state(Policy, policy)
+    assert (state.due_fen("fund_principal"), state.due_fen("other")) == (0, 8_000)
+
+
+def test_endorsements_recorded_before_their_sources_were_fall_on_those_that_pay() -> None:
+    """Of schema 1 nobody worked out who bears the change: more is owed by who paid, and less is due back to him."""
+    book, policy, _ = insured()
+    for delta_fen, owed_fen, held_fen in ((8_000, 8_000, 8_000), (-12_000, 0, 4_000)):
+        state = {"said": None, "found": {"transaction": 2, "lifts": 0}}
+        Policy.Endorsed.upcast_v1_v2(state)
+        said = {"effective_on": "2026-04-01", "delta_fen": delta_fen, "number": "E", "reason": "x"}
+        seed(book, Policy, policy, INSURER.party, Policy.Endorsed, said, state["found"])
+        now = book.state(Policy, policy)
+        assert (now.due_fen("property_fee"), now.held_fen) == (owed_fen, held_fen)
+
+
+@pytest.mark.parametrize(
+    "named, code",
+    [
+        ([("property_fee", 7_999)], "sources_not_premium"),
+        ([("property_fee", 4_000), ("property_fee", 4_000)], "source_twice"),
+        ([("emergency_fund", 8_000)], "application_needed"),
+    ],
+)
+def test_sources_that_cannot_bear_an_endorsement_are_refused(named: list[tuple[str, int]], code: str) -> None:
+    """They come to the change, each stands once, and the fund pays nothing that was not voted."""
+    book, policy, _ = insured()
+    with pytest.raises(DomainError) as refusal:
+        raised(book, policy, sources=[{"kind": kind, "amount_fen": fen} for kind, fen in named])
+    assert refusal.value.code == code
+
+
+def test_less_premium_goes_back_to_the_sources_it_names() -> None:
+    """None of them bears less than nothing, and what was paid above the rest is due back."""
+    book = office()
+    sources = [{"kind": "property_fee", "amount_fen": 2_000}, {"kind": "common_income", "amount_fen": 6_000}]
+    item = line("")
+    policy = proposed(book, item, sources=sources)
+    pay(book, policy, 2_000)
+    pay(book, policy, 6_000, "common_income")
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    removed = removal(item["certificate"], "2026-08-01", 3_000)
+    for kind in ("property_fee", "owner_topup"):
+        with pytest.raises(Conflict) as refusal:
+            endorse(
+                book, policy, "2026-08-01", -3_000, removes=[removed], sources=[{"kind": kind, "amount_fen": 3_000}]
+            )
+        assert refusal.value.code == "above_due"
+    named = [{"kind": "common_income", "amount_fen": 3_000}]
+    event, _, told = endorse(book, policy, "2026-08-01", -3_000, removes=[removed], sources=named)
+    assert (event.found["sources"], event.found["refunds"]) == ({"common_income": -3_000}, {"common_income": 3_000})
+    assert (told.TOPIC, told.found["amount_fen"]) == ("payment.ReturnDue", 3_000)
+    state = book.state(Policy, policy)
+    assert (state.held, state.premium_fen) == ({"property_fee": 2_000, "common_income": 3_000}, 5_000)

@@ -1,0 +1,269 @@
+"""Premium that is due back: told on the payments it came by, returned in whole or in part, and never refunded twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from application import returns
+from application.ids import new_name
+from domain.aggregate import Event
+from domain.errors import Conflict, DomainError
+from domain.payments import Payment
+from domain.policies import Policy
+from tests.support.book import Book
+from tests.support.funding import (
+    BANK,
+    LIFT,
+    PREMIUM_FEN,
+    approve,
+    filed,
+    funded,
+    on,
+    paid,
+    pay,
+    quoted,
+    seen,
+    stage,
+    voted,
+)
+from tests.support.insuring import HOLDER, HOMES, INSURER, line, proposed
+
+HALVES = [{"kind": "property_fee", "amount_fen": 4_000}, {"kind": "common_income", "amount_fen": 4_000}]
+EXPIRED = "2026-07-05T00:00:00.000000Z"
+
+
+def requested(book: Book, policy: str, amount_fen: int = PREMIUM_FEN, kind: str = "property_fee") -> str:
+    """Ask for a payment; returns its name."""
+    name = new_name("payment")
+    said = {"id": name, "policy": policy, "payee": INSURER.party, "amount_fen": amount_fen, "source_kind": kind}
+    book.act(HOLDER, "payment.request", said)
+    return name
+
+
+def confirmed(book: Book, payment: str) -> list[Event]:
+    """Confirm a payment by a line of its amount."""
+    said = {"line": seen(book, book.state(Payment, payment).amount_fen)}
+    return book.act(BANK, "payment.confirm", said, payment=payment)
+
+
+def received(book: Book, policy: str, *amounts_fen: int, kind: str = "property_fee") -> list[str]:
+    """Have payments requested and confirmed, one after the other."""
+    payments = [requested(book, policy, fen, kind) for fen in amounts_fen]
+    for payment in payments:
+        confirmed(book, payment)
+    return payments
+
+
+def give_back(book: Book, payment: str, amount_fen: int) -> list[Event]:
+    """Have so much come back by one line."""
+    said = {"line": seen(book, amount_fen, "out", INSURER)}
+    return book.act(INSURER, "payment.return", said, payment=payment)
+
+
+def due(book: Book, payment: str) -> tuple[str, int]:
+    """Give a payment's state, and what of it is still due back."""
+    state = book.state(Payment, payment)
+    return state.state, state.open_fen
+
+
+def end(book: Book, policy: str, action: str) -> list[Event]:
+    """Void a policy, or let it lapse past the validity of its quotation."""
+    if action == "lapse":
+        book.now = EXPIRED
+    return book.act(INSURER, f"policy.{action}", {"reason": "unpaid"}, policy=policy)
+
+
+def cancel(book: Book, policy: str, refund_fen: int) -> list[Event]:
+    """Cancel from the first day on."""
+    said = {"effective_on": "2026-04-01", "refund_fen": refund_fen, "reason": "sold"}
+    return book.act(INSURER, "policy.cancel", said, policy=policy)
+
+
+def issue(book: Book, policy: str) -> None:
+    """Issue a policy."""
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+
+
+@pytest.mark.parametrize("action", ["void", "lapse"])
+def test_what_a_quotation_was_paid_is_due_back_when_it_comes_to_nothing(action: str) -> None:
+    """The money was for a policy that never is: it is due back whole, and its return is recorded (C3)."""
+    book = funded()
+    policy = quoted(book, 0)
+    (payment,) = received(book, policy, 3_000)
+    event, told = end(book, policy, action)
+    assert (told.TOPIC, told.originator_id) == ("payment.ReturnDue", payment)
+    assert (told.found["amount_fen"], told.found["why"]) == (3_000, f"{event.TOPIC.lower().replace('.', '_')}")
+    assert due(book, payment) == ("return_due", 3_000)
+    assert book.state(Policy, policy).held == {}
+    give_back(book, payment, 3_000)
+    assert due(book, payment) == ("returned", 0)
+
+
+def test_a_refund_comes_back_in_parts() -> None:
+    """Each line counts for what it is; a line of more than all that is due proves something else."""
+    book = funded()
+    policy = quoted(book, 0)
+    (payment,) = received(book, policy, PREMIUM_FEN)
+    issue(book, policy)
+    cancel(book, policy, PREMIUM_FEN)
+    with pytest.raises(Conflict) as refusal:
+        give_back(book, payment, PREMIUM_FEN + 1)
+    assert refusal.value.code == "line_amount_differs"
+    for fen, after in ((5_000, ("return_due", 3_000)), (3_000, ("returned", 0))):
+        assert give_back(book, payment, fen)[0].found["amount_fen"] == fen
+        assert due(book, payment) == after
+    with pytest.raises(Conflict) as twice:
+        give_back(book, payment, 1)
+    assert twice.value.code == "paid_twice"
+
+
+def test_a_refund_goes_back_to_each_payment_in_proportion() -> None:
+    """Of 2,000 that are refunded each payment gets what it bore of the premium; one line may return several of them."""
+    book = funded()
+    policy = proposed(book, line("", HOMES, PREMIUM_FEN), sources=HALVES)
+    first, second = received(book, policy, 1_000, 3_000)
+    (third,) = received(book, policy, 4_000, kind="common_income")
+    issue(book, policy)
+    cancel(book, policy, 2_000)
+    assert [due(book, payment)[1] for payment in (first, second, third)] == [250, 750, 1_000]
+    events = give_back(book, second, 1_500)
+    assert [(event.originator_id, event.found["amount_fen"]) for event in events if event.TOPIC == "payment.Returned"] \
+        == [(second, 750), (first, 250), (third, 500)]  # fmt: skip
+    assert due(book, third) == ("return_due", 500)
+    with pytest.raises(Conflict) as over:
+        give_back(book, third, 501)
+    assert over.value.code == "line_amount_differs"
+
+
+def test_a_payment_by_somebody_else_is_not_returned_with_it() -> None:
+    """A line goes to one payer: what is due to another comes by another line."""
+    book = funded()
+    policy = proposed(book, line("", HOMES, PREMIUM_FEN), sources=HALVES)
+    (own,) = received(book, policy, 4_000)
+    other = new_name("payment")
+    said = {"id": other, "policy": policy, "payee": INSURER.party, "amount_fen": 4_000, "source_kind": "common_income"}
+    book.act(INSURER, "payment.request", said)
+    confirmed(book, other)
+    end(book, policy, "void")
+    with pytest.raises(Conflict) as refusal:
+        give_back(book, own, PREMIUM_FEN)
+    assert refusal.value.code == "line_amount_differs"
+
+
+def test_one_source_never_settles_what_another_owes() -> None:
+    """The property fee paid twice: the second time is over, and the other source still pays its own (C4)."""
+    book = funded()
+    policy = proposed(book, line("", HOMES, PREMIUM_FEN), sources=HALVES)
+    first, second = requested(book, policy, 4_000), requested(book, policy, 4_000)
+    third = requested(book, policy, 4_000, "common_income")
+    confirmed(book, first)
+    events = confirmed(book, second)
+    assert {event.TOPIC: event.found for event in events}["policy.PremiumReceived"]["over_fen"] == 4_000
+    assert due(book, second) == ("return_due", 4_000)
+    assert not book.state(Policy, policy).paid
+    confirmed(book, third)
+    state = book.state(Policy, policy)
+    assert (due(book, third), state.paid, state.held_fen) == (("confirmed", 0), True, PREMIUM_FEN)
+    issue(book, policy)
+    assert cancel(book, policy, PREMIUM_FEN)[0].found["refunds"] == {"common_income": 4_000, "property_fee": 4_000}
+
+
+def test_the_fund_pays_its_share_though_another_source_paid_twice() -> None:
+    """What was voted and approved is premium; the property fee's second payment is what is over (C4)."""
+    book = funded()
+    policy = quoted(book, 4_000)
+    application = filed(book, policy, *voted(book), amount_fen=4_000)
+    approve(book, application, 4_000)
+    stage(book, application)
+    first, second = requested(book, policy, 4_000), requested(book, policy, 4_000)
+    confirmed(book, first)
+    confirmed(book, second)
+    pay(book, application, amount_fen=4_000, line=seen(book, 4_000))
+    assert (on(book, application).state, due(book, second)) == ("paid", ("return_due", 4_000))
+    assert book.state(Policy, policy).held == {"property_fee": 4_000, "fund_principal": 4_000}
+
+
+def test_what_was_over_is_not_refunded_again() -> None:
+    """Paid twice and returned: the policy holds its premium, and no more than that goes back when it is cancelled."""
+    book = funded()
+    policy = quoted(book, 0)
+    first, second = requested(book, policy), requested(book, policy)
+    confirmed(book, first)
+    confirmed(book, second)
+    give_back(book, second, PREMIUM_FEN)
+    issue(book, policy)
+    with pytest.raises(DomainError) as refusal:
+        cancel(book, policy, 2 * PREMIUM_FEN)
+    assert (refusal.value.code, refusal.value.details["received_fen"]) == ("refund_over_received", PREMIUM_FEN)
+    cancel(book, policy, PREMIUM_FEN)
+    assert due(book, first) == ("return_due", PREMIUM_FEN)
+
+
+def test_what_an_endorsement_gave_back_is_not_refunded_again() -> None:
+    """A lift is taken off for 8,000 of 16,000: the cancellation refunds the other 8,000 at most."""
+    book = funded()
+    items = [line("", HOMES, PREMIUM_FEN), line("", LIFT, PREMIUM_FEN)]
+    policy = proposed(book, *items)
+    (payment,) = received(book, policy, 2 * PREMIUM_FEN)
+    issue(book, policy)
+    removal = {
+        "lift": LIFT, "certificate": items[1]["certificate"], "effective_on": "2026-04-01", "reason": "scrapped",
+        "refunds": [{"part": p["part"], "premium_fen": p["premium_fen"]} for p in items[1]["parts"]],
+    }  # fmt: skip
+    said = {"number": "E1", "effective_on": "2026-04-01", "delta_fen": -PREMIUM_FEN, "reason": "lift_removed"}
+    book.act(INSURER, "policy.endorse", {**said, "removes": [removal]}, policy=policy)
+    assert due(book, payment) == ("return_due", PREMIUM_FEN)
+    with pytest.raises(DomainError) as refusal:
+        cancel(book, policy, 2 * PREMIUM_FEN)
+    assert refusal.value.code == "refund_over_received"
+    cancel(book, policy, PREMIUM_FEN)
+    assert due(book, payment) == ("return_due", 2 * PREMIUM_FEN)
+    state = book.state(Policy, policy)
+    assert (state.premium_fen, state.held) == (0, {})
+
+
+def test_premium_of_the_fund_goes_back_by_its_application() -> None:
+    """The fund posted a premium: its payment is not due back beside the refund to the houses (MF12)."""
+    book = funded()
+    policy, _ = paid(book)
+    issue(book, policy)
+    events = cancel(book, policy, PREMIUM_FEN)
+    assert [event.TOPIC for event in events] == ["policy.Cancelled"]
+    assert events[0].found["refunds"] == {"fund_principal": PREMIUM_FEN}
+    (payment,) = book.state(Policy, policy).receipts
+    with pytest.raises(Conflict) as refusal:
+        book.act(BANK, "payment.return", {"line": seen(book, direction="in")}, payment=payment)
+    assert refusal.value.code == "paid_twice"
+
+
+def test_what_was_not_told_on_the_payment_is_returned_by_the_policys_book(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Policies that ended before returns were told, or with more payments than a save tells of, are no exception."""
+    monkeypatch.setattr(returns, "RETURNS_PER_SAVE", 0)
+    book = funded()
+    policy = quoted(book, 0)
+    (payment,) = received(book, policy, 3_000)
+    assert len(end(book, policy, "void")) == 1
+    assert due(book, payment) == ("confirmed", 0)
+    give_back(book, payment, 1_000)
+    give_back(book, payment, 2_000)
+    with pytest.raises(Conflict) as refusal:
+        give_back(book, payment, 1)
+    assert refusal.value.code == "paid_twice"
+
+
+def test_a_return_of_before_was_all_that_was_due() -> None:
+    """Schema 1 told no amount."""
+    state: dict[str, Any] = {"said": {"line": "bankline:x"}, "found": {}}
+    Payment.Returned.upcast_v1_v2(state)
+    assert state["found"] == {"amount_fen": None}
+    payment = Payment("payment:x", state="return_due", return_due_fen=300)
+    book = funded()
+    author = book.log[0].author
+    event = Payment.Returned(
+        originator_id="payment:x", originator_version=1, said=state["said"], found=state["found"], at="", line=None,
+        effective_at=None, author=author,
+    )  # fmt: skip
+    event.apply(payment)
+    assert (payment.state, payment.returned_fen, payment.open_fen) == ("returned", 300, 0)
