@@ -309,7 +309,8 @@ def check_refund(product: Product, policy: Policy, cancellation: Mapping[str, An
     left = days_between(effective_on, policy.to_date)
     unearned_fen = premium_fen * left // policy.period.days
     kept_bp = {"none": BASIS_POINTS, "short_rate": product.short_rate_bp}.get(product.refund, 0)
-    due_fen = unearned_fen * (BASIS_POINTS - kept_bp) // BASIS_POINTS
+    # What is owed of the premium is set off: of a policy that was paid in part the insurer keeps what it earned.
+    due_fen = max(0, unearned_fen * (BASIS_POINTS - kept_bp) // BASIS_POINTS - max(0, premium_fen - policy.held_fen))
     found: list[Finding] = []
     if refund_fen != min(due_fen, most_fen):
         found.append(

@@ -356,6 +356,19 @@ def test_refunds_follow_the_filed_method(refund: str, short_rate_bp: int, refund
     assert [found["code"] for found in event.found["findings"]] == codes
 
 
+@pytest.mark.parametrize("refund_fen, codes", [(989, []), (3_989, ["refund_differs"])])
+def test_what_is_owed_of_the_premium_is_set_off_from_its_refund(refund_fen: int, codes: list[str]) -> None:
+    """Of 8,000 of premium 5,000 were paid, and half of the term is over: what was earned is kept of what was paid."""
+    book = office()
+    instalments = [{"due_on": "2026-04-01", "amount_fen": 5_000}, {"due_on": "2026-10-01", "amount_fen": 3_000}]
+    policy = proposed(book, line(""), instalments=instalments)
+    pay(book, policy, 5_000)
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    said = {"effective_on": "2026-10-01", "refund_fen": refund_fen, "reason": "sold"}
+    event = book.act(INSURER, "policy.cancel", said, policy=policy)[0]
+    assert [found["code"] for found in event.found["findings"]] == codes
+
+
 @pytest.mark.parametrize(
     "effective_on, refund_fen, code",
     [("2027-04-01", 0, "outside_policy"), ("2026-05-01", 8_001, "refund_over_received")],
