@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from application.actions import Action, Writes
@@ -156,7 +156,15 @@ def approve(work: Work, statement: Statement, path: Path) -> None:
             "apportioned_fen": application.amount_fen, "buildings": _list(facts.plan.buildings), "count": count,
             "root": shares_root(held), **amounts, "rule": EXPIRY_RULE, "pack": ref.as_json(),
         },
+        under_way_fen(work, fund, fund.released),
     )  # fmt: skip
+
+
+def under_way_fen(work: Work, fund: Fund, applications: Iterable[str]) -> int:
+    """Sum what the bank was told to pay for these applications of the fund and may yet take out of the account."""
+    streams = [f"{fund.id}/{name}" for name in sorted(applications)]
+    work.prefetch(dict.fromkeys(streams, Application))
+    return sum(work.read(Application, stream).under_way_fen for stream in streams)
 
 
 def range_of(held: Reservation) -> list[str]:

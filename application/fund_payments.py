@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.actions import Action, Writes
-from application.applications import range_of, shares_root
+from application.applications import range_of, shares_root, under_way_fen
 from application.funds import relations
 from application.payments import (
     SETTLEMENT,
@@ -34,7 +34,7 @@ from domain.applications import (
 from domain.errors import Conflict
 from domain.findings import Finding, finding, refuse_violations
 from domain.fund_checks import result_publicity
-from domain.funds import Fund, Reservation
+from domain.funds import Fund, Reservation, insufficient
 from domain.houses import House, groups
 from domain.packs import rule_or_own
 from domain.payments import Payment, SeenLine
@@ -91,7 +91,8 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     """Order the approved share to be paid to the insurer; with the bank's line it is posted at once.
 
     Refused: `not_approved`, `paid_twice`, `not_reserved`, `reservation_expired`, `charges_not_staged`,
-    `payee_not_insurer`, `share_not_approved`, `share_not_declared`, `sources_not_premium`, and what the pack forbids.
+    `fund_insufficient`, `payee_not_insurer`, `share_not_approved`, `share_not_declared`, `sources_not_premium`, and
+    what the pack forbids.
     """
     said = statement.said
     fund = work.read(Fund, path["fund"])
@@ -100,6 +101,7 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     application.require("approved")
     held = fund.reservation(path["application"])
     _require_ready(work, application, held)
+    _require_in_bank(work, fund, held)
     policy = work.read(Policy, application.policy)
     require_taking(work, policy)
     require_payee(policy, said["payee"])
@@ -136,6 +138,17 @@ def _require_ready(work: Work, application: Application, held: Reservation) -> N
             "not all shares of houses are staged", code="charges_not_staged", next=application.staged_groups + 1,
             groups=application.groups,
         )  # fmt: skip
+
+
+def _require_in_bank(work: Work, fund: Fund, held: Reservation) -> None:
+    """Raise Conflict `fund_insufficient` when the bank has not got it besides all that is under way.
+
+    Reservations keep that apart by themselves; those of before they counted what is due back may not.
+    """
+    others = {*fund.released, *fund.reservations} - {held.application}
+    free_fen = fund.bank_fen - under_way_fen(work, fund, others)
+    if held.amount_fen > free_fen:
+        raise insufficient(held.amount_fen, free_fen)
 
 
 def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from application.actions import Action, Writes
-from application.funds import caused_by, events_of, prefetch_houses, relations, words
+from application.funds import caused_by, events_of, prefetch_houses, relations, require_not_later, words
 from application.schemes import pack_in_force
 from application.work import Work
 from domain.aggregate import Event, Statement
@@ -28,7 +28,7 @@ def publish(work: Work, statement: Statement, path: Path) -> None:
     said = statement.said
     fund = work.read(Fund, path["fund"])
     work.allow("plan.publish", **relations(work, fund))
-    _not_later(said["published_on"], work.today)
+    require_not_later(said["published_on"], work.today)
     fund.scope(said.get("buildings"))
     pack, ref = pack_in_force(work, fund.area, said["published_on"])
     lifts = [work.read(Lift, name) for name in sorted(set(said["lifts"]))]
@@ -47,7 +47,7 @@ def open_vote(work: Work, statement: Statement, path: Path) -> None:
     fund = work.read(Fund, path["fund"])
     work.allow("vote.open", **relations(work, fund))
     plan = work.read(Plan, f"{fund.id}/{said['plan']}")
-    _not_later(said["opened_on"], work.today)
+    require_not_later(said["opened_on"], work.today)
     if said["opened_on"] < plan.published_on:
         raise Conflict("a vote opens after its plan is published", code="vote_before_plan", published=plan.published_on)
     inside = fund.scope(plan.buildings)
@@ -107,7 +107,7 @@ def close(work: Work, statement: Statement, path: Path) -> None:
     work.allow("vote.close", **relations(work, fund))
     vote = work.change(Vote, f"{fund.id}/{path['vote']}")
     vote.require_open()
-    _not_later(closed_on, work.today)
+    require_not_later(closed_on, work.today)
     if closed_on < vote.opened_on:
         raise Conflict("a vote closes after it opens", code="vote_dates", opened_on=vote.opened_on)
     plan = work.read(Plan, f"{fund.id}/{vote.plan}")
@@ -129,15 +129,10 @@ def publish_result(work: Work, statement: Statement, path: Path) -> None:
     work.allow("vote.publish", **relations(work, fund))
     vote = work.change(Vote, f"{fund.id}/{path['vote']}")
     on = statement.said["published_on"]
-    _not_later(on, work.today)
+    require_not_later(on, work.today)
     if vote.closed_on is None or on < vote.closed_on:
         raise Conflict("a result is published after the vote closed", code="vote_dates", closed_on=vote.closed_on)
     vote.record(Vote.ResultPublished, statement)
-
-
-def _not_later(on: str, today: str) -> None:
-    if on > today:
-        raise Invalid("the day lies in the future", code="date_in_future", today=today)
 
 
 _VOTE = "{fund}/{vote}"

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from domain.accounts import BANK, DEPOSITS, INCOME, RETURN_DUE, Account, Posting, check_balanced, entry, posted
 from domain.aggregate import Aggregate, Because, Due, Event, Statement
+from domain.allotments import Allotment, HouseAccount, Reservation
 from domain.errors import Conflict, Invalid, NotFound
-from domain.fund_shapes import POOLED, FundSource
+from domain.fund_shapes import POOLED
 from domain.houses import House
 from domain.money import apportion
 from domain.vote import Unit
@@ -23,43 +24,6 @@ HOUSES_MAX: Final = 20_000
 RESERVATIONS_MAX: Final = 100
 EXPIRY_RULE: Final = "fund.reservation.expiry"
 """Why a reservation is voided; how long it lasts is `fund.reservation_days_max` of the pack."""
-
-
-class HouseAccount(NamedTuple):
-    """What the fund knows of a house: `head` is its owners' tag, None while the developer holds it."""
-
-    area_m2_hundredths: int
-    building: str | None
-    head: str | None
-    delivered: bool
-    balance_fen: int
-
-
-@dataclass(frozen=True, slots=True)
-class Allotment:
-    """Shares of an amount by house (fen): `charged` to sub-accounts, `owed` by owners whose account cannot bear it."""
-
-    charged: Mapping[str, int]
-    owed: Mapping[str, int]
-    amount_fen: int
-
-    @property
-    def owed_fen(self) -> int:
-        """What the owners pay themselves."""
-        return sum(self.owed.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """Money held for an approved application until `expires` (an instant)."""
-
-    application: str
-    policy: str
-    source: FundSource
-    amount_fen: int
-    expires: str
-    charged: Mapping[str, int]
-    owed: Mapping[str, int]
 
 
 @dataclass
@@ -82,6 +46,8 @@ class Fund(Aggregate):
     paid_fen: int = 0
     refunded: dict[str, Mapping[str, int]] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
+    released: set[str] = field(default_factory=set)
+    """Applications whose reservation was voided: money ordered for them before that may be under way still."""
     paid: dict[str, Reservation] = field(default_factory=dict)
     return_due: dict[str, int] = field(default_factory=dict)
     refunds: dict[str, Mapping[str, int]] = field(default_factory=dict)
@@ -158,6 +124,7 @@ class Fund(Aggregate):
             for name, held in list(aggregate.reservations.items()):
                 if name == found.get("application") or held.expires == found.get("due"):
                     del aggregate.reservations[name]
+                    aggregate.released.add(name)
 
     class Posted(Event):
         """An entry in double entry: `found {kind, amount_fen, postings, …}`.
@@ -191,13 +158,18 @@ class Fund(Aggregate):
 
     @property
     def balance_fen(self) -> int:
-        """What houses and undistributed income have in all."""
+        """What houses and undistributed income have in all, also while it is due back."""
         return self.income_fen + sum(house.balance_fen for house in self.houses.values())
 
     @property
+    def bank_fen(self) -> int:
+        """What is in the bank (1001 银行存款): the balance without what left it and is due back."""
+        return self.ledger.get(BANK, 0)
+
+    @property
     def available_fen(self) -> int:
-        """What is neither paid nor reserved."""
-        return self.balance_fen - self.reserved_fen
+        """What is in the bank and not reserved; money due back is none until it is back (domain-model C3)."""
+        return self.bank_fen - self.reserved_fen
 
     def scope(self, buildings: Collection[str] | None) -> dict[str, HouseAccount]:
         """Give the houses of the expenditure scope (列支范围): of these buildings, or all.
@@ -260,14 +232,19 @@ class Fund(Aggregate):
         amount_fen = statement.said["amount_fen"]
         return self._post(statement, "income", entry(BANK, INCOME, amount_fen), amount_fen)
 
-    def reserve(self, cause: Because, held: Reservation, found: Mapping[str, Any]) -> Because:
-        """Hold money for an application; raises Conflict `policy_applied_already`, `fund_insufficient`, `too_many`."""
+    def reserve(self, cause: Because, held: Reservation, found: Mapping[str, Any], under_way_fen: int = 0) -> Because:
+        """Hold money for an application; raises Conflict `policy_applied_already`, `fund_insufficient`, `too_many`.
+
+        `under_way_fen` is what was ordered for applications whose reservation was voided and may yet leave the bank.
+        """
         other = self.bought(held.policy)
         if other is not None:
             raise Conflict("money for this policy is held or paid already", code="policy_applied_already", by=other)
         if len(self.reservations) >= RESERVATIONS_MAX:
             raise Conflict("too many open reservations", code="too_many", maximum=RESERVATIONS_MAX)
-        free_fen = self.free_income_fen() if held.source in POOLED else self.available_fen
+        free_fen = self.available_fen - under_way_fen
+        if held.source in POOLED:
+            free_fen = min(free_fen, self.free_income_fen())
         if not 0 < held.amount_fen <= free_fen:
             raise insufficient(held.amount_fen, free_fen)
         return self.record(

@@ -9,11 +9,12 @@ import pytest
 
 from application.ids import new_name
 from domain.errors import Conflict, DomainError, Forbidden, RuleBroken
+from domain.funds import EXPIRY_RULE, Fund
 from tests.support.book import Book
 from tests.support.funding import (
+    BANK,
     FUND,
     HOUSING,
-    LIFT,
     PREMIUM_FEN,
     approve,
     filed,
@@ -24,11 +25,14 @@ from tests.support.funding import (
     pay,
     planned,
     quoted,
+    quoted_again,
+    ready,
     seen,
     stage,
     voted,
 )
-from tests.support.insuring import HOLDER, HOMES, INSURER, RIVAL, drafted, line, proposed
+from tests.support.insuring import HOLDER, HOMES, INSURER, RIVAL, drafted, line
+from tests.support.seeding import seed
 
 EXPIRES = "2026-05-14T16:00:00.000000Z"
 
@@ -94,11 +98,61 @@ def test_a_reservation_binds_the_next_one() -> None:
     approve(book, second)
 
 
-def quoted_again(book: Book) -> str:
-    """Have a second policy proposed for a later year, out of the fund as well."""
-    later: dict[str, Any] = {"from_date": "2027-04-01", "to_date": "2028-04-01"}
-    sources = [{"kind": "fund_principal", "amount_fen": PREMIUM_FEN}]
-    return proposed(book, line("", LIFT, PREMIUM_FEN, **later), sources=sources, **later)
+def test_money_due_back_is_not_in_the_bank() -> None:
+    """What left without an approval behind it is neither reserved nor paid a second time until it is back (C3)."""
+    book = funded(deposit_fen=2_700)
+    _, application = ready(book)
+    pay(book, application)
+    payment = on(book, application).payment or ""
+    book.act(HOUSING, "application.void", {"reason": "withdrawn"}, fund=FUND, application=application)
+    second = filed(book, quoted_again(book), *voted(book))
+    refused_for_want(book, second)
+    book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
+    state = fund(book)
+    assert (state.bank_fen, state.available_fen, state.balance_fen) == (100, 100, 8_100)
+    refused_for_want(book, second)
+    book.act(BANK, "payment.return", {"line": seen(book, direction="in")}, payment=payment)
+    approve(book, second)
+
+
+def refused_for_want(book: Book, application: str) -> None:
+    """Assert that an application is not approved for want of money."""
+    with pytest.raises(Conflict) as refusal:
+        approve(book, application)
+    assert refusal.value.code == "fund_insufficient"
+
+
+def test_income_due_back_is_not_in_the_bank_either() -> None:
+    """Pooled money that left is none to reserve, though it still counts as income of the fund."""
+    book = funded((9_000,), 100)
+    book.act(BANK, "fund.add_income", {"amount_fen": PREMIUM_FEN, "kind": "interest"}, fund=FUND)
+    plan, vote = voted(book)
+    application = filed(book, quoted(book, source="fund_income"), plan, vote, pays_from="fund_income")
+    approve(book, application)
+    pay(book, application)
+    payment = on(book, application).payment or ""
+    book.act(HOUSING, "application.void", {"reason": "withdrawn"}, fund=FUND, application=application)
+    book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
+    assert (fund(book).free_income_fen(), fund(book).bank_fen) == (PREMIUM_FEN, 100)
+    other = quoted(book, source="fund_income", interest="maintainer")
+    refused_for_want(book, filed(book, other, plan, vote, pays_from="fund_income"))
+
+
+def test_money_under_way_at_the_expiry_is_not_reserved_again() -> None:
+    """Once the bank says that it could not pay, it is free."""
+    book = funded(deposit_fen=2_700)
+    plan, vote = voted(book)
+    application = filed(book, quoted(book), plan, vote)
+    approve(book, application)
+    stage(book, application)
+    pay(book, application)
+    expires = fund(book).reservation(application).expires
+    second = filed(book, quoted_again(book), plan, vote)
+    seed(book, Fund, FUND, HOUSING.party, Fund.ReservationVoided, {}, {"due": expires, "rule": EXPIRY_RULE}, expires)
+    refused_for_want(book, second)
+    payment = on(book, application).payment or ""
+    book.act(BANK, "payment.fail", {"reason": "account_unknown"}, payment=payment)
+    approve(book, second)
 
 
 def test_without_the_owners_vote_nothing_is_approved() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from application.ids import new_name
 from domain.accounts import trial_balance_fen
-from domain.applications import CHARGES_PER_GROUP
+from domain.applications import CHARGES_PER_GROUP, Application
 from domain.errors import Conflict, DomainError, Forbidden, RuleBroken
+from domain.funds import Fund
 from domain.houses import House
 from domain.payments import Payment
 from domain.policies import Policy
@@ -29,6 +30,7 @@ from tests.support.funding import (
     paid,
     pay,
     quoted,
+    quoted_again,
     ready,
     seen,
     stage,
@@ -222,6 +224,27 @@ def test_money_under_way_when_the_application_is_given_up_is_due_back() -> None:
     state = fund(book)
     assert (state.ledger["return_due"], state.ledger["1001"], state.return_due) == (0, 300_000, {})
     assert book.state(Payment, payment).state == "returned"
+
+
+def test_what_was_reserved_of_money_due_back_is_not_paid() -> None:
+    """Reservations of before money due back was counted: the bank would be overdrawn by the second."""
+    book = funded(deposit_fen=2_700)
+    first_policy, second_policy = quoted(book), quoted_again(book)
+    plan, vote = voted(book)
+    first, second = filed(book, first_policy, plan, vote), filed(book, second_policy, plan, vote)
+    approve(book, first)
+    stage(book, first)
+    pay(book, first)
+    held = fund(book).reservation(first)
+    approval = {"findings": [], "on": "2026-03-15", "groups": 0}
+    share = {"fund_share_fen": PREMIUM_FEN}
+    seed(book, Application, f"{FUND}/{second}", HOUSING.party, Application.Approved, share, approval)
+    reserved = {
+        "application": second, "policy": second_policy, "source": "fund_income", "amount_fen": PREMIUM_FEN,
+        "apportioned_fen": PREMIUM_FEN, "buildings": None, "expires": held.expires,
+    }  # fmt: skip
+    seed(book, Fund, FUND, HOUSING.party, Fund.Reserved, {}, reserved)
+    assert refused(book, second) == "fund_insufficient"
 
 
 def test_money_for_a_policy_that_ended_meanwhile_is_due_back() -> None:
