@@ -166,12 +166,15 @@ def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None
 
 
 def claim_refund(work: Work, statement: Statement, path: Path) -> None:
-    """Note that premium is due back to the fund, since the policy was cancelled or endorsed."""
+    """Note that premium is due back to the fund, since the policy was cancelled or endorsed: no more than it paid."""
     fund = work.read(Fund, path["fund"])
     application = work.change(Application, f"{fund.id}/{path['application']}")
     insures = work.read(Policy, application.policy).insurer == work.author.party
     work.allow("application.claim_refund", **relations(work, fund), insures=insures)
     application.require("paid")
+    left_fen = application.fund_share_fen - application.refund_due_fen
+    if statement.said["amount_fen"] > left_fen:
+        raise Conflict("more would be due back than was paid", code="refund_too_high", left_fen=left_fen)
     application.record(Application.RefundDue, statement)
 
 
@@ -184,8 +187,6 @@ def refund(work: Work, statement: Statement, path: Path) -> None:
     application.require("paid")
     line: SeenLine = usable_line(work, said["line"], said["amount_fen"])
     require_inflow(line, fund)
-    if said["payment"] in (application.refund_groups or {}):
-        raise Conflict("this refund is posted already", code="paid_twice", payment=said["payment"])
     open_fen = application.refund_due_fen - application.refunded_fen - said["amount_fen"]
     found = {"open_fen": open_fen} | (_not_due(work, fund, -open_fen) if open_fen < 0 else {})
     cause = application.record(Application.RefundReceived, statement, found)
@@ -210,7 +211,7 @@ def stage_refunds(work: Work, statement: Statement, path: Path) -> None:
     done = (application.refund_groups or {}).get(said["payment"])
     if done is None:
         raise Conflict("no such refund was posted", code="refund_unknown", payment=said["payment"])
-    shares = fund.refunds.get(said["payment"], {})
+    shares = fund.refunds.get((path["application"], said["payment"]), {})
     houses = _group(groups(shares, CHARGES_PER_GROUP), said["group"], done)
     amount_fen = sum(shares[house] for house in houses)
     cause = application.record(

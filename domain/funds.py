@@ -50,7 +50,8 @@ class Fund(Aggregate):
     """Applications whose reservation was voided: money ordered for them before that may be under way still."""
     paid: dict[str, Reservation] = field(default_factory=dict)
     return_due: dict[str, int] = field(default_factory=dict)
-    refunds: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    refunds: dict[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
+    """Shares of houses by application and payment; none of pooled money."""
 
     class Opened(Event):
         """The fund exists; `said` is a FundOpening."""
@@ -298,11 +299,13 @@ class Fund(Aggregate):
     def refund(self, cause: Because, application: str, payment: str, amount_fen: int, line: str) -> Because:
         """Post a refund of premium; houses get it in the ratio they were charged in, whoever owns them now (MF12).
 
-        Raises Conflict `not_paid` or `refund_too_high`.
+        Raises Conflict `not_paid`, `paid_twice` or `refund_too_high`.
         """
         held = self.paid.get(application)
         if held is None:
             raise Conflict("the fund has not paid this application", code="not_paid", application=application)
+        if any(posted_before == payment for _, posted_before in self.refunds):
+            raise Conflict("this refund is posted already", code="paid_twice", payment=payment)
         left_fen = held.amount_fen - sum(self.refunded.get(application, {}).values())
         if amount_fen > left_fen:
             raise Conflict("more would come back than was paid", code="refund_too_high", left_fen=left_fen)
@@ -360,8 +363,9 @@ def _refund(fund: Fund, found: Mapping[str, Any]) -> None:
     shares = apportion(found["amount_fen"], {name: fen for name, fen in out.items() if fen})
     shares = {name: fen for name, fen in shares.items() if fen}
     fund.refunded[held.application] = {n: before.get(n, 0) + shares.get(n, 0) for n in {*before, *shares}}
+    # by both: refunds of two applications may once have had the same payment's name
+    fund.refunds[held.application, found["payment"]] = shares if held.charged else {}
     if held.charged:
-        fund.refunds[found["payment"]] = shares
         _move(fund, shares.items())
     else:
         fund.income_fen += found["amount_fen"]

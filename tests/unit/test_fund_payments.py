@@ -27,7 +27,6 @@ from tests.support.funding import (
     funded,
     house,
     on,
-    paid,
     pay,
     quoted,
     quoted_again,
@@ -265,68 +264,6 @@ def test_a_failed_payment_may_be_ordered_again() -> None:
     with pytest.raises(Conflict) as refusal:
         book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
     assert refusal.value.code == "payment_state"
-
-
-def refund(book: Book, application: str, amount_fen: int) -> str:
-    """Let premium come back; returns the payment's name."""
-    payment = new_name("payment")
-    said = {"payment": payment, "amount_fen": amount_fen, "line": seen(book, amount_fen, "in")}
-    book.act(BANK, "application.refund", said, fund=FUND, application=application)
-    return payment
-
-
-def test_refunds_go_back_in_the_ratio_of_the_charges() -> None:
-    """To the house, whoever owns it now, and never more than it was charged (MF12, C6)."""
-    book = funded()
-    _, application = paid(book)
-    claim = {"amount_fen": 5_000, "reason": "cancelled"}
-    book.act(INSURER, "application.claim_refund", claim, fund=FUND, application=application)
-    first = refund(book, application, 5_000)
-    assert (on(book, application).refund_due_fen, on(book, application).refunded_fen) == (5_000, 5_000)
-    said = {"payment": first, "group": 1}
-    events = book.act(HOUSING, "application.stage_refunds", said, fund=FUND, application=application)
-    assert sorted(e.found["amount_fen"] for e in events if e.TOPIC == "house.Refunded") == [1_666, 1_667, 1_667]
-    state = fund(book)
-    assert balances(book, [application, first]) == {n: a.balance_fen for n, a in state.houses.items()}
-    with pytest.raises(Conflict) as twice:
-        book.act(HOUSING, "application.stage_refunds", said, fund=FUND, application=application)
-    assert twice.value.code == "group_out_of_order"
-    said = {"payment": first, "amount_fen": 1, "line": seen(book, 1, "in")}
-    with pytest.raises(Conflict) as again:
-        book.act(BANK, "application.refund", said, fund=FUND, application=application)
-    assert again.value.code == "paid_twice"
-    with pytest.raises(Conflict) as above:
-        refund(book, application, 3_001)
-    assert above.value.code == "refund_too_high"
-    refund(book, application, 3_000)
-    state = fund(book)
-    assert {account.balance_fen for account in state.houses.values()} == {100_000}
-    assert state.ledger["5901"] == 0
-
-
-def test_refunds_of_nothing_paid_are_refused() -> None:
-    """Neither posted nor staged."""
-    book = funded()
-    _, application = ready(book)
-    with pytest.raises(Conflict):
-        refund(book, application, 1)
-    said = {"payment": new_name("payment"), "group": 1}
-    with pytest.raises(Conflict) as refusal:
-        book.act(HOUSING, "application.stage_refunds", said, fund=FUND, application=application)
-    assert refusal.value.code == "refund_unknown"
-
-
-def test_income_pays_and_is_refunded_as_a_whole() -> None:
-    """No house is charged, none is refunded."""
-    book = funded((9_000,), 100)
-    book.act(BANK, "fund.add_income", {"amount_fen": 10_000, "kind": "interest"}, fund=FUND)
-    application = filed(book, quoted(book, source="fund_income"), *voted(book), pays_from="fund_income")
-    approve(book, application)
-    pay(book, application, line=seen(book))
-    assert fund(book).income_fen == 2_000
-    refund(book, application, 8_000)
-    assert fund(book).income_fen == 10_000
-    assert {account.balance_fen for account in fund(book).houses.values()} == {100}
 
 
 def test_five_hundred_houses_are_staged_in_saves_below_the_limit() -> None:
