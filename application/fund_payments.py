@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.actions import Action, Writes
-from application.applications import range_of, shares_root, under_way_fen
+from application.applications import range_of, require_due, shares_root, under_way_fen
 from application.funds import relations
 from application.payments import (
     SETTLEMENT,
@@ -33,7 +33,7 @@ from domain.applications import (
 )
 from domain.errors import Conflict
 from domain.findings import Finding, finding, refuse_violations
-from domain.fund_checks import result_publicity
+from domain.fund_checks import require_result_public, result_publicity
 from domain.funds import Fund, Reservation, insufficient
 from domain.houses import House, groups
 from domain.packs import rule_or_own
@@ -91,8 +91,8 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     """Order the approved share to be paid to the insurer; with the bank's line it is posted at once.
 
     Refused: `not_approved`, `paid_twice`, `not_reserved`, `reservation_expired`, `charges_not_staged`,
-    `fund_insufficient`, `payee_not_insurer`, `share_not_approved`, `share_not_declared`, `sources_not_premium`, and
-    what the pack forbids.
+    `fund_insufficient`, `payee_not_insurer`, `share_not_approved`, `share_not_declared`, `sources_not_premium`,
+    `above_due`, and what the pack forbids, as to pay when the vote's result was never public (MF04).
     """
     said = statement.said
     fund = work.read(Fund, path["fund"])
@@ -110,6 +110,7 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     findings: list[Finding] = []
     if application.vote is not None and application.emergency is None:
         vote = work.read(Vote, f"{fund.id}/{application.vote}")
+        require_result_public(pack, vote, work.today)
         findings.append(result_publicity(pack, vote, work.today))
         refuse_violations(findings)
     payment = work.new(Payment, said["payment"])
@@ -157,6 +158,7 @@ def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None
     declared_fen = policy.sources.get(held.source, 0)
     if amount_fen != declared_fen:
         raise Conflict("the quotation declares another share", code="share_not_declared", declared_fen=declared_fen)
+    require_due(policy, held.source, amount_fen)
     sources_fen = sum(policy.sources.values())
     if sources_fen != policy.premium_fen:
         raise Conflict(

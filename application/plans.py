@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from application.actions import Action, Writes
@@ -24,21 +24,28 @@ BALLOTS_PER_SAVE = 240
 
 
 def publish(work: Work, statement: Statement, path: Path) -> None:
-    """Publish a plan: its scope is fixed before anyone votes (MF01), its lifts are past their warranty (MF08)."""
+    """Publish a plan: its scope is fixed before anyone votes (MF01)."""
     said = statement.said
     fund = work.read(Fund, path["fund"])
     work.allow("plan.publish", **relations(work, fund))
     require_not_later(said["published_on"], work.today)
     fund.scope(said.get("buildings"))
     pack, ref = pack_in_force(work, fund.area, said["published_on"])
-    lifts = [work.read(Lift, name) for name in sorted(set(said["lifts"]))]
+    lifts = plan_lifts(work, sorted(set(said["lifts"])), {})
     if len(lifts) != len(said["lifts"]):
         raise Invalid("a lift stands twice in the plan", code="lift_twice", at="/lifts")
-    known = (PlanLift(lift.id, lift.estate, lift.warranty_until) for lift in lifts)
-    findings = plan_findings(pack, fund.estate, known, said["published_on"])
+    findings = plan_findings(pack, fund.estate, lifts, said["published_on"])
     plan = work.new(Plan, f"{fund.id}/{said['id']}")
     work.source(said, "plan", plan.id)
     plan.record(Plan.Published, statement, {"findings": findings, "pack": ref.as_json()})
+
+
+def plan_lifts(work: Work, names: Iterable[str], insured_from: Mapping[str, str]) -> list[PlanLift]:
+    """Give what the checks need of lifts; `insured_from` has the first day of those that a policy covers."""
+    wanted = list(names)
+    work.prefetch(dict.fromkeys(wanted, Lift))
+    lifts = [work.read(Lift, name) for name in wanted]
+    return [PlanLift(lift.id, lift.estate, lift.warranty_until, insured_from.get(lift.id)) for lift in lifts]
 
 
 def open_vote(work: Work, statement: Statement, path: Path) -> None:

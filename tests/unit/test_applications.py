@@ -10,18 +10,23 @@ import pytest
 from application.ids import new_name
 from domain.errors import Conflict, DomainError, Forbidden, RuleBroken
 from domain.funds import EXPIRY_RULE, Fund
+from domain.lifts import Lift
 from tests.support.book import Book
 from tests.support.funding import (
     BANK,
+    ESTATE,
     FUND,
     HOUSING,
     PREMIUM_FEN,
     approve,
+    cast,
+    close,
     filed,
     fund,
     funded,
     house,
     on,
+    opened,
     pay,
     planned,
     quoted,
@@ -31,7 +36,7 @@ from tests.support.funding import (
     stage,
     voted,
 )
-from tests.support.insuring import HOLDER, HOMES, INSURER, RIVAL, drafted, line
+from tests.support.insuring import AREA, HOLDER, HOMES, INSURER, RIVAL, drafted, line, proposed
 from tests.support.seeding import seed
 
 EXPIRES = "2026-05-14T16:00:00.000000Z"
@@ -177,6 +182,47 @@ def test_what_the_pack_forbids_is_not_approved() -> None:
     with pytest.raises(RuleBroken) as refusal:
         approve(book, name)
     assert refusal.value.details["finding"] == "plan_publicity_short"
+
+
+def test_a_vote_that_closed_after_the_application_is_found() -> None:
+    """MF05: the owners decide before anyone applies; what counts is the day of filing, not that of the check."""
+    book = funded()
+    plan = planned(book)
+    vote = opened(book, plan)
+    name = filed(book, quoted(book), plan, vote)
+    for house_name in fund(book).houses:
+        cast(book, vote, house_name)
+    book.now = "2026-03-20T02:00:00.000000Z"
+    close(book, vote, "2026-03-20")
+    (checked,) = book.act(HOUSING, "application.check", {}, fund=FUND, application=name)
+    assert ("vote_after_application", "violates") in [(f["code"], f["verdict"]) for f in checked.found["findings"]]
+    with pytest.raises(RuleBroken) as refusal:
+        approve(book, name)
+    assert refusal.value.details["finding"] == "vote_after_application"
+    approve(book, filed(book, quoted_again(book), plan, vote))
+
+
+@pytest.mark.parametrize("until, refused", [("2026-03-01", False), ("2026-04-01", False), ("2026-04-02", True)])
+def test_the_warranty_is_judged_at_inception(until: str, *, refused: bool) -> None:
+    """MF08: a lift under warranty when the plan was published is past it when the policy begins, or is not."""
+    book = funded()
+    lift = new_name("lift")
+    said = {
+        "id": lift, "variety": "3110", "area": f"{AREA}001", "status": "in_use", "identifiers": [],
+        "premises_class": "residential", "estate": ESTATE, "warranty_until": until,
+    }  # fmt: skip
+    seed(book, Lift, lift, HOUSING.party, Lift.Registered, said, {"on": "2024-01-01"})
+    sources = [{"kind": "fund_principal", "amount_fen": PREMIUM_FEN}]
+    policy = proposed(book, line("", lift, PREMIUM_FEN), sources=sources)
+    name = filed(book, policy, *voted(book, lifts=[lift]))
+    plan = next(event for event in book.log if event.TOPIC == "plan.Published")
+    assert [(f["code"], f["verdict"]) for f in plan.found["findings"]] == [("lift_under_warranty", "information")]
+    if not refused:
+        approve(book, name)
+        return
+    with pytest.raises(RuleBroken) as refusal:
+        approve(book, name)
+    assert refusal.value.details["finding"] == "lift_under_warranty"
 
 
 def test_one_application_buys_one_proposal() -> None:

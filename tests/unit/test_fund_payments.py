@@ -17,17 +17,23 @@ from domain.policies import Policy
 from tests.support.book import Book
 from tests.support.funding import (
     BANK,
+    ESTATE,
     FUND,
     HOUSING,
+    LIFT,
     PREMIUM_FEN,
     approve,
     balances,
+    cast,
+    close,
     filed,
     fund,
     funded,
     house,
     on,
+    opened,
     pay,
+    planned,
     quoted,
     quoted_again,
     ready,
@@ -35,7 +41,7 @@ from tests.support.funding import (
     stage,
     voted,
 )
-from tests.support.insuring import HOLDER, INSURER, RIVAL
+from tests.support.insuring import AREA, HOLDER, INSURER, RIVAL
 from tests.support.seeding import seed
 
 
@@ -184,6 +190,65 @@ def test_a_result_not_public_long_enough_is_not_paid_on() -> None:
     with pytest.raises(RuleBroken) as refusal:
         pay(book, application)
     assert refusal.value.details["finding"] == "result_publicity_short"
+
+
+def test_a_result_never_made_public_is_not_paid_on_either() -> None:
+    """Silence is no easier than a notice put up late (MF04); the approval alone goes without."""
+    book = funded()
+    policy, plan = quoted(book), planned(book)
+    vote = opened(book, plan)
+    for name in fund(book).houses:
+        cast(book, vote, name)
+    close(book, vote)
+    application = filed(book, policy, plan, vote)
+    approve(book, application)
+    stage(book, application)
+    with pytest.raises(RuleBroken) as refusal:
+        pay(book, application)
+    wanted = {"rule": "fund.publicity_days_min", "finding": "result_not_published"}
+    assert wanted.items() <= refusal.value.details.items()
+    book.act(HOLDER, "vote.publish", {"published_on": "2026-03-07"}, fund=FUND, vote=vote)
+    pay(book, application)
+
+
+def second_fund(book: Book, policy: str) -> dict[str, str]:
+    """Bring an application of another fund of the estate to its approval, the owners having agreed; gives its path."""
+    other, plan, vote = new_name("fund"), new_name("plan"), new_name("vote")
+    opening = {
+        "id": other, "estate": ESTATE, "area": AREA, "kind": "public_housing", "area_basis": "building_area",
+        "bank": BANK.party, "bureau": HOUSING.party, "manager": HOLDER.party,
+    }  # fmt: skip
+    book.act(HOUSING, "fund.open", opening)
+    name = house(book, fund=other)
+    said = {"id": plan, "lifts": [LIFT], "amount_fen": PREMIUM_FEN, "published_on": "2026-02-01"}
+    book.act(HOLDER, "plan.publish", said, fund=other)
+    book.act(HOLDER, "vote.open", {"id": vote, "plan": plan, "opened_on": "2026-02-10"}, fund=other)
+    book.act(HOLDER, "vote.cast", {"house": name, "choice": "agree"}, fund=other, vote=vote)
+    book.act(HOLDER, "vote.close", {"closed_on": "2026-02-20"}, fund=other, vote=vote)
+    book.act(HOLDER, "vote.publish", {"published_on": "2026-02-21"}, fund=other, vote=vote)
+    application = new_name("application")
+    filing = {
+        "id": application, "policy": policy, "plan": plan, "vote": vote, "pays_from": "fund_principal",
+        "amount_fen": PREMIUM_FEN,
+    }  # fmt: skip
+    book.act(HOLDER, "application.file", filing, fund=other)
+    return {"fund": other, "application": application}
+
+
+def test_a_second_fund_holds_and_orders_nothing_for_a_policy_that_is_paid() -> None:
+    """Each fund knows its own applications alone, but the policy knows what it has received."""
+    book = funded()
+    policy, application = ready(book)
+    path = second_fund(book, policy)
+    later = second_fund(book, policy)
+    book.act(HOUSING, "application.approve", {"fund_share_fen": PREMIUM_FEN}, **path)
+    book.act(HOUSING, "application.stage_charges", {"group": 1}, **path)
+    pay(book, application, line=seen(book))
+    said = {"payment": new_name("payment"), "payee": INSURER.party, "amount_fen": PREMIUM_FEN}
+    for act, words, where in (("pay", said, path), ("approve", {"fund_share_fen": PREMIUM_FEN}, later)):
+        with pytest.raises(Conflict) as refusal:
+            book.act(HOUSING, f"application.{act}", words, **where)
+        assert (refusal.value.code, refusal.value.details["due_fen"]) == ("above_due", 0)
 
 
 def test_only_bureau_and_bank_pay() -> None:
