@@ -71,6 +71,7 @@ def cast(work: Work, statement: Statement, path: Path) -> None:
     work.allow("vote.cast", **relations(work, fund))
     vote = work.read(Vote, f"{fund.id}/{path['vote']}")
     vote.require_open()
+    _require_cast_in_time(said.get("on"), vote, work.today)
     plan = work.read(Plan, f"{fund.id}/{vote.plan}")
     house = work.change(House, said["house"])
     if house.fund != fund.id or (plan.buildings is not None and house.building not in plan.buildings):
@@ -83,13 +84,24 @@ def cast(work: Work, statement: Statement, path: Path) -> None:
     )  # fmt: skip
 
 
+def _require_cast_in_time(on: str | None, vote: Vote, today: str) -> None:
+    if on is None:
+        return
+    require_not_later(on, today)
+    if on < vote.opened_on:
+        raise Conflict("a ballot is cast after the vote opened", code="vote_dates", opened_on=vote.opened_on)
+
+
 def sum_ballots(work: Work) -> None:
     """Let the vote take over the ballots of this save."""
     by_vote: dict[str, list[Event]] = {}
     for event in events_of(work, House.BallotCast):
         by_vote.setdefault(f"{event.found['fund']}/{event.found['vote']}", []).append(event)
     for name, events in by_vote.items():
-        ballots = [{"house": event.originator_id, "choice": words(event)["choice"]} for event in events]
+        ballots = [
+            {"house": event.originator_id, "choice": words(event)["choice"], "on": words(event).get("on")}
+            for event in events
+        ]  # fmt: skip
         work.change(Vote, name).record(Vote.BallotsCast, caused_by(events[-1]), {"ballots": ballots})
 
 
@@ -108,7 +120,7 @@ def revoke(work: Work, statement: Statement, path: Path) -> None:
 
 
 def close(work: Work, statement: Statement, path: Path) -> None:
-    """Close a vote and count it by the rule of the day on which it closed (Civil Code 278; before 2021 办法 22)."""
+    """Close a vote and count it by the rule, and the owners, of its last day (Civil Code 278; before 2021 办法 22)."""
     closed_on = statement.said["closed_on"]
     fund = work.read(Fund, path["fund"])
     work.allow("vote.close", **relations(work, fund))
@@ -117,9 +129,10 @@ def close(work: Work, statement: Statement, path: Path) -> None:
     require_not_later(closed_on, work.today)
     if closed_on < vote.opened_on:
         raise Conflict("a vote closes after it opens", code="vote_dates", opened_on=vote.opened_on)
+    vote.require_cast_by(closed_on)
     plan = work.read(Plan, f"{fund.id}/{vote.plan}")
     pack, ref = pack_in_force(work, fund.area, closed_on)
-    tally = count(fund.units(plan.buildings), vote.ballots)
+    tally = count(fund.units(plan.buildings, closed_on), vote.ballots)
     passed, findings = decide(tally, use_fund_rule(pack, closed_on))
     vote.record(
         Vote.Closed, statement,

@@ -18,6 +18,7 @@ from domain.errors import Conflict, Invalid, NotFound
 from domain.fund_shapes import POOLED
 from domain.houses import House
 from domain.money import apportion
+from domain.time import civil_midnight
 from domain.vote import Unit
 
 HOUSES_MAX: Final = 20_000
@@ -40,6 +41,8 @@ class Fund(Aggregate):
     manager: str | None = None
     premium_account: Account = "5901"
     houses: dict[str, HouseAccount] = field(default_factory=dict)
+    owned: dict[str, tuple[tuple[str, str | None, bool], ...]] = field(default_factory=dict)
+    """(instant since when, head, delivered) of houses that changed hands, in the order of recording."""
     ledger: dict[str, int] = field(default_factory=dict)
     deposited_fen: int = 0
     income_fen: int = 0
@@ -96,6 +99,9 @@ class Fund(Aggregate):
             """Take over the new head."""
             house = self.found["house"]
             known = aggregate.houses[house]
+            before = aggregate.owned.get(house, (("", known.head, known.delivered),))
+            now = (self.effective_at or "", self.found["head"], self.found["delivered"])
+            aggregate.owned[house] = (*before, now)
             aggregate.houses[house] = known._replace(head=self.found["head"], delivered=self.found["delivered"])
 
     class Reserved(Event):
@@ -182,12 +188,21 @@ class Fund(Aggregate):
             raise Invalid("no house of the fund lies in the scope", code="scope_empty")
         return inside
 
-    def units(self, buildings: Collection[str] | None) -> list[Unit]:
-        """Give the scope as units of a vote, owners as of now (SPC art. 9)."""
-        return [
-            Unit(name, house.area_m2_hundredths, house.head or "", delivered=house.delivered and house.head is not None)
-            for name, house in self.scope(buildings).items()
-        ]
+    def units(self, buildings: Collection[str] | None, on: str) -> list[Unit]:
+        """Give the scope as units of a vote, with the owners of a civil day as known now (SPC art. 9)."""
+        units = []
+        for name, house in self.scope(buildings).items():
+            head, delivered = self._owned_on(name, on) if name in self.owned else (house.head, house.delivered)
+            units.append(
+                Unit(name, house.area_m2_hundredths, head or "", delivered=delivered and head is not None)
+            )  # fmt: skip
+        return units
+
+    def _owned_on(self, house: str, on: str) -> tuple[str | None, bool]:
+        begun = [row for row in self.owned[house] if row[0] <= civil_midnight(on)]
+        # of what began on one day the last recorded; the first row of all has no beginning
+        _, head, delivered = max(reversed(begun), key=lambda row: row[0])
+        return head, delivered
 
     def allot(self, source: str, total_fen: int, buildings: Collection[str] | None) -> Allotment:
         """Divide an amount by area over the scope (Civil Code 283), by largest remainder.
