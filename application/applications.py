@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from application.actions import Action, Writes
 from application.funds import relations
+from application.plans import plan_lifts
 from application.schemes import PackRef, pack_in_force
 from application.work import Work
 from audit import canonical, merkle
@@ -24,7 +25,7 @@ from domain.covers import Cover
 from domain.errors import Conflict, RuleBroken
 from domain.findings import Finding, gravest, refuse_violations
 from domain.fund_checks import Facts, application_findings
-from domain.fund_shapes import POOLED
+from domain.fund_shapes import POOLED, FundSource
 from domain.funds import EXPIRY_RULE, Allotment, Fund, Reservation, insufficient
 from domain.houses import groups
 from domain.packs import Pack
@@ -46,7 +47,7 @@ def shares_root(allotment: Allotment | Reservation) -> str:
 
 
 def _facts(work: Work, fund: Fund, named: Mapping[str, Any]) -> Facts:
-    """Read what the checks rest on; `named` has the members of an ApplicationFiling."""
+    """Read what the checks rest on; `named` has the members of an ApplicationFiling, and `filed_on` once filed."""
     policy = work.read(Policy, named["policy"])
     plan = work.read(Plan, f"{fund.id}/{named['plan']}")
     vote = work.read(Vote, f"{fund.id}/{named['vote']}") if named.get("vote") else None
@@ -54,19 +55,27 @@ def _facts(work: Work, fund: Fund, named: Mapping[str, Any]) -> Facts:
         raise Conflict("the vote was on another plan", code="vote_of_other_plan", plan=vote.plan)
     if plan.policy is not None and plan.policy != named["policy"]:
         raise Conflict("the plan is for another policy", code="plan_of_other_policy", policy=plan.policy)
-    streams = [f"{lift}/cover" for lift in plan.lifts]
-    work.prefetch(dict.fromkeys(streams, Cover))
-    covers = [cover for cover in (work.find(Cover, stream) for stream in streams) if cover is not None]
+    insured_from = _insured_from(work, plan, policy)
     return Facts(
         policy=policy, plan=plan, vote=vote,
         allotment=fund.allot(named["pays_from"], named["amount_fen"], plan.buildings),
         pays_from=named["pays_from"], amount_fen=named["amount_fen"], emergency=named.get("emergency") is not None,
-        covered=sum(bool(cover.of_policy(policy.id)) for cover in covers), on=work.today,
+        covered=len(insured_from), lifts=plan_lifts(work, plan.lifts, insured_from),
+        filed_on=named.get("filed_on", work.today), on=work.today,
     )  # fmt: skip
 
 
+def _insured_from(work: Work, plan: Plan, policy: Policy) -> dict[str, str]:
+    """Give the first day on which the policy insures each of the plan's lifts that it covers."""
+    streams = {lift: f"{lift}/cover" for lift in plan.lifts}
+    work.prefetch(dict.fromkeys(streams.values(), Cover))
+    covers = {lift: work.find(Cover, stream) for lift, stream in streams.items()}
+    entries = {lift: cover.of_policy(policy.id) for lift, cover in covers.items() if cover is not None}
+    return {lift: min(entry.from_date for entry in found) for lift, found in entries.items() if found}
+
+
 def _named(application: Application) -> dict[str, Any]:
-    members = ("policy", "plan", "vote", "pays_from", "amount_fen", "emergency")
+    members = ("policy", "plan", "vote", "pays_from", "amount_fen", "emergency", "filed_on")
     return {member: getattr(application, member) for member in members}
 
 
@@ -136,6 +145,8 @@ def approve(work: Work, statement: Statement, path: Path) -> None:
         raise RuleBroken("the owners have not voted for this", code="not_voted", rule="vote.use_fund")
     refuse_violations(findings)
     held = _held(fund, application, path["application"], facts, _expires(pack, work.today))
+    if facts.policy.received.get(application.pays_from):
+        require_due(facts.policy, application.pays_from, held.amount_fen)
     share_fen = statement.said["fund_share_fen"]
     if share_fen > held.amount_fen:
         raise insufficient(share_fen, held.amount_fen)
@@ -156,7 +167,22 @@ def approve(work: Work, statement: Statement, path: Path) -> None:
             "apportioned_fen": application.amount_fen, "buildings": _list(facts.plan.buildings), "count": count,
             "root": shares_root(held), **amounts, "rule": EXPIRY_RULE, "pack": ref.as_json(),
         },
+        under_way_fen(work, fund, fund.released),
     )  # fmt: skip
+
+
+def under_way_fen(work: Work, fund: Fund, applications: Iterable[str]) -> int:
+    """Sum what the bank was told to pay for these applications of the fund and may yet take out of the account."""
+    streams = [f"{fund.id}/{name}" for name in sorted(applications)]
+    work.prefetch(dict.fromkeys(streams, Application))
+    return sum(work.read(Application, stream).under_way_fen for stream in streams)
+
+
+def require_due(policy: Policy, source: FundSource, amount_fen: int) -> None:
+    """Raise Conflict `above_due` when the source owes less: another fund has paid, which this one knows nothing of."""
+    due_fen = policy.due_fen(source)
+    if amount_fen > due_fen:
+        raise Conflict("this source owes less", code="above_due", due_fen=due_fen, source=source)
 
 
 def range_of(held: Reservation) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.actions import Action, Writes
-from application.applications import range_of, shares_root
+from application.applications import range_of, require_due, shares_root, under_way_fen
 from application.funds import relations
 from application.payments import (
     SETTLEMENT,
@@ -33,8 +33,8 @@ from domain.applications import (
 )
 from domain.errors import Conflict
 from domain.findings import Finding, finding, refuse_violations
-from domain.fund_checks import result_publicity
-from domain.funds import Fund, Reservation
+from domain.fund_checks import require_result_public, result_publicity
+from domain.funds import Fund, Reservation, insufficient
 from domain.houses import House, groups
 from domain.packs import rule_or_own
 from domain.payments import Payment, SeenLine
@@ -91,7 +91,8 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     """Order the approved share to be paid to the insurer; with the bank's line it is posted at once.
 
     Refused: `not_approved`, `paid_twice`, `not_reserved`, `reservation_expired`, `charges_not_staged`,
-    `payee_not_insurer`, `share_not_approved`, `share_not_declared`, `sources_not_premium`, and what the pack forbids.
+    `fund_insufficient`, `payee_not_insurer`, `share_not_approved`, `share_not_declared`, `sources_not_premium`,
+    `above_due`, and what the pack forbids, as to pay when the vote's result was never public (MF04).
     """
     said = statement.said
     fund = work.read(Fund, path["fund"])
@@ -100,6 +101,7 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     application.require("approved")
     held = fund.reservation(path["application"])
     _require_ready(work, application, held)
+    _require_in_bank(work, fund, held)
     policy = work.read(Policy, application.policy)
     require_taking(work, policy)
     require_payee(policy, said["payee"])
@@ -108,6 +110,7 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     findings: list[Finding] = []
     if application.vote is not None and application.emergency is None:
         vote = work.read(Vote, f"{fund.id}/{application.vote}")
+        require_result_public(pack, vote, work.today)
         findings.append(result_publicity(pack, vote, work.today))
         refuse_violations(findings)
     payment = work.new(Payment, said["payment"])
@@ -138,12 +141,24 @@ def _require_ready(work: Work, application: Application, held: Reservation) -> N
         )  # fmt: skip
 
 
+def _require_in_bank(work: Work, fund: Fund, held: Reservation) -> None:
+    """Raise Conflict `fund_insufficient` when the bank has not got it besides all that is under way.
+
+    Reservations keep that apart by themselves; those of before they counted what is due back may not.
+    """
+    others = {*fund.released, *fund.reservations} - {held.application}
+    free_fen = fund.bank_fen - under_way_fen(work, fund, others)
+    if held.amount_fen > free_fen:
+        raise insufficient(held.amount_fen, free_fen)
+
+
 def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None:
     if amount_fen != held.amount_fen:
         raise Conflict("another share was approved", code="share_not_approved", approved_fen=held.amount_fen)
     declared_fen = policy.sources.get(held.source, 0)
     if amount_fen != declared_fen:
         raise Conflict("the quotation declares another share", code="share_not_declared", declared_fen=declared_fen)
+    require_due(policy, held.source, amount_fen)
     sources_fen = sum(policy.sources.values())
     if sources_fen != policy.premium_fen:
         raise Conflict(
@@ -153,12 +168,15 @@ def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None
 
 
 def claim_refund(work: Work, statement: Statement, path: Path) -> None:
-    """Note that premium is due back to the fund, since the policy was cancelled or endorsed."""
+    """Note that premium is due back to the fund, since the policy was cancelled or endorsed: no more than it paid."""
     fund = work.read(Fund, path["fund"])
     application = work.change(Application, f"{fund.id}/{path['application']}")
     insures = work.read(Policy, application.policy).insurer == work.author.party
     work.allow("application.claim_refund", **relations(work, fund), insures=insures)
     application.require("paid")
+    left_fen = application.fund_share_fen - application.refund_due_fen
+    if statement.said["amount_fen"] > left_fen:
+        raise Conflict("more would be due back than was paid", code="refund_too_high", left_fen=left_fen)
     application.record(Application.RefundDue, statement)
 
 
@@ -171,8 +189,6 @@ def refund(work: Work, statement: Statement, path: Path) -> None:
     application.require("paid")
     line: SeenLine = usable_line(work, said["line"], said["amount_fen"])
     require_inflow(line, fund)
-    if said["payment"] in (application.refund_groups or {}):
-        raise Conflict("this refund is posted already", code="paid_twice", payment=said["payment"])
     open_fen = application.refund_due_fen - application.refunded_fen - said["amount_fen"]
     found = {"open_fen": open_fen} | (_not_due(work, fund, -open_fen) if open_fen < 0 else {})
     cause = application.record(Application.RefundReceived, statement, found)
@@ -197,7 +213,7 @@ def stage_refunds(work: Work, statement: Statement, path: Path) -> None:
     done = (application.refund_groups or {}).get(said["payment"])
     if done is None:
         raise Conflict("no such refund was posted", code="refund_unknown", payment=said["payment"])
-    shares = fund.refunds.get(said["payment"], {})
+    shares = fund.refunds.get((path["application"], said["payment"]), {})
     houses = _group(groups(shares, CHARGES_PER_GROUP), said["group"], done)
     amount_fen = sum(shares[house] for house in houses)
     cause = application.record(

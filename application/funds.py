@@ -9,7 +9,7 @@ from application.actions import Action, Writes
 from application.relations import supervises
 from application.work import Work
 from domain.aggregate import Because, Event, Statement
-from domain.errors import Conflict
+from domain.errors import Conflict, Invalid
 from domain.fund_shapes import FundChange, FundIncome, FundOpening
 from domain.funds import HOUSES_MAX, Fund
 from domain.houses import House, HouseDeposit, HouseOpening, HouseTransfer, head_tag
@@ -33,6 +33,12 @@ def relations(work: Work, fund: Fund) -> dict[str, bool]:
 def caused_by(event: Event) -> Because:
     """Give the reference with which a derived event names an event of this save as its cause."""
     return Because(event.originator_id, event.originator_version, event.effective_at)
+
+
+def require_not_later(on: str, today: str) -> None:
+    """Raise Invalid `date_in_future` when a day on which something is said to have happened is yet to come."""
+    if on > today:
+        raise Invalid("the day lies in the future", code="date_in_future", today=today)
 
 
 def open_fund(work: Work, statement: Statement, _path: Path) -> None:
@@ -107,10 +113,11 @@ def transfer(work: Work, statement: Statement, path: Path) -> None:
 
 
 def deposit(work: Work, statement: Statement, _path: Path) -> None:
-    """Note money paid in for a house; the fund posts it once a save."""
+    """Note money paid in for a house; the fund posts it once a save. What is yet to come in is refused."""
     house = work.change(House, statement.said["house"])
     fund = work.read(Fund, house.fund)
     work.allow("house.deposit", **relations(work, fund))
+    require_not_later(statement.said.get("on", work.today), work.today)
     work.source(statement.said, "house_deposit", house.id)
     house.record(House.Deposited, statement, {"fund": fund.id})
 

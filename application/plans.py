@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from application.actions import Action, Writes
-from application.funds import caused_by, events_of, prefetch_houses, relations, words
+from application.funds import caused_by, events_of, prefetch_houses, relations, require_not_later, words
 from application.schemes import pack_in_force
 from application.work import Work
 from domain.aggregate import Event, Statement
@@ -24,21 +24,28 @@ BALLOTS_PER_SAVE = 240
 
 
 def publish(work: Work, statement: Statement, path: Path) -> None:
-    """Publish a plan: its scope is fixed before anyone votes (MF01), its lifts are past their warranty (MF08)."""
+    """Publish a plan: its scope is fixed before anyone votes (MF01)."""
     said = statement.said
     fund = work.read(Fund, path["fund"])
     work.allow("plan.publish", **relations(work, fund))
-    _not_later(said["published_on"], work.today)
+    require_not_later(said["published_on"], work.today)
     fund.scope(said.get("buildings"))
     pack, ref = pack_in_force(work, fund.area, said["published_on"])
-    lifts = [work.read(Lift, name) for name in sorted(set(said["lifts"]))]
+    lifts = plan_lifts(work, sorted(set(said["lifts"])), {})
     if len(lifts) != len(said["lifts"]):
         raise Invalid("a lift stands twice in the plan", code="lift_twice", at="/lifts")
-    known = (PlanLift(lift.id, lift.estate, lift.warranty_until) for lift in lifts)
-    findings = plan_findings(pack, fund.estate, known, said["published_on"])
+    findings = plan_findings(pack, fund.estate, lifts, said["published_on"])
     plan = work.new(Plan, f"{fund.id}/{said['id']}")
     work.source(said, "plan", plan.id)
     plan.record(Plan.Published, statement, {"findings": findings, "pack": ref.as_json()})
+
+
+def plan_lifts(work: Work, names: Iterable[str], insured_from: Mapping[str, str]) -> list[PlanLift]:
+    """Give what the checks need of lifts; `insured_from` has the first day of those that a policy covers."""
+    wanted = list(names)
+    work.prefetch(dict.fromkeys(wanted, Lift))
+    lifts = [work.read(Lift, name) for name in wanted]
+    return [PlanLift(lift.id, lift.estate, lift.warranty_until, insured_from.get(lift.id)) for lift in lifts]
 
 
 def open_vote(work: Work, statement: Statement, path: Path) -> None:
@@ -47,7 +54,7 @@ def open_vote(work: Work, statement: Statement, path: Path) -> None:
     fund = work.read(Fund, path["fund"])
     work.allow("vote.open", **relations(work, fund))
     plan = work.read(Plan, f"{fund.id}/{said['plan']}")
-    _not_later(said["opened_on"], work.today)
+    require_not_later(said["opened_on"], work.today)
     if said["opened_on"] < plan.published_on:
         raise Conflict("a vote opens after its plan is published", code="vote_before_plan", published=plan.published_on)
     inside = fund.scope(plan.buildings)
@@ -64,6 +71,7 @@ def cast(work: Work, statement: Statement, path: Path) -> None:
     work.allow("vote.cast", **relations(work, fund))
     vote = work.read(Vote, f"{fund.id}/{path['vote']}")
     vote.require_open()
+    _require_cast_in_time(said.get("on"), vote, work.today)
     plan = work.read(Plan, f"{fund.id}/{vote.plan}")
     house = work.change(House, said["house"])
     if house.fund != fund.id or (plan.buildings is not None and house.building not in plan.buildings):
@@ -76,13 +84,24 @@ def cast(work: Work, statement: Statement, path: Path) -> None:
     )  # fmt: skip
 
 
+def _require_cast_in_time(on: str | None, vote: Vote, today: str) -> None:
+    if on is None:
+        return
+    require_not_later(on, today)
+    if on < vote.opened_on:
+        raise Conflict("a ballot is cast after the vote opened", code="vote_dates", opened_on=vote.opened_on)
+
+
 def sum_ballots(work: Work) -> None:
     """Let the vote take over the ballots of this save."""
     by_vote: dict[str, list[Event]] = {}
     for event in events_of(work, House.BallotCast):
         by_vote.setdefault(f"{event.found['fund']}/{event.found['vote']}", []).append(event)
     for name, events in by_vote.items():
-        ballots = [{"house": event.originator_id, "choice": words(event)["choice"]} for event in events]
+        ballots = [
+            {"house": event.originator_id, "choice": words(event)["choice"], "on": words(event).get("on")}
+            for event in events
+        ]  # fmt: skip
         work.change(Vote, name).record(Vote.BallotsCast, caused_by(events[-1]), {"ballots": ballots})
 
 
@@ -101,18 +120,19 @@ def revoke(work: Work, statement: Statement, path: Path) -> None:
 
 
 def close(work: Work, statement: Statement, path: Path) -> None:
-    """Close a vote and count it by the rule of the day on which it closed (Civil Code 278; before 2021 办法 22)."""
+    """Close a vote and count it by the rule, and the owners, of its last day (Civil Code 278; before 2021 办法 22)."""
     closed_on = statement.said["closed_on"]
     fund = work.read(Fund, path["fund"])
     work.allow("vote.close", **relations(work, fund))
     vote = work.change(Vote, f"{fund.id}/{path['vote']}")
     vote.require_open()
-    _not_later(closed_on, work.today)
+    require_not_later(closed_on, work.today)
     if closed_on < vote.opened_on:
         raise Conflict("a vote closes after it opens", code="vote_dates", opened_on=vote.opened_on)
+    vote.require_cast_by(closed_on)
     plan = work.read(Plan, f"{fund.id}/{vote.plan}")
     pack, ref = pack_in_force(work, fund.area, closed_on)
-    tally = count(fund.units(plan.buildings), vote.ballots)
+    tally = count(fund.units(plan.buildings, closed_on), vote.ballots)
     passed, findings = decide(tally, use_fund_rule(pack, closed_on))
     vote.record(
         Vote.Closed, statement,
@@ -129,15 +149,10 @@ def publish_result(work: Work, statement: Statement, path: Path) -> None:
     work.allow("vote.publish", **relations(work, fund))
     vote = work.change(Vote, f"{fund.id}/{path['vote']}")
     on = statement.said["published_on"]
-    _not_later(on, work.today)
+    require_not_later(on, work.today)
     if vote.closed_on is None or on < vote.closed_on:
         raise Conflict("a result is published after the vote closed", code="vote_dates", closed_on=vote.closed_on)
     vote.record(Vote.ResultPublished, statement)
-
-
-def _not_later(on: str, today: str) -> None:
-    if on > today:
-        raise Invalid("the day lies in the future", code="date_in_future", today=today)
 
 
 _VOTE = "{fund}/{vote}"

@@ -285,6 +285,11 @@ class Application(Aggregate):
             said: Mapping[str, Any] = self.said or {}
             aggregate.refund_groups = {**(aggregate.refund_groups or {}), said["payment"]: said["group"]}
 
+    @property
+    def under_way_fen(self) -> int:
+        """What the bank was told to pay and has neither paid nor failed to pay, also if it was given up since (C3)."""
+        return self.fund_share_fen if self.payment is not None and self.state in {"ordered", "voided"} else 0
+
     def require(self, *states: State) -> None:
         """Raise Conflict `paid_twice` when it was paid or ordered already, else `application_<state>`."""
         if self.state in states:

@@ -6,9 +6,10 @@ violation. Limits to one policy and one payment: duplicates over several (MF10, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from domain.errors import RuleBroken
 from domain.findings import VERDICTS, Finding, Verdict, finding
 from domain.funds import Allotment
 from domain.packs import Pack
@@ -18,10 +19,27 @@ from domain.time import days_between
 
 
 @dataclass(frozen=True, slots=True)
+class PlanLift:
+    """What the checks need of a plan's lift; `warranty_until` is the first day after its warranty.
+
+    `insured_from` is the first day of the policy's certificate on it, None where there is no such certificate.
+    """
+
+    name: str
+    estate: str | None
+    warranty_until: str | None
+    insured_from: str | None = None
+
+    def guaranteed(self, on: str) -> bool:
+        """Say whether it is under warranty when its insurance begins, or on a day where that is not known."""
+        return self.warranty_until is not None and self.warranty_until > (self.insured_from or on)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the checks rest on; `on` is the civil date of the check, `covered` the plan's lifts that the policy covers.
 
-    `vote` None: none was named. `filed_on` None: it is being filed now.
+    `vote` None: none was named. `filed_on` is the day of filing, `on` if it is being filed now.
     """
 
     policy: Policy
@@ -32,35 +50,40 @@ class Facts:
     amount_fen: int
     emergency: bool
     covered: int
+    lifts: Sequence[PlanLift]
+    filed_on: str
     on: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlanLift:
-    """What a plan's checks need of a lift."""
-
-    name: str
-    estate: str | None
-    warranty_until: str | None
-
-
 def plan_findings(pack: Pack, estate: str, lifts: Iterable[PlanLift], on: str) -> list[Finding]:
-    """Check a plan's lifts: they serve the estate (MF01) and are past their warranty (MF08, 物业管理条例 53)."""
+    """Check a plan's lifts: they serve the estate (MF01); those still under warranty (MF08) are told.
+
+    A plan comes months before the policy, so its day decides nothing about the warranty: the application's checks do.
+    """
     known = list(lifts)
-    checks, warranty = pack.rule("fund.checks", on), pack.rule("fund.past_warranty", on)
+    checks = pack.rule("fund.checks", on)
     strangers = sum(lift.estate is not None and lift.estate != estate for lift in known)
     unplaced = sum(lift.estate is None for lift in known)
-    guaranteed = sum(lift.warranty_until is not None and lift.warranty_until > on for lift in known)
-    undated = sum(lift.warranty_until is None for lift in known)
     findings: list[Finding] = []
     if strangers:
         findings.append(finding(checks, "lift_of_other_estate", "violates", check="MF01", lifts=strangers))
     if unplaced:
         findings.append(finding(checks, "lift_estate_unknown", "needs_supplement", check="MF01", lifts=unplaced))
+    return [*findings, *_warranty(pack, known, on, on, "information")]
+
+
+def _warranty(
+    pack: Pack, lifts: Sequence[PlanLift], begins_on: str, on: str, verdict: Verdict | None = None
+) -> list[Finding]:
+    """Check that lifts are past their warranty (保修期满, 物业管理条例 53; 管理办法 25(1)) on a day."""
+    rule = pack.rule("fund.past_warranty", on)
+    guaranteed = sum(lift.guaranteed(begins_on) for lift in lifts)
+    undated = sum(lift.warranty_until is None for lift in lifts)
+    findings: list[Finding] = []
     if guaranteed:
-        findings.append(finding(warranty, "lift_under_warranty", None, check="MF08", lifts=guaranteed))
+        findings.append(finding(rule, "lift_under_warranty", verdict, check="MF08", lifts=guaranteed))
     if undated:
-        findings.append(finding(warranty, "warranty_unknown", "needs_supplement", check="MF08", lifts=undated))
+        findings.append(finding(rule, "warranty_unknown", "needs_supplement", check="MF08", lifts=undated))
     return findings
 
 
@@ -69,6 +92,7 @@ def application_findings(pack: Pack, facts: Facts) -> list[Finding]:
     return [
         *facts_of_plan(facts.plan),
         *_scope(pack, facts),
+        *_warranty(pack, facts.lifts, facts.policy.from_date, facts.on),
         *(_emergency(pack, facts) if facts.emergency else _process(pack, facts)),
         *_amounts(pack, facts),
         *_parts(pack, facts),
@@ -76,10 +100,14 @@ def application_findings(pack: Pack, facts: Facts) -> list[Finding]:
 
 
 def facts_of_plan(plan: Plan) -> list[Finding]:
-    """Give again the violations found when the plan was published."""
+    """Give again the violations found when the plan was published.
+
+    Not of the warranty, which plans once decided by their own day: it is judged at the policy's inception (MF08).
+    """
     return [
         {"code": v["code"], "verdict": v["verdict"], "rule": v["rule"], "basis": v["basis"], "facts": v["facts"]}
         for v in plan.violations
+        if v["rule"] != "fund.past_warranty"
     ]
 
 
@@ -104,7 +132,7 @@ def _process(pack: Pack, facts: Facts) -> list[Finding]:
         return [finding(checks, "vote_missing", "needs_supplement", check="MF02")]
     rule = pack.rule("vote.use_fund", vote.closed_on)
     findings = [finding(rule, "vote_passed" if vote.passed else "vote_failed", "compliant" if vote.passed else None)]
-    if vote.closed_on > facts.on:
+    if vote.closed_on > facts.filed_on:
         findings.append(finding(checks, "vote_after_application", "violates", check="MF05"))
     findings.append(_publicity(pack, "plan", facts.plan.published_on, vote.opened_on))
     if vote.published_on is None:
@@ -128,6 +156,20 @@ def result_publicity(pack: Pack, vote: Vote, on: str) -> Finding:
     if vote.published_on is None:
         return finding(pack.rule("fund.checks", on), "result_not_published", "needs_supplement", check="MF04")
     return _publicity(pack, "result", vote.published_on, on)
+
+
+def require_result_public(pack: Pack, vote: Vote, on: str) -> None:
+    """Raise RuleBroken unless the result was made public (公示), where the pack forbids to pay on a short publicity.
+
+    Missing data is no violation of the vote's, and no finding says so; but whoever pays has the vote's whole chain of
+    events to show for it, the public notice with both its ends, as the approval has the vote itself (`not_voted`).
+    """
+    rule = pack.rule("fund.publicity_days_min", on)
+    if vote.published_on is None and rule.breach == "violates":
+        raise RuleBroken(
+            "the vote's result was not made public", rule=rule.id, finding="result_not_published", basis=rule.basis,
+            facts={"check": "MF04", "needed": rule.number("result")},
+        )  # fmt: skip
 
 
 def _amounts(pack: Pack, facts: Facts) -> list[Finding]:

@@ -9,57 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from domain.accounts import BANK, DEPOSITS, INCOME, RETURN_DUE, Account, Posting, check_balanced, entry, posted
 from domain.aggregate import Aggregate, Because, Due, Event, Statement
+from domain.allotments import Allotment, HouseAccount, Reservation
 from domain.errors import Conflict, Invalid, NotFound
-from domain.fund_shapes import POOLED, FundSource
+from domain.fund_shapes import POOLED
 from domain.houses import House
 from domain.money import apportion
+from domain.time import civil_midnight
 from domain.vote import Unit
 
 HOUSES_MAX: Final = 20_000
 RESERVATIONS_MAX: Final = 100
 EXPIRY_RULE: Final = "fund.reservation.expiry"
 """Why a reservation is voided; how long it lasts is `fund.reservation_days_max` of the pack."""
-
-
-class HouseAccount(NamedTuple):
-    """What the fund knows of a house: `head` is its owners' tag, None while the developer holds it."""
-
-    area_m2_hundredths: int
-    building: str | None
-    head: str | None
-    delivered: bool
-    balance_fen: int
-
-
-@dataclass(frozen=True, slots=True)
-class Allotment:
-    """Shares of an amount by house (fen): `charged` to sub-accounts, `owed` by owners whose account cannot bear it."""
-
-    charged: Mapping[str, int]
-    owed: Mapping[str, int]
-    amount_fen: int
-
-    @property
-    def owed_fen(self) -> int:
-        """What the owners pay themselves."""
-        return sum(self.owed.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """Money held for an approved application until `expires` (an instant)."""
-
-    application: str
-    policy: str
-    source: FundSource
-    amount_fen: int
-    expires: str
-    charged: Mapping[str, int]
-    owed: Mapping[str, int]
 
 
 @dataclass
@@ -76,15 +41,20 @@ class Fund(Aggregate):
     manager: str | None = None
     premium_account: Account = "5901"
     houses: dict[str, HouseAccount] = field(default_factory=dict)
+    owned: dict[str, tuple[tuple[str, str | None, bool], ...]] = field(default_factory=dict)
+    """(instant since when, head, delivered) of houses that changed hands, in the order of recording."""
     ledger: dict[str, int] = field(default_factory=dict)
     deposited_fen: int = 0
     income_fen: int = 0
     paid_fen: int = 0
     refunded: dict[str, Mapping[str, int]] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
+    released: set[str] = field(default_factory=set)
+    """Applications whose reservation was voided: money ordered for them before that may be under way still."""
     paid: dict[str, Reservation] = field(default_factory=dict)
     return_due: dict[str, int] = field(default_factory=dict)
-    refunds: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    refunds: dict[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
+    """Shares of houses by application and payment; none of pooled money."""
 
     class Opened(Event):
         """The fund exists; `said` is a FundOpening."""
@@ -129,6 +99,9 @@ class Fund(Aggregate):
             """Take over the new head."""
             house = self.found["house"]
             known = aggregate.houses[house]
+            before = aggregate.owned.get(house, (("", known.head, known.delivered),))
+            now = (self.effective_at or "", self.found["head"], self.found["delivered"])
+            aggregate.owned[house] = (*before, now)
             aggregate.houses[house] = known._replace(head=self.found["head"], delivered=self.found["delivered"])
 
     class Reserved(Event):
@@ -158,6 +131,7 @@ class Fund(Aggregate):
             for name, held in list(aggregate.reservations.items()):
                 if name == found.get("application") or held.expires == found.get("due"):
                     del aggregate.reservations[name]
+                    aggregate.released.add(name)
 
     class Posted(Event):
         """An entry in double entry: `found {kind, amount_fen, postings, …}`.
@@ -191,13 +165,18 @@ class Fund(Aggregate):
 
     @property
     def balance_fen(self) -> int:
-        """What houses and undistributed income have in all."""
+        """What houses and undistributed income have in all, also while it is due back."""
         return self.income_fen + sum(house.balance_fen for house in self.houses.values())
 
     @property
+    def bank_fen(self) -> int:
+        """What is in the bank (1001 银行存款): the balance without what left it and is due back."""
+        return self.ledger.get(BANK, 0)
+
+    @property
     def available_fen(self) -> int:
-        """What is neither paid nor reserved."""
-        return self.balance_fen - self.reserved_fen
+        """What is in the bank and not reserved; money due back is none until it is back (domain-model C3)."""
+        return self.bank_fen - self.reserved_fen
 
     def scope(self, buildings: Collection[str] | None) -> dict[str, HouseAccount]:
         """Give the houses of the expenditure scope (列支范围): of these buildings, or all.
@@ -209,12 +188,21 @@ class Fund(Aggregate):
             raise Invalid("no house of the fund lies in the scope", code="scope_empty")
         return inside
 
-    def units(self, buildings: Collection[str] | None) -> list[Unit]:
-        """Give the scope as units of a vote, owners as of now (SPC art. 9)."""
-        return [
-            Unit(name, house.area_m2_hundredths, house.head or "", delivered=house.delivered and house.head is not None)
-            for name, house in self.scope(buildings).items()
-        ]
+    def units(self, buildings: Collection[str] | None, on: str) -> list[Unit]:
+        """Give the scope as units of a vote, with the owners of a civil day as known now (SPC art. 9)."""
+        units = []
+        for name, house in self.scope(buildings).items():
+            head, delivered = self._owned_on(name, on) if name in self.owned else (house.head, house.delivered)
+            units.append(
+                Unit(name, house.area_m2_hundredths, head or "", delivered=delivered and head is not None)
+            )  # fmt: skip
+        return units
+
+    def _owned_on(self, house: str, on: str) -> tuple[str | None, bool]:
+        begun = [row for row in self.owned[house] if row[0] <= civil_midnight(on)]
+        # of what began on one day the last recorded; the first row of all has no beginning
+        _, head, delivered = max(reversed(begun), key=lambda row: row[0])
+        return head, delivered
 
     def allot(self, source: str, total_fen: int, buildings: Collection[str] | None) -> Allotment:
         """Divide an amount by area over the scope (Civil Code 283), by largest remainder.
@@ -260,14 +248,19 @@ class Fund(Aggregate):
         amount_fen = statement.said["amount_fen"]
         return self._post(statement, "income", entry(BANK, INCOME, amount_fen), amount_fen)
 
-    def reserve(self, cause: Because, held: Reservation, found: Mapping[str, Any]) -> Because:
-        """Hold money for an application; raises Conflict `policy_applied_already`, `fund_insufficient`, `too_many`."""
+    def reserve(self, cause: Because, held: Reservation, found: Mapping[str, Any], under_way_fen: int = 0) -> Because:
+        """Hold money for an application; raises Conflict `policy_applied_already`, `fund_insufficient`, `too_many`.
+
+        `under_way_fen` is what was ordered for applications whose reservation was voided and may yet leave the bank.
+        """
         other = self.bought(held.policy)
         if other is not None:
             raise Conflict("money for this policy is held or paid already", code="policy_applied_already", by=other)
         if len(self.reservations) >= RESERVATIONS_MAX:
             raise Conflict("too many open reservations", code="too_many", maximum=RESERVATIONS_MAX)
-        free_fen = self.free_income_fen() if held.source in POOLED else self.available_fen
+        free_fen = self.available_fen - under_way_fen
+        if held.source in POOLED:
+            free_fen = min(free_fen, self.free_income_fen())
         if not 0 < held.amount_fen <= free_fen:
             raise insufficient(held.amount_fen, free_fen)
         return self.record(
@@ -321,11 +314,13 @@ class Fund(Aggregate):
     def refund(self, cause: Because, application: str, payment: str, amount_fen: int, line: str) -> Because:
         """Post a refund of premium; houses get it in the ratio they were charged in, whoever owns them now (MF12).
 
-        Raises Conflict `not_paid` or `refund_too_high`.
+        Raises Conflict `not_paid`, `paid_twice` or `refund_too_high`.
         """
         held = self.paid.get(application)
         if held is None:
             raise Conflict("the fund has not paid this application", code="not_paid", application=application)
+        if any(posted_before == payment for _, posted_before in self.refunds):
+            raise Conflict("this refund is posted already", code="paid_twice", payment=payment)
         left_fen = held.amount_fen - sum(self.refunded.get(application, {}).values())
         if amount_fen > left_fen:
             raise Conflict("more would come back than was paid", code="refund_too_high", left_fen=left_fen)
@@ -383,8 +378,9 @@ def _refund(fund: Fund, found: Mapping[str, Any]) -> None:
     shares = apportion(found["amount_fen"], {name: fen for name, fen in out.items() if fen})
     shares = {name: fen for name, fen in shares.items() if fen}
     fund.refunded[held.application] = {n: before.get(n, 0) + shares.get(n, 0) for n in {*before, *shares}}
+    # by both: refunds of two applications may once have had the same payment's name
+    fund.refunds[held.application, found["payment"]] = shares if held.charged else {}
     if held.charged:
-        fund.refunds[found["payment"]] = shares
         _move(fund, shares.items())
     else:
         fund.income_fen += found["amount_fen"]

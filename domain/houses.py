@@ -211,8 +211,9 @@ class House(Aggregate):
         TOPIC = "house.Refunded"
 
         def apply(self, aggregate: House) -> None:
-            """Keep it by payment."""
-            aggregate.refunded_fen[self.found["payment"]] = self.found["amount_fen"]
+            """Add it to its payment's: refunds of two applications may once have had the same payment's name."""
+            payment, known = self.found["payment"], aggregate.refunded_fen
+            known[payment] = known.get(payment, 0) + self.found["amount_fen"]
 
     def balance_fen(self, posted: Collection[str]) -> int:
         """Give the balance when the fund has posted these applications and refund payments."""

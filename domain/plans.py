@@ -100,6 +100,8 @@ class Vote(Aggregate):
     published_on: str | None = None
     houses: int = 0
     ballots: dict[str, Choice] = field(default_factory=dict)
+    cast_on: dict[str, str] = field(default_factory=dict)
+    """The days of live ballots that say one."""
     passed: bool | None = None
 
     class Opened(Event):
@@ -115,14 +117,26 @@ class Vote(Aggregate):
             aggregate.houses = self.found["scope"]["houses"]
 
     class BallotsCast(Event):
-        """Houses voted, `found.ballots [{house, choice}]`; a later ballot of a house takes the place of its first."""
+        """Houses voted, `found.ballots [{house, choice, on}]`; a later ballot of a house takes the place of its first.
+
+        `on` is the day that the ballot says, or null; before schema 2 it stood on the house's stream alone.
+        """
 
         TOPIC = "vote.BallotsCast"
+        SCHEMA = 2
 
         def apply(self, aggregate: Vote) -> None:
             """Keep the live ballots."""
             for ballot in self.found["ballots"]:
                 aggregate.ballots[ballot["house"]] = ballot["choice"]
+                aggregate.cast_on.pop(ballot["house"], None)
+                if ballot["on"] is not None:
+                    aggregate.cast_on[ballot["house"]] = ballot["on"]
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that the days are not known here."""
+            state["found"]["ballots"] = [{**ballot, "on": None} for ballot in state["found"]["ballots"]]
 
     class BallotRevoked(Event):
         """A house took its ballot back, `found.house`."""
@@ -132,6 +146,7 @@ class Vote(Aggregate):
         def apply(self, aggregate: Vote) -> None:
             """It takes no part."""
             aggregate.ballots.pop(self.found["house"], None)
+            aggregate.cast_on.pop(self.found["house"], None)
 
     class Closed(Event):
         """The vote was counted; `said` is a VoteClosing, `found {tally, passed, findings, pack}`."""
@@ -151,6 +166,11 @@ class Vote(Aggregate):
         def apply(self, aggregate: Vote) -> None:
             """Keep the day."""
             aggregate.published_on = (self.said or {})["published_on"]
+
+    def require_cast_by(self, closed_on: str) -> None:
+        """Raise Conflict `vote_dates` when a live ballot is of a day after that of closing: it is taken back first."""
+        if late := sorted(house for house, on in self.cast_on.items() if on > closed_on):
+            raise Conflict("ballots were cast after that day", code="vote_dates", closed_on=closed_on, houses=late[:10])
 
     def require_open(self) -> None:
         """Raise Conflict `vote_closed` when it was closed."""

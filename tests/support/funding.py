@@ -111,6 +111,13 @@ def quoted(book: Book, fund_fen: int = PREMIUM_FEN, source: str = "fund_principa
     return proposed(book, line("", LIFT, PREMIUM_FEN), sources=sources, **changes)
 
 
+def quoted_again(book: Book) -> str:
+    """Have a second policy proposed for a later year, out of the fund as well."""
+    later: dict[str, Any] = {"from_date": "2027-04-01", "to_date": "2028-04-01"}
+    sources = [{"kind": "fund_principal", "amount_fen": PREMIUM_FEN}]
+    return proposed(book, line("", LIFT, PREMIUM_FEN, **later), sources=sources, **later)
+
+
 def filed(book: Book, policy: str, plan: str, vote: str | None, **changes: Any) -> str:  # noqa: ANN401 - members of any type
     """File an application for the whole premium; returns its name."""
     name = new_name("application")

@@ -9,26 +9,35 @@ import pytest
 
 from application.ids import new_name
 from domain.errors import Conflict, DomainError, Forbidden, RuleBroken
+from domain.funds import EXPIRY_RULE, Fund
+from domain.lifts import Lift
 from tests.support.book import Book
 from tests.support.funding import (
+    BANK,
+    ESTATE,
     FUND,
     HOUSING,
-    LIFT,
     PREMIUM_FEN,
     approve,
+    cast,
+    close,
     filed,
     fund,
     funded,
     house,
     on,
+    opened,
     pay,
     planned,
     quoted,
+    quoted_again,
+    ready,
     seen,
     stage,
     voted,
 )
-from tests.support.insuring import HOLDER, HOMES, INSURER, RIVAL, drafted, line, proposed
+from tests.support.insuring import AREA, HOLDER, HOMES, INSURER, RIVAL, drafted, line, proposed
+from tests.support.seeding import seed
 
 EXPIRES = "2026-05-14T16:00:00.000000Z"
 
@@ -94,11 +103,61 @@ def test_a_reservation_binds_the_next_one() -> None:
     approve(book, second)
 
 
-def quoted_again(book: Book) -> str:
-    """Have a second policy proposed for a later year, out of the fund as well."""
-    later: dict[str, Any] = {"from_date": "2027-04-01", "to_date": "2028-04-01"}
-    sources = [{"kind": "fund_principal", "amount_fen": PREMIUM_FEN}]
-    return proposed(book, line("", LIFT, PREMIUM_FEN, **later), sources=sources, **later)
+def test_money_due_back_is_not_in_the_bank() -> None:
+    """What left without an approval behind it is neither reserved nor paid a second time until it is back (C3)."""
+    book = funded(deposit_fen=2_700)
+    _, application = ready(book)
+    pay(book, application)
+    payment = on(book, application).payment or ""
+    book.act(HOUSING, "application.void", {"reason": "withdrawn"}, fund=FUND, application=application)
+    second = filed(book, quoted_again(book), *voted(book))
+    refused_for_want(book, second)
+    book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
+    state = fund(book)
+    assert (state.bank_fen, state.available_fen, state.balance_fen) == (100, 100, 8_100)
+    refused_for_want(book, second)
+    book.act(BANK, "payment.return", {"line": seen(book, direction="in")}, payment=payment)
+    approve(book, second)
+
+
+def refused_for_want(book: Book, application: str) -> None:
+    """Assert that an application is not approved for want of money."""
+    with pytest.raises(Conflict) as refusal:
+        approve(book, application)
+    assert refusal.value.code == "fund_insufficient"
+
+
+def test_income_due_back_is_not_in_the_bank_either() -> None:
+    """Pooled money that left is none to reserve, though it still counts as income of the fund."""
+    book = funded((9_000,), 100)
+    book.act(BANK, "fund.add_income", {"amount_fen": PREMIUM_FEN, "kind": "interest"}, fund=FUND)
+    plan, vote = voted(book)
+    application = filed(book, quoted(book, source="fund_income"), plan, vote, pays_from="fund_income")
+    approve(book, application)
+    pay(book, application)
+    payment = on(book, application).payment or ""
+    book.act(HOUSING, "application.void", {"reason": "withdrawn"}, fund=FUND, application=application)
+    book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
+    assert (fund(book).free_income_fen(), fund(book).bank_fen) == (PREMIUM_FEN, 100)
+    other = quoted(book, source="fund_income", interest="maintainer")
+    refused_for_want(book, filed(book, other, plan, vote, pays_from="fund_income"))
+
+
+def test_money_under_way_at_the_expiry_is_not_reserved_again() -> None:
+    """Once the bank says that it could not pay, it is free."""
+    book = funded(deposit_fen=2_700)
+    plan, vote = voted(book)
+    application = filed(book, quoted(book), plan, vote)
+    approve(book, application)
+    stage(book, application)
+    pay(book, application)
+    expires = fund(book).reservation(application).expires
+    second = filed(book, quoted_again(book), plan, vote)
+    seed(book, Fund, FUND, HOUSING.party, Fund.ReservationVoided, {}, {"due": expires, "rule": EXPIRY_RULE}, expires)
+    refused_for_want(book, second)
+    payment = on(book, application).payment or ""
+    book.act(BANK, "payment.fail", {"reason": "account_unknown"}, payment=payment)
+    approve(book, second)
 
 
 def test_without_the_owners_vote_nothing_is_approved() -> None:
@@ -123,6 +182,47 @@ def test_what_the_pack_forbids_is_not_approved() -> None:
     with pytest.raises(RuleBroken) as refusal:
         approve(book, name)
     assert refusal.value.details["finding"] == "plan_publicity_short"
+
+
+def test_a_vote_that_closed_after_the_application_is_found() -> None:
+    """MF05: the owners decide before anyone applies; what counts is the day of filing, not that of the check."""
+    book = funded()
+    plan = planned(book)
+    vote = opened(book, plan)
+    name = filed(book, quoted(book), plan, vote)
+    for house_name in fund(book).houses:
+        cast(book, vote, house_name)
+    book.now = "2026-03-20T02:00:00.000000Z"
+    close(book, vote, "2026-03-20")
+    (checked,) = book.act(HOUSING, "application.check", {}, fund=FUND, application=name)
+    assert ("vote_after_application", "violates") in [(f["code"], f["verdict"]) for f in checked.found["findings"]]
+    with pytest.raises(RuleBroken) as refusal:
+        approve(book, name)
+    assert refusal.value.details["finding"] == "vote_after_application"
+    approve(book, filed(book, quoted_again(book), plan, vote))
+
+
+@pytest.mark.parametrize("until, refused", [("2026-03-01", False), ("2026-04-01", False), ("2026-04-02", True)])
+def test_the_warranty_is_judged_at_inception(until: str, *, refused: bool) -> None:
+    """MF08: a lift under warranty when the plan was published is past it when the policy begins, or is not."""
+    book = funded()
+    lift = new_name("lift")
+    said = {
+        "id": lift, "variety": "3110", "area": f"{AREA}001", "status": "in_use", "identifiers": [],
+        "premises_class": "residential", "estate": ESTATE, "warranty_until": until,
+    }  # fmt: skip
+    seed(book, Lift, lift, HOUSING.party, Lift.Registered, said, {"on": "2024-01-01"})
+    sources = [{"kind": "fund_principal", "amount_fen": PREMIUM_FEN}]
+    policy = proposed(book, line("", lift, PREMIUM_FEN), sources=sources)
+    name = filed(book, policy, *voted(book, lifts=[lift]))
+    plan = next(event for event in book.log if event.TOPIC == "plan.Published")
+    assert [(f["code"], f["verdict"]) for f in plan.found["findings"]] == [("lift_under_warranty", "information")]
+    if not refused:
+        approve(book, name)
+        return
+    with pytest.raises(RuleBroken) as refusal:
+        approve(book, name)
+    assert refusal.value.details["finding"] == "lift_under_warranty"
 
 
 def test_one_application_buys_one_proposal() -> None:

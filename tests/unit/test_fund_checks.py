@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from domain.fund_checks import Facts, PlanLift, application_findings, plan_findings, result_publicity
+from domain.errors import RuleBroken
+from domain.fund_checks import (
+    Facts,
+    PlanLift,
+    application_findings,
+    plan_findings,
+    require_result_public,
+    result_publicity,
+)
 from domain.funds import Allotment
-from domain.packs import load_pack
+from domain.packs import Pack, load_pack
 from domain.plans import Plan, Vote
 from domain.policies import Policy
 
@@ -20,12 +29,15 @@ def facts(**changes: Any) -> Facts:  # noqa: ANN401 - members of any type
     """Give an application in which all is well; members of policy, plan and vote may be changed as well."""
     policy, plan, vote = Policy("p"), Plan("a"), Vote("v")
     policy.sources, policy.drafted_fen, policy.parts = {"fund_principal": 100}, 100, ({"part": "parts_repair"},)
+    policy.from_date = "2026-04-01"
     policy.staged = type(policy.staged)(count=1)
     plan.lifts, plan.amount_fen, plan.published_on = ("lift",), 100, "2026-02-01"
     vote.opened_on, vote.closed_on, vote.published_on, vote.passed = "2026-02-09", "2026-02-20", "2026-02-21", True
     whole: dict[str, Any] = {
         "policy": policy, "plan": plan, "vote": vote, "allotment": Allotment({"h": 100}, {}, 100),
         "pays_from": "fund_principal", "amount_fen": 100, "emergency": False, "covered": 1, "on": ON,
+        "filed_on": ON,
+        "lifts": [PlanLift("lift", "estate", "2026-04-01"), PlanLift("later", "estate", "2026-06-01", "2026-06-01")],
     }  # fmt: skip
     for name, value in changes.items():
         owner, _, member = name.partition("__")
@@ -54,7 +66,10 @@ def test_nothing_is_found_where_all_is_well() -> None:
         ({"vote": None}, "vote_missing", "needs_supplement"),
         ({"vote__closed_on": None}, "vote_missing", "needs_supplement"),
         ({"vote__passed": False}, "vote_failed", "violates"),
-        ({"vote__closed_on": "2026-03-16"}, "vote_after_application", "violates"),
+        ({"filed_on": "2026-02-19"}, "vote_after_application", "violates"),
+        ({"lifts": [PlanLift("lift", "estate", "2026-04-02")]}, "lift_under_warranty", "violates"),
+        ({"lifts": [PlanLift("lift", "estate", "2026-06-02", "2026-06-01")]}, "lift_under_warranty", "violates"),
+        ({"lifts": [PlanLift("lift", "estate", None)]}, "warranty_unknown", "needs_supplement"),
         ({"vote__opened_on": "2026-02-08"}, "plan_publicity_short", "violates"),
         ({"vote__published_on": None}, "result_not_published", "needs_supplement"),
         ({"covered": 0}, "lifts_differ", "manual_review"),
@@ -85,13 +100,14 @@ def test_owners_who_pay_themselves_are_told() -> None:
 
 
 def test_violations_of_the_plan_stay_with_the_application() -> None:
-    """What its lifts showed when it was published is answered again."""
+    """What its lifts showed when it was published is answered again, not the warranty of that day (MF08)."""
     lifts = [PlanLift("a", "estate", "2027-01-01"), PlanLift("b", "other", "2020-01-01")]
     at_plan = plan_findings(PACK, "estate", lifts, ON)
     assert [(f["code"], f["verdict"]) for f in at_plan] == [
-        ("lift_of_other_estate", "violates"), ("lift_under_warranty", "violates"),
+        ("lift_of_other_estate", "violates"), ("lift_under_warranty", "information"),
     ]  # fmt: skip
-    assert grave(plan__violations=tuple(at_plan)) == [(f["code"], "violates") for f in at_plan]
+    stored = [found | {"verdict": "violates"} for found in at_plan]
+    assert grave(plan__violations=tuple(stored)) == [("lift_of_other_estate", "violates")]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +119,25 @@ def test_results_are_public_for_seven_days_before_the_payment(published_on: str 
     vote = Vote("v")
     vote.published_on = published_on
     assert result_publicity(PACK, vote, ON)["code"] == code
+
+
+def test_a_result_never_made_public_is_not_paid_on_where_a_short_publicity_is_not() -> None:
+    """Missing data stays no violation of its own; a pack that only notes short notices notes missing ones (MF04)."""
+    vote = Vote("v")
+    with pytest.raises(RuleBroken) as refusal:
+        require_result_public(PACK, vote, ON)
+    assert refusal.value.details["finding"] == "result_not_published"
+    require_result_public(lenient(), vote, ON)
+    vote.published_on = ON
+    require_result_public(PACK, vote, ON)
+
+
+def lenient() -> Pack:
+    """Give the pack as it would be if it only noted notices that were too short."""
+    rules = tuple(
+        replace(rule, breach="manual_review") if rule.id == "fund.publicity_days_min" else rule for rule in PACK.rules
+    )  # fmt: skip
+    return replace(PACK, rules=rules)
 
 
 def test_money_that_may_buy_anything_finds_nothing() -> None:

@@ -8,33 +8,40 @@ import pytest
 
 from application.ids import new_name
 from domain.accounts import trial_balance_fen
-from domain.applications import CHARGES_PER_GROUP
+from domain.applications import CHARGES_PER_GROUP, Application
 from domain.errors import Conflict, DomainError, Forbidden, RuleBroken
+from domain.funds import Fund
 from domain.houses import House
 from domain.payments import Payment
 from domain.policies import Policy
 from tests.support.book import Book
 from tests.support.funding import (
     BANK,
+    ESTATE,
     FUND,
     HOUSING,
+    LIFT,
     PREMIUM_FEN,
     approve,
     balances,
+    cast,
+    close,
     filed,
     fund,
     funded,
     house,
     on,
-    paid,
+    opened,
     pay,
+    planned,
     quoted,
+    quoted_again,
     ready,
     seen,
     stage,
     voted,
 )
-from tests.support.insuring import HOLDER, INSURER, RIVAL
+from tests.support.insuring import AREA, HOLDER, INSURER, RIVAL
 from tests.support.seeding import seed
 
 
@@ -185,6 +192,65 @@ def test_a_result_not_public_long_enough_is_not_paid_on() -> None:
     assert refusal.value.details["finding"] == "result_publicity_short"
 
 
+def test_a_result_never_made_public_is_not_paid_on_either() -> None:
+    """Silence is no easier than a notice put up late (MF04); the approval alone goes without."""
+    book = funded()
+    policy, plan = quoted(book), planned(book)
+    vote = opened(book, plan)
+    for name in fund(book).houses:
+        cast(book, vote, name)
+    close(book, vote)
+    application = filed(book, policy, plan, vote)
+    approve(book, application)
+    stage(book, application)
+    with pytest.raises(RuleBroken) as refusal:
+        pay(book, application)
+    wanted = {"rule": "fund.publicity_days_min", "finding": "result_not_published"}
+    assert wanted.items() <= refusal.value.details.items()
+    book.act(HOLDER, "vote.publish", {"published_on": "2026-03-07"}, fund=FUND, vote=vote)
+    pay(book, application)
+
+
+def second_fund(book: Book, policy: str) -> dict[str, str]:
+    """Bring an application of another fund of the estate to its approval, the owners having agreed; gives its path."""
+    other, plan, vote = new_name("fund"), new_name("plan"), new_name("vote")
+    opening = {
+        "id": other, "estate": ESTATE, "area": AREA, "kind": "public_housing", "area_basis": "building_area",
+        "bank": BANK.party, "bureau": HOUSING.party, "manager": HOLDER.party,
+    }  # fmt: skip
+    book.act(HOUSING, "fund.open", opening)
+    name = house(book, fund=other)
+    said = {"id": plan, "lifts": [LIFT], "amount_fen": PREMIUM_FEN, "published_on": "2026-02-01"}
+    book.act(HOLDER, "plan.publish", said, fund=other)
+    book.act(HOLDER, "vote.open", {"id": vote, "plan": plan, "opened_on": "2026-02-10"}, fund=other)
+    book.act(HOLDER, "vote.cast", {"house": name, "choice": "agree"}, fund=other, vote=vote)
+    book.act(HOLDER, "vote.close", {"closed_on": "2026-02-20"}, fund=other, vote=vote)
+    book.act(HOLDER, "vote.publish", {"published_on": "2026-02-21"}, fund=other, vote=vote)
+    application = new_name("application")
+    filing = {
+        "id": application, "policy": policy, "plan": plan, "vote": vote, "pays_from": "fund_principal",
+        "amount_fen": PREMIUM_FEN,
+    }  # fmt: skip
+    book.act(HOLDER, "application.file", filing, fund=other)
+    return {"fund": other, "application": application}
+
+
+def test_a_second_fund_holds_and_orders_nothing_for_a_policy_that_is_paid() -> None:
+    """Each fund knows its own applications alone, but the policy knows what it has received."""
+    book = funded()
+    policy, application = ready(book)
+    path = second_fund(book, policy)
+    later = second_fund(book, policy)
+    book.act(HOUSING, "application.approve", {"fund_share_fen": PREMIUM_FEN}, **path)
+    book.act(HOUSING, "application.stage_charges", {"group": 1}, **path)
+    pay(book, application, line=seen(book))
+    said = {"payment": new_name("payment"), "payee": INSURER.party, "amount_fen": PREMIUM_FEN}
+    for act, words, where in (("pay", said, path), ("approve", {"fund_share_fen": PREMIUM_FEN}, later)):
+        with pytest.raises(Conflict) as refusal:
+            book.act(HOUSING, f"application.{act}", words, **where)
+        assert (refusal.value.code, refusal.value.details["due_fen"]) == ("above_due", 0)
+
+
 def test_only_bureau_and_bank_pay() -> None:
     """The manager who filed may not."""
     book = funded()
@@ -224,6 +290,27 @@ def test_money_under_way_when_the_application_is_given_up_is_due_back() -> None:
     assert book.state(Payment, payment).state == "returned"
 
 
+def test_what_was_reserved_of_money_due_back_is_not_paid() -> None:
+    """Reservations of before money due back was counted: the bank would be overdrawn by the second."""
+    book = funded(deposit_fen=2_700)
+    first_policy, second_policy = quoted(book), quoted_again(book)
+    plan, vote = voted(book)
+    first, second = filed(book, first_policy, plan, vote), filed(book, second_policy, plan, vote)
+    approve(book, first)
+    stage(book, first)
+    pay(book, first)
+    held = fund(book).reservation(first)
+    approval = {"findings": [], "on": "2026-03-15", "groups": 0}
+    share = {"fund_share_fen": PREMIUM_FEN}
+    seed(book, Application, f"{FUND}/{second}", HOUSING.party, Application.Approved, share, approval)
+    reserved = {
+        "application": second, "policy": second_policy, "source": "fund_income", "amount_fen": PREMIUM_FEN,
+        "apportioned_fen": PREMIUM_FEN, "buildings": None, "expires": held.expires,
+    }  # fmt: skip
+    seed(book, Fund, FUND, HOUSING.party, Fund.Reserved, {}, reserved)
+    assert refused(book, second) == "fund_insufficient"
+
+
 def test_money_for_a_policy_that_ended_meanwhile_is_due_back() -> None:
     """The reservation is released in the same save."""
     book, policy, application, payment = under_way()
@@ -242,68 +329,6 @@ def test_a_failed_payment_may_be_ordered_again() -> None:
     with pytest.raises(Conflict) as refusal:
         book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
     assert refusal.value.code == "payment_state"
-
-
-def refund(book: Book, application: str, amount_fen: int) -> str:
-    """Let premium come back; returns the payment's name."""
-    payment = new_name("payment")
-    said = {"payment": payment, "amount_fen": amount_fen, "line": seen(book, amount_fen, "in")}
-    book.act(BANK, "application.refund", said, fund=FUND, application=application)
-    return payment
-
-
-def test_refunds_go_back_in_the_ratio_of_the_charges() -> None:
-    """To the house, whoever owns it now, and never more than it was charged (MF12, C6)."""
-    book = funded()
-    _, application = paid(book)
-    claim = {"amount_fen": 5_000, "reason": "cancelled"}
-    book.act(INSURER, "application.claim_refund", claim, fund=FUND, application=application)
-    first = refund(book, application, 5_000)
-    assert (on(book, application).refund_due_fen, on(book, application).refunded_fen) == (5_000, 5_000)
-    said = {"payment": first, "group": 1}
-    events = book.act(HOUSING, "application.stage_refunds", said, fund=FUND, application=application)
-    assert sorted(e.found["amount_fen"] for e in events if e.TOPIC == "house.Refunded") == [1_666, 1_667, 1_667]
-    state = fund(book)
-    assert balances(book, [application, first]) == {n: a.balance_fen for n, a in state.houses.items()}
-    with pytest.raises(Conflict) as twice:
-        book.act(HOUSING, "application.stage_refunds", said, fund=FUND, application=application)
-    assert twice.value.code == "group_out_of_order"
-    said = {"payment": first, "amount_fen": 1, "line": seen(book, 1, "in")}
-    with pytest.raises(Conflict) as again:
-        book.act(BANK, "application.refund", said, fund=FUND, application=application)
-    assert again.value.code == "paid_twice"
-    with pytest.raises(Conflict) as above:
-        refund(book, application, 3_001)
-    assert above.value.code == "refund_too_high"
-    refund(book, application, 3_000)
-    state = fund(book)
-    assert {account.balance_fen for account in state.houses.values()} == {100_000}
-    assert state.ledger["5901"] == 0
-
-
-def test_refunds_of_nothing_paid_are_refused() -> None:
-    """Neither posted nor staged."""
-    book = funded()
-    _, application = ready(book)
-    with pytest.raises(Conflict):
-        refund(book, application, 1)
-    said = {"payment": new_name("payment"), "group": 1}
-    with pytest.raises(Conflict) as refusal:
-        book.act(HOUSING, "application.stage_refunds", said, fund=FUND, application=application)
-    assert refusal.value.code == "refund_unknown"
-
-
-def test_income_pays_and_is_refunded_as_a_whole() -> None:
-    """No house is charged, none is refunded."""
-    book = funded((9_000,), 100)
-    book.act(BANK, "fund.add_income", {"amount_fen": 10_000, "kind": "interest"}, fund=FUND)
-    application = filed(book, quoted(book, source="fund_income"), *voted(book), pays_from="fund_income")
-    approve(book, application)
-    pay(book, application, line=seen(book))
-    assert fund(book).income_fen == 2_000
-    refund(book, application, 8_000)
-    assert fund(book).income_fen == 10_000
-    assert {account.balance_fen for account in fund(book).houses.values()} == {100}
 
 
 def test_five_hundred_houses_are_staged_in_saves_below_the_limit() -> None:

@@ -99,6 +99,17 @@ def test_a_fund_outside_the_bureaus_area_is_refused() -> None:
     book.act(COMMITTEE, "fund.open", said | {"id": new_name("fund"), "committee": COMMITTEE.party})
 
 
+def test_money_that_is_yet_to_come_in_is_no_deposit() -> None:
+    """A day of value after today would be reserved before it is there; today's is taken."""
+    book = funded((9_000,), 0)
+    (name,) = fund(book).houses
+    with pytest.raises(Invalid) as refusal:
+        book.act(BANK, "house.deposit", {"house": name, "amount_fen": 1, "on": "2026-03-16"})
+    assert refusal.value.code == "date_in_future"
+    book.act(BANK, "house.deposit", {"house": name, "amount_fen": 1, "on": "2026-03-15"})
+    assert fund(book).available_fen == 1
+
+
 def test_unknown_houses_and_funds_are_not_found() -> None:
     """A deposit for nobody is refused."""
     book = funded(())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from application.ids import new_name
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict, DomainError, Invalid
 from domain.houses import House
 from domain.plans import Vote
 from tests.support.funding import (
@@ -69,6 +69,56 @@ def test_the_owner_at_closing_counts() -> None:
     said = {"delivered": True, "on": "2026-02-15", "owner_person": person}
     book.act(HOUSING, "house.transfer", said, house=first)
     assert close(book, vote).found["tally"]["heads_scope"] == 1
+
+
+def test_the_owner_of_the_closing_day_counts_whatever_was_recorded_since() -> None:
+    """A sale after that day, one before it that is recorded late, and two of one day: the last said (C13)."""
+    book = funded((9_000,))
+    first, person = next(iter(fund(book).houses)), new_name("person")
+    house(book, owner_person=person)
+
+    def transfer(on: str, owner: str) -> None:
+        said = {"delivered": True, "on": on, "owner_person": owner}
+        book.act(HOUSING, "house.transfer", said, house=first)
+
+    def heads() -> object:
+        vote = opened(book, planned(book))
+        return close(book, vote).found["tally"]["heads_scope"]
+
+    transfer("2026-02-21", person)
+    assert heads() == 2
+    transfer("2026-02-20", person)
+    assert heads() == 1
+    transfer("2026-02-20", new_name("person"))
+    assert heads() == 2
+    transfer("2026-02-01", person)
+    assert heads() == 2
+
+
+def test_a_vote_does_not_close_before_the_days_of_its_ballots() -> None:
+    """A late ballot is taken back or the day put right; one without a day is not known to be late (C13)."""
+    book = funded()
+    one, two, three = fund(book).houses
+    vote = opened(book, planned(book))
+    cast(book, vote, one, on="2026-02-20")
+    cast(book, vote, two, on="2026-02-21")
+    cast(book, vote, three)
+    with pytest.raises(Conflict) as refusal:
+        close(book, vote, "2026-02-20")
+    assert (refusal.value.code, refusal.value.details["houses"]) == ("vote_dates", [two])
+    book.act(COMMITTEE, "vote.revoke_ballot", {"vote": vote, "fund": FUND}, house=two)
+    assert close(book, vote, "2026-02-20").found["tally"]["heads_participating"] == 2
+
+
+@pytest.mark.parametrize("on, code", [("2026-02-09", "vote_dates"), ("2026-03-16", "date_in_future")])
+def test_a_ballot_is_of_a_day_of_the_vote(on: str, code: str) -> None:
+    """Neither before it opened nor of a day to come."""
+    book = funded((9_000,))
+    (name,) = fund(book).houses
+    vote = opened(book, planned(book))
+    with pytest.raises(DomainError) as refusal:
+        cast(book, vote, name, on=on)
+    assert refusal.value.code == code
 
 
 def test_a_house_votes_once_unless_it_says_that_it_replaces() -> None:
