@@ -9,7 +9,7 @@ from application.actions import Action, Writes
 from application.applications import range_of, require_due, shares_root, under_way_fen
 from application.funds import relations
 from application.payments import (
-    SETTLEMENT,
+    PAID,
     USED,
     require_inflow,
     require_outflow,
@@ -248,7 +248,7 @@ ACTIONS = (
             Writes("payment.Requested", "payment:", derived=True),
             Writes("payment.Instructed", "payment:", derived=True),
             Writes("payment.Confirmed", "payment:", derived=True),
-            *SETTLEMENT,
+            *PAID,
         ),
         "Pay an approved application to the insurer", "向承保公司拨付",
     ),

@@ -233,14 +233,18 @@ def _parts(work: Work, payment: Payment, open_fen: int, line: SeenLine) -> list[
 
 
 USED = Writes("bankline.Used", "bankline:", derived=True)
-SETTLEMENT = (
+PAID = (
     USED,
     Writes("payment.Matched", "payment:", derived=True),
-    RETURN_DUE,
     *PREMIUM_WRITES,
     Writes("fund.Posted", "fund:", derived=True),
-    Writes("fund.ReservationVoided", "fund:", derived=True),
     Writes("application.Paid", "fund:/application:", derived=True),
+)
+"""What a confirmed payment leads to where its money finds what it is for."""
+SETTLEMENT = (
+    *PAID,
+    RETURN_DUE,
+    Writes("fund.ReservationVoided", "fund:", derived=True),
     Writes("application.ReturnDue", "fund:/application:", derived=True),
 )
 """What a confirmed payment may lead to."""

@@ -155,13 +155,14 @@ def pay(story: Story, plan: str, ballot: str) -> None:
 
 
 def crowd(story: Story, plan: str, ballot: str) -> None:
-    """The holder pays his half twice, so that the fund's half is too much when it comes."""
+    """The holder pays his half twice, which takes nothing from what the fund's half is for."""
     half_fen = PREMIUM_FEN // 2
     path = ready(story, "crowded", CROWDED, plan, ballot, half_fen)
     payments = [request(story, f"half {turn}", half_fen, policy=CROWDED) for turn in ("one", "two")]
     for payment in payments:
         story.act("insurer", "payment.confirm", {"line": seen(story, payment, half_fen)}, payment=payment)
     order(story, path, "crowded", half_fen, line=seen(story, "crowded", half_fen, direction="out"))
+    story.act("insurer", "policy.issue", {"number": "PZ-3"}, policy=CROWDED)
 
 
 def refund(story: Story) -> None:

@@ -14,6 +14,8 @@ MAIN, FUNDED, SECOND_FUNDED, CROWDED, VOID, LAPSED = (
     name("policy", label) for label in ("main", "funded", "second", "crowded", "void", "lapsed")
 )  # fmt: skip
 """Of HOME from the property fee; of SECOND from the fund; one paid by both; two that come to nothing."""
+DROPPED, STALE = name("policy", "dropped"), name("policy", "stale")
+"""Of HOME, paid in part by the property fee, and come to nothing."""
 PREMIUM_FEN: Final = 8_000
 STEPS: Final = [
     {"start_seconds": 1_800, "bound": "closed", "benefit_fen": 20_000},
@@ -101,7 +103,10 @@ def quote(story: Story) -> None:
         more = {"sources": halves} if policy == CROWDED else {}
         draft(story, policy, "fund_principal", interest=interest, **more)
     story.lines("insurer", "policy.stage", *(line(policy, SECOND, policy) for policy in others))
-    for policy in others:
+    for policy, interest in ((DROPPED, "use_right"), (STALE, "maintainer")):
+        draft(story, policy, "property_fee", interest=interest)
+        story.act("insurer", "policy.stage", line(policy, HOME, policy))
+    for policy in (*others, DROPPED, STALE):
         propose(story, policy)
 
 
@@ -145,11 +150,16 @@ def pay(story: Story) -> None:
     story.act("insurer", "policy.issue", {"number": "PZ-1"}, policy=MAIN)
     story.act("insurer", "payment.confirm", {"line": seen(story, "whole", 6_000)}, payment=whole)
     story.act("insurer", "payment.return", {"line": seen(story, "back", 6_000, direction="out")}, payment=whole)
+    for policy in (DROPPED, STALE):
+        part = request(story, policy, 3_000, policy=policy)
+        story.act("insurer", "payment.confirm", {"line": seen(story, policy, 3_000)}, payment=part)
+    story.act("insurer", "policy.void", {"reason": "holder_declined"}, policy=DROPPED)
 
 
 def lapse(story: Story) -> None:
-    """The quotation that nobody paid lapses."""
-    story.act("insurer", "policy.lapse", {"reason": "not_paid"}, policy=LAPSED)
+    """The quotations that nobody paid, or not the whole of, lapse."""
+    for policy in (LAPSED, STALE):
+        story.act("insurer", "policy.lapse", {"reason": "not_paid"}, policy=policy)
 
 
 def endorse(story: Story) -> None:
@@ -181,9 +191,10 @@ def endorse(story: Story) -> None:
 
 
 def cancel(story: Story) -> None:
-    """The funded policy is cancelled, with a refund."""
+    """The funded policy is cancelled, with a refund, and so is the one that was paid from two sources."""
     said = {"effective_on": "2026-07-01", "refund_fen": refund_fen(story), "reason": "holder_asks"}
-    story.act("insurer", "policy.cancel", said, policy=FUNDED)
+    for policy in (FUNDED, CROWDED):
+        story.act("insurer", "policy.cancel", said, policy=policy)
 
 
 def refund_fen(story: Story) -> int:
