@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -11,8 +11,8 @@ from application.evidence import Collected, collect
 from application.evidence_material import Material, Receiver, Stamped
 from application.proving import SUBJECTS_MAX, HeadProofs, NotPublished, Proofs
 from application.readme import README_TEXT
-from audit.bundlefiles import pack
-from audit.bundles import MANIFEST, NOTE, README, files_of
+from audit.bundlefiles import BundleInvalid, check_sizes, pack
+from audit.bundles import MANIFEST, NOTE, README, files_of, overfull
 from audit.events import read_header
 from audit.manifests import Manifest, Query, note_text
 from domain.errors import Invalid
@@ -82,7 +82,10 @@ def make(
 def seal(
     material: Material, signer: Signer, collected: Collected, sealing: Sealing, query: Query, receiver: Receiver
 ) -> Bundle:  # fmt: skip
-    """Put a bundle together: the same bytes for the same things, whenever it is done."""
+    """Put a bundle together: the same bytes for the same things, whenever it is done.
+
+    Raises Invalid `evidence_too_large` for what is more than a reader takes.
+    """
     stamps = [] if sealing.stamped is None else [material.stamp(sealing.stamped, collected.size)]
     contents = collected.proven(sealing.checkpoint, sealing.heads.proofs, stamps)
     files = files_of(contents) | {README: README_TEXT.encode()}
@@ -92,4 +95,15 @@ def seal(
         files={name: sha256(data).hexdigest() for name, data in files.items()},
     ).encode()  # fmt: skip
     files |= {MANIFEST: manifest, NOTE: signer.sign(note_text(signer.origin, manifest), collected.size).encode()}
+    _check_readable(files)
     return Bundle(pack(files), sha256(manifest).hexdigest(), collected.size, sealing)
+
+
+def _check_readable(files: Mapping[str, bytes]) -> None:
+    """Refuse to hand out what no verifier would read."""
+    if over := overfull(files):
+        raise Invalid("so many lines are no bundle", code="evidence_too_large", files=over)
+    try:
+        check_sizes(len(files), sum(map(len, files.values())))
+    except BundleInvalid as error:
+        raise Invalid("so much is no bundle", code="evidence_too_large", **error.details) from error

@@ -14,7 +14,7 @@ from typing import Any, Final
 from application.evidence_material import Material, Receiver, SaveRow
 from application.saves import StoredHeader
 from audit import merkle
-from audit.bundles import Contents, Place, SaveProof, Stamp
+from audit.bundles import EVENTS_MAX, Contents, Place, SaveProof, Stamp
 from audit.claims import read_token
 from audit.events import Header, read_evidence, read_header
 from audit.manifests import Query
@@ -24,8 +24,6 @@ from audit.pages import Answers, LineRow, Questions
 from audit.requests import sealed_fields
 from domain.errors import Invalid
 
-EVENTS_MAX: Final = 20_000
-"""Events of all chains of one bundle."""
 GENESIS: Final = (1, 2, 3, 4)
 LEDGER: Final = "ledger"
 HISTORIES: Final = ("key:", "person:")

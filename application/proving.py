@@ -116,10 +116,16 @@ def witnessed_proof(proofs: Proofs, position: int) -> LogProof:
 
 
 def receipt_proof(log: Recorder, position: int) -> ReceiptProof:
-    """Give the receipt of the save that an event stands in, with the event's path alone. Raises ProofUnknown."""
+    """Give the receipt of the save that an event stands in, with the event's path alone.
+
+    Raises NotFound `receipt_unknown` for a map root, which nobody wrote: it is signed with its checkpoint.
+    """
     found = log.receipt_over(position)
     if found is None:
-        raise ProofUnknown("no receipt covers the position: the checkpoint signs a map root", position=position)
+        raise NotFound(
+            "no receipt covers the event: a map root is signed with its checkpoint", code="receipt_unknown",
+            position=position,
+        )  # fmt: skip
     first, count, note = found
     leaves = [each.leaf for each in log.select_log(first, count)]
     index = position - first

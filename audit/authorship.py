@@ -19,7 +19,7 @@ from audit.findings import Findings
 from audit.lens import Lens, Seen
 from audit.manifests import Manifest
 from audit.merkle import verify_inclusion
-from audit.pages import PageReport, SealedRow
+from audit.pages import EVENTS_PER_SAVE_MAX, PageReport, SealedRow
 from audit.receiptproofs import open_receipt
 from audit.requests import Carried, Group, check_carried, sealed_fields
 from audit.stated import check_derived, check_request
@@ -39,7 +39,10 @@ _SAVE_WIDE: Final = _OF_REQUESTS | {
 
 @dataclass(slots=True)
 class Authorship:
-    """Checks saves one by one; `covered` are the positions under a receipt that holds, `used` what was referred to."""
+    """Checks saves one by one; `used` is what was referred to.
+
+    `covered` are the positions under a receipt that holds, `spanned` those of carried events that it should cover.
+    """
 
     lens: Lens
     contents: Contents
@@ -47,6 +50,7 @@ class Authorship:
     anchored: Anchored
     findings: Findings
     covered: set[int] = field(default_factory=set)
+    spanned: set[int] = field(default_factory=set)
     used_evidence: set[str] = field(default_factory=set)
     used_requests: set[tuple[int, int]] = field(default_factory=set)
     used_sealed: set[str] = field(default_factory=set)
@@ -70,6 +74,8 @@ class Authorship:
         events = [self.anchored.events[at] for at in sorted(save.paths) if at in self.anchored.events]
         if len(events) != len(save.paths) or not events:
             self.findings.find("stray", SAVES, detail=f"save {save.first}")
+        if save.lines.keys() != self._lines.get(save.first, {}).keys() - {0}:
+            self.findings.find("stray", SAVES, detail=f"lines of save {save.first}")
         if not events:
             return
         report = PageReport(save.first, events[-1].header.position)
@@ -102,6 +108,8 @@ class Authorship:
         if (receipt.origin, receipt.first) != (self.lens.origin, save.first):
             report.find("receipt", save.first, "is of another save")
             return
+        span = range(save.first, save.first + min(receipt.count, EVENTS_PER_SAVE_MAX))
+        self.spanned.update(at for at in span if at in self.anchored.events)
         for event in events:
             position = event.header.position
             try:

@@ -18,18 +18,24 @@ from typing import Final
 
 from audit.errors import BundleInvalid
 
-__all__ = ["BYTES_MAX", "FILES_MAX", "NAME_CHARS_MAX", "BundleInvalid", "pack", "read_path", "unpack", "unpack_all"]
+__all__ = [
+    "BYTES_MAX", "FILES_MAX", "NAME_CHARS_MAX", "BundleInvalid", "check_sizes", "pack", "read_path", "unpack",
+    "unpack_all",
+]  # fmt: skip
 
 FILES_MAX: Final = 20_000
 BYTES_MAX: Final = 256 * 1024 * 1024
 """Of all files together, as they are after unpacking."""
 NAME_CHARS_MAX: Final = 200
+FOLDERS_MAX: Final = 1_000
+"""Entries for folders and the like, which tools write beside the files."""
 
 _PART = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
 _NAME = re.compile(rf"{_PART}(?:/{_PART})?")
 _MADE: Final = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
 _UNIX: Final = 3
 _READABLE: Final = 0o100644 << 16
+_ENTRY: Final = b"PK\x01\x02"
 _ENCRYPTED: Final = 0x1
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _BROKEN: Final = (
@@ -68,10 +74,11 @@ def unpack_all(zips: Iterable[bytes]) -> list[dict[str, bytes]]:
 def _unpack(data: bytes, before: Sequence[Mapping[str, bytes]]) -> dict[str, bytes]:
     """Return the files of a zip, which share the limits with files that were unpacked before."""
     taken = sum(len(content) for each in before for content in each.values())
+    _check_entries(data)
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             entries = [entry for entry in archive.infolist() if not _is_folder(entry)]
-            _check_sizes(sum(map(len, before), len(entries)), sum((entry.file_size for entry in entries), taken))
+            check_sizes(sum(map(len, before), len(entries)), sum((entry.file_size for entry in entries), taken))
             files: dict[str, bytes] = {}
             for entry in entries:
                 _check_name(entry.filename, files)
@@ -100,7 +107,7 @@ def read_path(path: Path) -> dict[str, bytes]:
             if not stat.S_ISREG(told.st_mode):
                 raise BundleInvalid("A bundle holds plain files only.", code="bundle_name", file=entry)
             size += told.st_size
-            _check_sizes(len(files) + 1, size)
+            check_sizes(len(files) + 1, size)
             files[entry] = found.read_bytes()
     return files
 
@@ -109,11 +116,22 @@ def _is_folder(entry: zipfile.ZipInfo) -> bool:
     return entry.filename.endswith("/") and not entry.file_size and _NAME.fullmatch(entry.filename[:-1]) is not None
 
 
-def _check_sizes(count: int, size: int) -> None:
+def check_sizes(count: int, size: int) -> None:
+    """Check that so many files of so many bytes are a bundle. Raises BundleInvalid `bundle_too_large`."""
     if count > FILES_MAX or size > BYTES_MAX:
         raise BundleInvalid(
             "The bundle is too large.", code="bundle_too_large", files_max=FILES_MAX, bytes_max=BYTES_MAX
         )
+
+
+def _check_entries(data: bytes) -> None:
+    """Refuse a directory of far too many entries before it is parsed, which takes time and memory for each.
+
+    The number that the record at the end states is not gone by: a reader goes by the directory's length. Each entry
+    begins with these four bytes, which stand in no text of a bundle.
+    """
+    if data.count(_ENTRY) > FILES_MAX + FOLDERS_MAX:
+        check_sizes(FILES_MAX + 1, 0)
 
 
 def _check_name(name: str, files: Mapping[str, bytes]) -> None:

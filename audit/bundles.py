@@ -10,9 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from audit import canonical
+from audit.bundlefiles import BYTES_MAX
 from audit.canonical import INTEGER_MAX
 from audit.errors import AuditError
 from audit.events import read_canonical
@@ -20,9 +22,9 @@ from audit.logproofs import PATH_MAX, LogProof
 from audit.mapproofs import MapProof
 
 __all__ = [
-    "BODIES", "CHAINS", "CHECKPOINT", "EVIDENCE", "HEADS", "MANIFEST", "NOTE", "PLACES", "README", "REQUESTS",
-    "ROOT_BODY", "ROOT_HEADER", "ROOT_PROOF", "SAVES", "SEALED", "Contents", "Place", "SaveProof", "Stamp",
-    "chain_file", "files_of", "read_files", "request_file", "stamp_file",
+    "BODIES", "CHAINS", "CHECKPOINT", "EVENTS_MAX", "EVIDENCE", "HEADS", "LINES_MAX", "MANIFEST", "NOTE", "PLACES",
+    "README", "REQUESTS", "ROOT_BODY", "ROOT_HEADER", "ROOT_PROOF", "SAVES", "SEALED", "SEALED_MAX", "Contents",
+    "Place", "SaveProof", "Stamp", "chain_file", "files_of", "overfull", "read_files", "request_file", "stamp_file",
 ]  # fmt: skip
 
 MANIFEST: Final = "manifest.json"
@@ -41,9 +43,25 @@ EVIDENCE: Final = "evidence.ndjson"
 REQUESTS: Final = "requests/"
 SEALED: Final = "sealed.ndjson"
 
+EVENTS_MAX: Final = 20_000
+"""Events of all chains of one bundle."""
+LINES_MAX: Final = 5 * EVENTS_MAX
+"""Lines of any other list: beside each event its cause, its party, its agent and the holder of its key are carried."""
+SEALED_MAX: Final = 5 * LINES_MAX
+"""Values that are opened: an event may name many persons."""
+PATHS_MAX: Final = 3 * LINES_MAX
+"""Audit paths in all saves: one of each event that is carried, and one of each line of a request."""
+LINE_BYTES_MAX: Final = 2 * 1024 * 1024
+"""A save has 250 events at the most, each with two paths; an opened value is no longer than a request, 1 MiB."""
+REQUEST_BYTES_MAX: Final = 1024 * 1024
+HEADS_VALUES_MAX: Final = 300_000
+"""A thousand subjects, with all siblings that a path of 256 bits can have."""
+VALUES_MAX: Final = BYTES_MAX // 16
+"""Values in all JSON of a bundle, where each takes sixteen bytes and more: `[[],[],…` would take a thousand as long."""
 MALFORMED_MAX: Final = 1_000
 """Lines of a file that are not of its form; after so many the rest is not read."""
 _HASH = re.compile(r"[0-9a-f]{64}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,15}")
 _CHAIN = re.compile(r"chains/([a-z]+)(?:\.([0-9a-f-]+))?\.ndjson")
 _REQUEST = re.compile(r"requests/([1-9][0-9]{0,15})(?:\.([1-9][0-9]{0,15}))?\.json")
 _STAMP = re.compile(r"stamps/([1-9][0-9]{0,3})\.(checkpoint|path\.json|tsr)")
@@ -180,9 +198,42 @@ Malformed = Callable[[str, str], None]
 """Called with a file that is not of its form, and why."""
 
 
+def overfull(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Give the files that hold more than any bundle's, and of what; they are counted, nothing is cut or parsed.
+
+    A few kilobytes of a zip can hold millions of lines: whoever cut them first would be busy for minutes.
+    """
+    found: dict[str, str] = {}
+    lines = values = 0
+    for name, data in files.items():
+        if name == MANIFEST or not name.endswith((".json", ".ndjson")):
+            continue
+        held = sum(map(data.count, (b",", b"[", b"{")))
+        if (values := values + held) > VALUES_MAX or (name == HEADS and held > HEADS_VALUES_MAX):
+            found[name] = "more values than in any bundle"
+        elif _CHAIN.fullmatch(name):
+            if (lines := lines + data.count(b"\n")) > EVENTS_MAX:
+                found[name] = f"more than {EVENTS_MAX} lines in the chains"
+        elif name in _LISTS and data.count(b"\n") > (most := SEALED_MAX if name == SEALED else LINES_MAX):
+            found[name] = f"more than {most} lines"
+        elif name == SAVES and data.count(b'":[') > PATHS_MAX:
+            found[name] = f"more than {PATHS_MAX} paths"
+        elif _REQUEST.fullmatch(name) and len(data) > REQUEST_BYTES_MAX:
+            found[name] = f"more than {REQUEST_BYTES_MAX} bytes"
+    return found
+
+
 def read_files(files: Mapping[str, bytes], malformed: Malformed) -> Contents:
-    """Return what the files hold; what cannot be read is told and left out, as if it were not there."""
-    reading = _Reading(files, malformed)
+    """Return what the files hold; what cannot be read is told and left out, as if it were not there.
+
+    A bundle is written in one way only: a line that stands twice or in another order than `files_of` gives it, or JSON
+    that is not canonical, is told as well.
+    """
+    over = overfull(files)
+    for name, why in over.items():
+        malformed(name, why)
+    reading = _Reading({name: data for name, data in files.items() if name not in over}, malformed)
+    bodies = reading.lines(BODIES, bytes)
     proof = reading.one(ROOT_PROOF, _log_proof, LogProof(0, (), ""))
     contents = Contents(
         checkpoint=reading.one(CHECKPOINT, bytes.decode, ""),
@@ -191,12 +242,14 @@ def read_files(files: Mapping[str, bytes], malformed: Malformed) -> Contents:
         root_index=proof.index,
         root_path=proof.path,
         heads=reading.one(HEADS, _heads, {}),
-        places=reading.lines(PLACES, _read_place),
-        bodies={sha256(line).hexdigest(): line for line in reading.lines(BODIES, bytes)},
-        saves=reading.lines(SAVES, _read_save),
-        evidence={sha256(data).hexdigest(): (kind, data) for kind, data in reading.lines(EVIDENCE, _read_piece)},
-        sealed=dict(reading.lines(SEALED, _read_sealed)),
+        places=reading.ordered(PLACES, _read_place, lambda place: place.header),
+        bodies={sha256(line).hexdigest(): line for line in bodies},
+        saves=reading.ordered(SAVES, _read_save, lambda save: save.first),
+        evidence=dict(reading.ordered(EVIDENCE, _read_piece, lambda piece: piece[0])),
+        sealed=dict(reading.ordered(SEALED, _read_sealed, lambda sealed: sealed[0])),
     )
+    if len(contents.bodies) != len(bodies):
+        malformed(BODIES, "a line stands twice")
     if proof.checkpoint != contents.checkpoint:
         malformed(ROOT_PROOF, "another checkpoint")
     reading.named(contents)
@@ -228,12 +281,21 @@ class _Reading:
         broken = 0
         for number, line in enumerate(data.removesuffix(b"\n").split(b"\n"), 1):
             try:
+                if len(line) > LINE_BYTES_MAX:
+                    raise ValueError
                 found.append(read(line))
             except (AuditError, ValueError, KeyError, TypeError, AttributeError) as error:
                 self.malformed(name, f"line {number}: {getattr(error, 'code', type(error).__name__)}")
                 broken += 1
                 if broken == MALFORMED_MAX:
                     break
+        return found
+
+    def ordered(self, name: str, read: Callable[[bytes], Any], key: Callable[[Any], Any]) -> list[Any]:
+        """Read lines that stand by a key, each once."""
+        found = self.lines(name, read)
+        if any(one >= other for one, other in pairwise(map(key, found))):
+            self.malformed(name, "a line stands twice, or in another order")
         return found
 
     def named(self, contents: Contents) -> None:
@@ -266,10 +328,14 @@ _ALONE: Final = frozenset(
     {MANIFEST, NOTE, README, CHECKPOINT, ROOT_HEADER, ROOT_BODY, ROOT_PROOF, HEADS, PLACES, BODIES, SAVES, EVIDENCE,
      SEALED}
 )  # fmt: skip
+_LISTS: Final = frozenset({PLACES, BODIES, SAVES, EVIDENCE, SEALED})
 
 
 def _log_proof(data: bytes) -> LogProof:
-    return LogProof.parse(data.decode())
+    proof = LogProof.parse(data.decode())
+    if proof.extra is not None:  # nothing authenticates it
+        raise ValueError
+    return proof
 
 
 def _heads(data: bytes) -> dict[str, MapProof]:
@@ -283,10 +349,14 @@ def _path(value: Any) -> Path:  # noqa: ANN401 - JSON, refused by its errors
 
 
 def _read_path(data: bytes) -> Path:
-    return _path(canonical.decode(data))
+    if len(data) > PATH_MAX * len(f'"{"0" * 64}",') + len("[]"):
+        raise ValueError
+    return _path(read_canonical(data))
 
 
 def _numbered(value: Any) -> dict[int, Path]:  # noqa: ANN401 - JSON, refused by its errors
+    if not all(map(_NUMBER.fullmatch, value)):  # one number, one spelling
+        raise ValueError
     return {_number(int(number)): _path(path) for number, path in value.items()}
 
 
@@ -315,11 +385,12 @@ def _read_save(line: bytes) -> SaveProof:
     return SaveProof(_number(first), receipt, _numbered(paths), _numbered(lines))
 
 
-def _read_piece(line: bytes) -> tuple[str, bytes]:
-    data, kind = _members(line, "data", "kind")
+def _read_piece(line: bytes) -> tuple[str, tuple[str, bytes]]:
+    text, kind = _members(line, "data", "kind")
     if not isinstance(kind, str):
         raise TypeError
-    return kind, data.encode("ascii")
+    data = text.encode("ascii")
+    return sha256(data).hexdigest(), (kind, data)
 
 
 def _read_sealed(line: bytes) -> tuple[str, bytes]:

@@ -20,7 +20,6 @@ from audit.bundles import (
     HEADS,
     MANIFEST,
     NOTE,
-    PLACES,
     ROOT_BODY,
     SAVES,
     SEALED,
@@ -139,10 +138,11 @@ def _check_complete(
     for position, event in anchored.events.items():
         stream = event.header.stream
         history = stream.startswith(HISTORY_SUBJECTS) and subject_of(stream) in contents.chains
-        if not history and not manifest.query.asks(stream, event.header.recorded_at):
-            continue
-        if position not in authorship.covered:
+        asked = history or manifest.query.asks(stream, event.header.recorded_at)
+        if position not in authorship.covered and (asked or position in authorship.spanned):
             findings.find("receipt_missing", SAVES, position)
+        if not asked:
+            continue
         if event.body_data is None:
             own = position in withheld and not stream.startswith(JUDGED_SUBJECTS)
             findings.find("withheld" if own else "body_missing", BODIES, position)
@@ -168,10 +168,12 @@ def _check_strays(contents: Contents, anchored: Anchored, authorship: Authorship
     ]
     for file, detail in strays:
         findings.find("stray", file, detail=detail)
-    if len({place.header for place in contents.places}) != len(contents.places):
-        findings.find("stray", PLACES, detail="a place stands twice")
-    if len({save.first for save in contents.saves}) != len(contents.saves):
-        findings.find("stray", SAVES, detail="a save stands twice")
+    # Bodies stand in the order of their events, as everything in a bundle has one order (`audit.bundles`).
+    ordered = dict.fromkeys(event.header.body for _, event in sorted(anchored.events.items()))
+    if [digest for digest in ordered if digest in contents.bodies] != [
+        digest for digest in contents.bodies if digest in digests
+    ]:
+        findings.find("file_malformed", BODIES, detail="not in the order of their events")
 
 
 def _check_erased(anchored: Anchored, erased: Collection[str], findings: Findings) -> None:

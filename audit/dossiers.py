@@ -24,6 +24,8 @@ from audit.verdicts import CODES
 
 __all__ = ["PARTS_MAX", "Dossier", "join", "parts_of", "room_after", "verify_dossier"]
 
+PARTS_MIN: Final = 2
+"""A seam has two sides: what was cut to one bundle is no history over ledgers."""
 PARTS_MAX: Final = 9
 LEDGER: Final = "ledger"
 _FIFTH: Final = 5
@@ -78,7 +80,7 @@ def join(bundles: Sequence[bytes]) -> bytes:
     for data in bundles:
         files = unpack(data)
         parts += [data] if not _is_dossier(files) else [files[name] for name in sorted(files)]
-    if not 2 <= len(parts) <= PARTS_MAX:  # noqa: PLR2004 - a seam has two sides
+    if not PARTS_MIN <= len(parts) <= PARTS_MAX:
         raise BundleInvalid("A dossier is of two to nine bundles.", code="dossier_parts", parts=len(parts))
     unpack_all(parts)
     return pack({f"{number}.zip": data for number, data in enumerate(parts, 1)})
@@ -87,10 +89,12 @@ def join(bundles: Sequence[bytes]) -> bytes:
 def parts_of(files: Mapping[str, bytes]) -> list[dict[str, bytes]] | None:
     """Give the files of each bundle of a dossier, the oldest first; None if these are the files of no dossier.
 
-    Raises BundleInvalid `dossier_parts` where one is missing, and as `unpack_all`.
+    Raises BundleInvalid `dossier_parts` where one is missing or stands alone, and as `unpack_all`.
     """
     if not _is_dossier(files):
         return None
+    if len(files) < PARTS_MIN:
+        raise BundleInvalid("A dossier is of two to nine bundles.", code="dossier_parts", parts=len(files))
     if sorted(files) != [f"{number}.zip" for number in range(1, len(files) + 1)]:
         raise BundleInvalid("A bundle of the dossier is missing.", code="dossier_parts", parts=len(files))
     return unpack_all(files[name] for name in sorted(files))

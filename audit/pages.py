@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from audit.verdicts import CODES, Verdict
 
 __all__ = [
+    "EVENTS_PER_SAVE_MAX",
     "VERDICTS_KEPT_MAX",
     "Answers",
     "Ask",
@@ -31,6 +32,8 @@ __all__ = [
     "Span",
 ]
 
+EVENTS_PER_SAVE_MAX: Final = 250
+"""What a save holds at the most (event-format §9)."""
 VERDICTS_KEPT_MAX: Final = 50
 """Findings of one code that are kept with their positions, for a page and for the whole; the others are counted."""
 

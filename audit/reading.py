@@ -15,11 +15,10 @@ from audit.errors import AuditError
 from audit.events import Header, read_body, read_header
 from audit.lens import Lens, Seen
 from audit.names import check_stream
-from audit.pages import EventRow, PageReport, ReceiptRow
+from audit.pages import EVENTS_PER_SAVE_MAX, EventRow, PageReport, ReceiptRow
 
 __all__ = ["PageRows", "Saving", "mark_of"]
 
-EVENTS_PER_SAVE_MAX: Final = 250
 _LEAF: Final = b"\x00"
 Saving = tuple[ReceiptRow | None, list[Seen]]
 """The events of one save and the receipt over them."""

@@ -35,6 +35,8 @@ STAMP_EVERY_S: Final = 3600.0
 """A checkpoint an hour is stamped, where anything is new."""
 SILENT_S: Final = 60.0
 """A witness that did not answer is not asked for so long for checkpoints that somebody waits for."""
+REFUSED_S_MAX: Final = 60.0
+"""A witness that refuses is asked again after two seconds, then four, eight, …, and at the latest after so long."""
 RENEW_S: Final = 600.0
 """An idle ledger's last checkpoint is cosigned anew by each witness this often, so that its times are fresh."""
 
@@ -57,6 +59,8 @@ class Anchoring:
     _cosigned: dict[str, int] = field(default_factory=dict)
     _silent: dict[str, float] = field(default_factory=dict)
     """Until when those that did not answer are not asked for what somebody waits for."""
+    _refused: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """How often each refused since it last cosigned, and until when it is not asked for the newest checkpoint."""
     _cosigned_at: dict[str, float] = field(default_factory=dict)
     _stamped: tuple[float, int] = (float("-inf"), 0)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -127,7 +131,10 @@ class Anchoring:
             self._stamp(connection, latest, self.authority)
 
     def _waits(self, url: str, size: int) -> bool:
-        fresh = time.monotonic() - self._cosigned_at.get(url, float("-inf")) < self.renew_every_s
+        now = time.monotonic()
+        if self._refused.get(url, (0, 0.0))[1] > now:
+            return False
+        fresh = now - self._cosigned_at.get(url, float("-inf")) < self.renew_every_s
         return not fresh or self._cosigned.get(url, 0) < size
 
     def _cosign(self, connection: psycopg.Connection, latest: Published, waiting: Sequence[WitnessClient]) -> None:
@@ -143,12 +150,21 @@ class Anchoring:
                 checkpoint_store.store_signing(connection, latest.size, signing)
             if answer.refusal is None:
                 self._cosigned[answer.url], self._cosigned_at[answer.url] = latest.size, time.monotonic()
+                self._refused.pop(answer.url, None)
             else:
                 log.warning("a witness did not cosign", url=answer.url, code=answer.refusal.code, size=latest.size)
             if isinstance(answer.refusal, PeerAway):
                 self._silent[answer.url] = time.monotonic() + SILENT_S
-            if self._is_suspicious(connection, answer.refusal):
+            suspicious = self._is_suspicious(connection, answer.refusal)
+            if answer.refusal is not None and (suspicious or not isinstance(answer.refusal, WitnessAhead)):
+                self._back_off(answer.url)  # who has gone on to a later checkpoint of ours refuses nothing
+            if suspicious:
                 self.suspect()
+
+    def _back_off(self, url: str) -> None:
+        """Ask a witness that refused less and less often: a second changes nothing for a log that it does not know."""
+        times = self._refused.get(url, (0, 0.0))[0] + 1
+        self._refused[url] = times, time.monotonic() + min(ROUND_S * 2.0 ** min(times, 10), REFUSED_S_MAX)
 
     def _is_suspicious(self, connection: psycopg.Connection, refusal: InfrastructureError | None) -> bool:
         """Say whether a witness holds another history, or more than was published, by another machine or us."""

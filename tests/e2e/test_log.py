@@ -143,6 +143,13 @@ def test_one_event_of_a_large_save_is_proven_from_the_receipt(service: Service, 
     proof.verify(header, parse_vkey(keys(service)[0]))
 
 
+def test_a_map_root_has_no_receipt(service: Service, insurer: Client) -> None:
+    """Nobody wrote it: what is not there is a receipt, and not a checkpoint."""
+    size = checkpoint(service, insurer.post("/agents", agent(insurer))["groups"][0]["first"]).size
+    answer = httpx.get(f"{service.url}/log/receipt/{size}", timeout=TIMEOUT_S)
+    assert (answer.status_code, answer.json()["code"]) == (404, "receipt_unknown")
+
+
 def test_two_checkpoints_are_consistent(service: Service, insurer: Client) -> None:
     """The earlier tree begins the later one, by a path that verifies."""
     first = checkpoint(service)

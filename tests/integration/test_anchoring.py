@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import httpx
@@ -15,11 +16,19 @@ import pytest
 from audit.cosignatures import cosigner_vkey
 from audit.keys import public_bytes
 from audit.note import open_signatures, parse_vkey, vkey
+from infrastructure import anchoring as anchoring_module
 from infrastructure import checkpoint_store
 from infrastructure.anchoring import Anchoring
 from infrastructure.checkpoint_keys import checkpoint_signer, checkpoint_vkeys
 from infrastructure.checkpointer import Checkpointer
-from infrastructure.errors import KeysOfAnother, WitnessAhead
+from infrastructure.errors import (
+    InfrastructureError,
+    KeysOfAnother,
+    PeerAway,
+    WitnessAhead,
+    WitnessContradicts,
+    WitnessRefused,
+)
 from infrastructure.keys import KeyFolder
 from infrastructure.timestamping import Authority, load_roots, verify_stamp
 from infrastructure.witness_client import WitnessClient
@@ -160,3 +169,75 @@ class _Ahead:
 
     def cosign(self, *_: Any) -> list[str]:  # noqa: ANN401 - what a client takes
         raise WitnessAhead("it has more", url=self.url, seen=99, size=2)
+
+
+class _Refusing:
+    """Stands for a witness that answers, and refuses until it is told otherwise."""
+
+    url = "http://127.0.0.1:1/"
+
+    def __init__(self, refusal: InfrastructureError | None) -> None:
+        self.refusal = refusal
+        self.asked = 0
+
+    def cosign(self, *_: Any) -> list[str]:  # noqa: ANN401 - what a client takes
+        self.asked += 1
+        if self.refusal is not None:
+            raise self.refusal
+        return []
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [WitnessRefused("it follows no such log"), PeerAway("nobody answers"), WitnessContradicts("it has another")],
+    ids=lambda refusal: refusal.code,
+)
+def test_a_witness_that_refuses_is_asked_less_and_less_often(
+    ledger: TestLedger, running: Checkpointer, monkeypatch: pytest.MonkeyPatch, refusal: InfrastructureError
+) -> None:
+    """A minute apart in the end, not each second for ever; once it cosigns, whatever it refused is forgotten."""
+    write(ledger, 1)
+    running.round()
+    now = [1_000.0]
+    monkeypatch.setattr(anchoring_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    refusing = _Refusing(refusal)
+    anchoring = Anchoring(ledger.database, (cast("WitnessClient", refusing),), None, suspect=lambda: None)
+    waits: list[float] = []
+    with ledger.owner() as connection:
+        for _ in range(9):
+            before, began = refusing.asked, now[0]
+            while refusing.asked == before:
+                anchoring.round(connection)
+                now[0] += 1.0
+            waits.append(now[0] - began)
+        assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
+        refusing.refusal = None
+        now[0] += 60.0
+        anchoring.round(connection)
+        refusing.refusal = refusal
+        asked = refusing.asked
+        for again in (1, 1, 2):
+            now[0] += 1.0
+            write(ledger, 1)
+            running.round()
+            anchoring.round(connection)
+            assert refusing.asked == asked + again
+
+
+def test_a_witness_that_went_on_to_a_later_checkpoint_refuses_nothing(
+    ledger: TestLedger, running: Checkpointer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wanted for an earlier one, it says that it has more: the next newest is asked for at once."""
+    write(ledger, 1)
+    first = running.round()
+    write(ledger, 1)
+    last = running.round()
+    assert first is not None
+    assert last is not None
+    monkeypatch.setattr(anchoring_module, "time", SimpleNamespace(monotonic=lambda: 1_000.0))
+    gone_on = _Refusing(WitnessAhead("it has more", url=_Refusing.url, seen=last.size, size=first.size))
+    anchoring = Anchoring(ledger.database, (cast("WitnessClient", gone_on),), None, suspect=pytest.fail)
+    with ledger.owner() as connection:
+        anchoring.round(connection, [first.size])
+        anchoring.round(connection)
+    assert gone_on.asked == 2

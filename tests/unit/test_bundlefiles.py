@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import warnings
 import zipfile
 from io import BytesIO
@@ -73,6 +74,27 @@ def test_bombs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = zipped(("a", bytes(5_000)), method=zipfile.ZIP_DEFLATED)
     small = data.replace((5_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     assert refused(small) == "bundle_zip"
+
+
+def test_a_directory_is_counted_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """T13: its entries are few bytes each; what the record at the end says of their number is not believed."""
+    count = bundlefiles.FILES_MAX + bundlefiles.FOLDERS_MAX + 1
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, *[0] * 4, 33, *[0] * 3, 1, *[0] * 6) + b"a"
+    directory = entry * count
+    monkeypatch.setattr(zipfile, "ZipFile", pytest.fail)
+    for stated in (count, 1):
+        large = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, stated, stated, len(directory), 0)
+        large += struct.pack("<4sLQL", b"PK\6\7", 0, len(directory), 1)
+        end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+        small = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, stated, stated, len(directory), 0, 0)
+        assert refused(directory + large + end) == "bundle_too_large"
+        assert refused(directory + small) == "bundle_too_large"
+
+
+def test_a_zip_of_as_many_files_as_may_be_is_read() -> None:
+    """Folders beside them are no files."""
+    files = {f"requests/{number}.json": b"" for number in range(1, bundlefiles.FILES_MAX + 1)}
+    assert unpack(zipped(("requests/", b""), *files.items())) == files
 
 
 def test_what_is_no_plain_zip_is_refused() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import pytest
 
 from application import bundling, evidence
 from application.proving import HeadProofs, NotPublished
+from audit import bundlefiles, bundles
 from audit.bundlefiles import unpack
 from audit.bundleverify import verify_bundle
 from domain.errors import Invalid
@@ -90,3 +92,17 @@ def test_a_bundle_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
             with pytest.raises(Invalid) as caught:
                 worked().bundle(LIFT)
             assert caught.value.code == "evidence_too_large"
+
+
+@pytest.mark.parametrize(
+    "module,limit",
+    [(bundles, "LINES_MAX"), (bundles, "VALUES_MAX"), (bundlefiles, "FILES_MAX"), (bundlefiles, "BYTES_MAX")],
+)
+def test_what_nobody_could_read_is_not_handed_out(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, limit: str
+) -> None:
+    """Whoever makes a bundle holds it against the reader's own limits."""
+    monkeypatch.setattr(module, limit, 3)
+    with pytest.raises(Invalid) as caught:
+        worked().bundle(LIFT)
+    assert caught.value.code == "evidence_too_large"

@@ -167,6 +167,9 @@ def test_a_dossier_is_bundles_in_their_order() -> None:
     with pytest.raises(BundleInvalid) as missing:
         parts_of({"1.zip": one, "3.zip": two})
     assert missing.value.code == "dossier_parts"
+    with pytest.raises(BundleInvalid) as alone:  # cut to one: "one history over 1 ledgers" would hold of anything
+        parts_of({"1.zip": one})
+    assert alone.value.code == "dossier_parts"
     with pytest.raises(BundleInvalid) as broken:
         parts_of({"1.zip": one, "2.zip": pack({"1.zip": two})[:-9]})
     assert broken.value.code == "bundle_zip"
