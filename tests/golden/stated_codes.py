@@ -32,6 +32,19 @@ def codes_found() -> set[str]:
     return found
 
 
+def codes_refused_for() -> set[str]:
+    """Give every code of a finding that a refusal states as `finding=`, by which its sentence in Chinese is found."""
+    return {
+        word.value.value
+        for package in ("domain", "application", "api")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for word in node.keywords
+        if word.arg == "finding" and isinstance(word.value, ast.Constant) and isinstance(word.value.value, str)
+    }
+
+
 FILLED: Final = {
     "interval_over_…_days": ("interval_over_<n>_days",),
     "…_reached": ("participation_reached", "approval_reached"),

@@ -29,7 +29,7 @@ from domain.lift_shapes import PlainLiftRow
 from tests.golden.make_docs import API, EVENTS, IMPORTING, LISTS, PARTS, answered, filled, rule_title, sent
 from tests.golden.make_events import types
 from tests.golden.make_openapi import document
-from tests.golden.stated_codes import ROOT, answered_codes, codes_found, program_codes
+from tests.golden.stated_codes import ROOT, answered_codes, codes_found, codes_refused_for, program_codes
 from tests.support.rehearsal import ORIGIN, Rehearsal
 from tests.support.story.whole import performed
 
@@ -59,6 +59,13 @@ def test_every_list_of_codes_is_in_the_page() -> None:
 def test_every_code_of_a_finding_is_in_the_page() -> None:
     """What checks may find is what the list has, no more and no less."""
     assert codes_found() == set(finding_codes())
+
+
+def test_a_finding_that_refuses_is_in_the_page() -> None:
+    """What a rule refuses for has its sentence in Chinese, in the list of findings."""
+    refused_for = codes_refused_for()
+    assert {"issued_before_premium", "cover_overlaps"} <= refused_for
+    assert refused_for <= set(finding_codes())
 
 
 def test_findings_are_found_under_the_rules_that_the_page_says() -> None:

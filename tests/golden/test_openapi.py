@@ -19,6 +19,7 @@ from application.answers import WriteAnswer
 from application.catalogue import ACTIONS
 from application.reading.catalogue import QUESTIONS
 from application.reading.personal import DISCLOSURES
+from application.rights import RIGHTS, SHARED
 from application.salts import take_salt
 from tests.golden.make_docs import answered
 from tests.golden.make_openapi import FILE, document
@@ -98,6 +99,15 @@ def test_an_operation_is_described_in_both_languages(name: str) -> None:
         return
     assert operation["security"] == [{"signed": []}]
     assert {p["name"] for p in operation["parameters"] if p["in"] == "path"} == set(re.findall(r"{(\w+)}", path))
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS.by_id))
+def test_an_action_says_who_may_do_it(action: str) -> None:
+    """By the row of the table of rights that its use case asks for, never by that of reading."""
+    _, _, operation = OPERATIONS[action]
+    told = operation["description"].partition("Open to: ")[2].partition(".")[0]
+    kinds = {kind.partition(" (")[0] for kind in re.split(r", (?![^(]*\))", told)}
+    assert kinds == set(RIGHTS[SHARED.get(action, action)])
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
