@@ -198,7 +198,7 @@ def clock_rules() -> str:
 
 And when it is recorded, for it may have waited: `iat` more than {late} s from `recorded_at` is `token_late`. A wrong
 clock is told by the first two; `token_late` means that the request waited too long, so send it again with a new token.
-All three give `details.ledger_time`, and every answer has the header `Ledger-Time`: take `iat` from it."""
+All three give `details.ledger_time`, and every answer to a request has the header `Ledger-Time`: take `iat` from it."""
 
 
 # ----------------------------------------------------------------------------------------------------------- example

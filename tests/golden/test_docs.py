@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from api import errors, meanings
 from api.importing_reasons import ENDINGS, REJECTS, RejectCode
 from api.importing_rows import Rows, read_mapping
+from api.terminal import REFUSED
 from application.catalogue import ACTIONS
 from application.identity import TOKEN_SKEW_MAX_S
 from audit import merkle, note, tokens
@@ -29,7 +30,14 @@ from domain.lift_shapes import PlainLiftRow
 from tests.golden.make_docs import API, EVENTS, IMPORTING, LISTS, PARTS, answered, filled, rule_title, sent
 from tests.golden.make_events import types
 from tests.golden.make_openapi import document
-from tests.golden.stated_codes import ROOT, answered_codes, codes_found, codes_refused_for, program_codes
+from tests.golden.stated_codes import (
+    ROOT,
+    answered_codes,
+    codes_found,
+    codes_refused_for,
+    program_codes,
+    put_together,
+)
 from tests.support.rehearsal import ORIGIN, Rehearsal
 from tests.support.story.whole import performed
 
@@ -150,7 +158,43 @@ def test_a_rule_that_refuses_is_named_in_chinese() -> None:
         "(规则：claims.third_party_first)"
     )
     assert errors.detail_zh(HTTPStatus.NOT_FOUND, "lift_unknown", {}) == errors.refusals()["lift_unknown"]["zh"]
-    assert errors.detail_zh(HTTPStatus.NOT_FOUND, "vote_unknown", {}) == "未找到"
+    assert errors.detail_zh(HTTPStatus.NOT_FOUND, "unheard_of", {}) == "未找到"
+
+
+def test_a_refused_line_speaks_chinese_too() -> None:
+    """Its sentence is made when it is answered: that of its code, or what was found and the rule."""
+    details = {"rule": "PB01", "finding": "issued_before_premium"}
+    lines = [
+        {"line": 2, "code": "salt_missing", "message": "…", "details": {}},
+        {"line": 5, "code": "rule_broken", "message": "…", "details": details},
+    ]
+    told = errors.in_chinese(lines)
+    assert [{name: line[name] for name in lines[0]} for line in told] == lines
+    assert [line["message_zh"] for line in told] == [
+        errors.refusals()["salt_missing"]["zh"], "未收足保费即出单(规则：见费出单(PB01))",
+    ]  # fmt: skip
+
+
+def test_what_is_put_together_has_sentences_of_its_own() -> None:
+    """A kind of name, a parameter and a state each make a code; none is told by its status alone."""
+    made = put_together()
+    assert {"product_unknown", "bankline_unknown", "claim_unknown", "area_malformed", "application_voided"} <= set(made)
+    assert set(made) <= set(errors.refusals())
+    assert {errors.refusals()[code]["zh"] for code in made}.isdisjoint({"未找到", "请求被拒绝", "与账本现状冲突"})
+
+
+def test_a_proof_of_possession_is_refused_by_422() -> None:
+    """It is of the body: a token that is as wrong is refused by 401."""
+    statuses = {code: told[0] for code, told in answered_codes().items()}
+    assert statuses["possession_invalid"] == {422}
+    assert statuses["token_malformed"] == statuses["token_algorithm"] == {401, 422}
+
+
+def test_every_status_is_in_the_table() -> None:
+    """What a client may meet stands there with what to do about it."""
+    text = API.read_text(encoding="utf-8")
+    told = {int(status) for status in re.findall(r"^\| ([45][0-9]{2}) \| ", text, re.MULTILINE)}
+    assert told == set().union(*(statuses for statuses, _ in answered_codes().values()))
 
 
 def test_the_example_is_a_request_that_the_door_takes() -> None:
@@ -211,6 +255,13 @@ def test_every_end_of_an_import_is_described(name: str) -> None:
     assert codes
     assert codes <= ENDINGS.keys() | {"mapping_unknown", "mapping_malformed", "rejects_path"}
     assert set(get_args(RejectCode)) == REJECTS.keys()
+
+
+def test_the_page_on_importing_says_how_it_ends() -> None:
+    """With 0 or 2, as the page on operations has it: 1 is for what was judged, and an import judges nothing."""
+    rows = re.findall(r"^\| ([0-9]+) \| (.+) \|$", IMPORTING.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [int(status) for status, _ in rows] == [0, REFUSED]
+    assert "ended early" in dict(rows)[str(REFUSED)]
 
 
 STATED: Final = {"`group_lines` in `GET /actions`", "tests/golden/rights.csv", "api.client.Client"}
