@@ -6,11 +6,13 @@ import dataclasses
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, get_args
 from unittest.mock import Mock
+from uuid import RFC_4122, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,10 +26,27 @@ from application.catalogue import ACTIONS
 from application.identity import TOKEN_SKEW_MAX_S
 from audit import merkle, note, tokens
 from audit.errors import TokenRefused
-from audit.keys import public_key_of
+from audit.keys import from_jwk, public_key_of
+from audit.names import IDS, check_name
+from audit.statements import check_possession
 from domain.catalogue import finding_codes
 from domain.lift_shapes import PlainLiftRow
-from tests.golden.make_docs import API, EVENTS, IMPORTING, LISTS, PARTS, answered, filled, rule_title, sent
+from domain.shapes import RANDOM_KINDS, name_pattern
+from tests.golden.make_docs import (
+    API,
+    EVENTS,
+    IMPORTING,
+    LISTS,
+    NAMED_OTHERWISE,
+    PARTS,
+    answered,
+    filled,
+    kinds,
+    registered,
+    rule_title,
+    run,
+    sent,
+)
 from tests.golden.make_events import types
 from tests.golden.make_openapi import document
 from tests.golden.stated_codes import (
@@ -213,6 +232,34 @@ def test_the_example_is_a_request_that_the_door_takes() -> None:
     assert names == [f"{ORIGIN}/receipt"]
     receipt = note.Receipt.parse(text)
     assert (receipt.first, receipt.count, receipt.root) == (group["first"], group["count"], merkle.root(leaves))
+
+
+def test_the_example_of_a_key_is_a_proof_that_it_is_held() -> None:
+    """What the program prints stands on the page, and a registry takes it: the example of an answer rests on it."""
+    text = API.read_text(encoding="utf-8").partition("<!-- example: registration -->")[2].partition("<!-- end: ")[0]
+    told = json.loads(text.strip().removeprefix("```json\n").removesuffix("```"))
+    assert told == registered()
+    token, _ = sent()
+    signed, public = tokens.parse_token(token), from_jwk(told["public"])
+    stated = check_possession(told["proof"], origin=ORIGIN, holder=signed.claims.iss, public=public, kid=told["id"])
+    assert (signed.kid, signed.claims.iat) == (told["id"], stated)
+    tokens.verify_signature(signed.compact, public)
+
+
+def test_names_are_of_the_versions_that_the_page_says() -> None:
+    """Every kind that has a UUID is in one row, as bodies and paths want it; the page's program makes version 7."""
+    versions = kinds()
+    assert {kind: 4 if kind in RANDOM_KINDS else 7 for kind in versions} == versions
+    assert {"product", "policy", "lift", "estate", "party", "key"} <= set(versions)
+    assert set(versions) <= set(IDS) | {"visit", "certificate"}  # which name no streams
+    assert set(NAMED_OTHERWISE) <= set(IDS) - set(versions)
+    made = run("uuid")[1]
+    for kind, version in versions.items():
+        assert re.fullmatch(name_pattern(kind, version), f"{kind}:{uuid4() if version == 4 else made['uuid7']()}")
+    assert (made["uuid7"]().version, made["uuid7"]().variant) == (7, RFC_4122)
+    assert (check_name(made["policy"]), check_name(made["party"])) == (made["policy"], made["party"])
+    before = int(time.time() * 1_000)
+    assert before <= made["uuid7"]().int >> 80 <= before + 60_000
 
 
 def test_the_chinese_page_says_what_the_code_does() -> None:
