@@ -168,9 +168,68 @@ def test_units_and_codes_are_said() -> None:
 
 
 def test_every_meaning_is_of_a_member() -> None:
-    """No name is explained that nothing bears."""
-    borne = {member for _, member, _ in members()}
+    """No name is explained that nothing bears, or that every schema explains itself."""
+    borne = {member for schema, member, _ in members() if meanings.meaning_in(schema, member) is None}
     assert set(meanings._named()) <= borne  # noqa: SLF001 - the table itself
+
+
+def told(schema: str, member: str) -> str:
+    """Give what the document says of a member."""
+    said: str = SCHEMAS[schema]["properties"][member]["description"]
+    return said
+
+
+def test_a_meaning_is_of_the_place_where_it_stands() -> None:
+    """Where one name means several things, what is said is what it means in that schema."""
+    assert "policy" not in told("KeyAdditionBody", "holder")
+    assert "投保人" in told("PolicyDraftBody", "holder")
+    assert "certificates" in told("ScheduleClosingBody", "count")
+    assert "events" in told("WrittenGroup", "count")
+    assert "author" in told("ClaimNoticeBody", "known_at")
+    assert told("LiftList", "known_at") == "What the answer rests on."
+    assert told("KeyRotationBody", "key").startswith("The new key")
+    assert told("HeaderAuthor", "key").startswith("The signing key")
+
+
+def kind_of(said: dict[str, Any]) -> object:
+    """Give what kind of thing a member holds: a name, a digest, an instant, one of some words, a list, an object."""
+    parts = [part for part in said.get("anyOf", [said]) if part.get("type") != "null"]
+    part = parts[0]
+    if "$ref" in part:
+        return "object"
+    if "enum" in part:
+        return frozenset(part["enum"])
+    if part.get("type") == "array":
+        return ("array", kind_of(part.get("items", {})))
+    pattern = part.get("pattern", "")
+    for kind, grammar in STRINGS.items():
+        if re.match(grammar, pattern):
+            return kind
+    return part.get("type")
+
+
+STRINGS: Final = {
+    "name": r"\^\w+:", "digest": r"\^\[0-9a-f\]\{64\}\$$", "instant": r"\^\[0-9\]\{4\}.*T", "date": r"\^\[0-9\]\{4\}-",
+}  # fmt: skip
+"""Kinds of text by the beginning of their patterns."""
+
+
+def test_a_name_of_several_kinds_of_thing_is_explained_in_place() -> None:
+    """Members of one name that hold different kinds of things go by one meaning only where they are of one kind."""
+    kinds: dict[str, dict[object, list[str]]] = {}
+    for schema, member, said in members():
+        by_name = said.get("description") == meanings.meaning_of(member)
+        if by_name and meanings.meaning_in(schema, member) is None:
+            kinds.setdefault(member, {}).setdefault(kind_of(said), []).append(schema)
+    assert {name: list(found.values()) for name, found in kinds.items() if len(found) > 1} == {}
+
+
+def test_every_meaning_in_place_is_of_a_member() -> None:
+    """No member is explained that no schema has, and none is explained as it would be anyway."""
+    borne = {f"{schema.removesuffix(meanings.BODY)}.{member}" for schema, member, _ in members()}
+    in_place = meanings._in_place()  # noqa: SLF001 - the table itself
+    assert set(in_place) <= borne
+    assert [place for place, said in in_place.items() if said == meanings.meaning_of(place.partition(".")[2])] == []
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS.by_id))
