@@ -209,7 +209,7 @@ def _openapi(
     if parameters:
         described["parameters"] = parameters
     if parameters is _PROOF:
-        described["responses"]["200"]["headers"] = dict(QUORUM_HEADER)
+        described["responses"]["200"]["headers"] = {QUORUM: {**QUORUM_HEADER[QUORUM], "required": False}}
     return described | (dict(SIGNED) if signed else {})
 
 
