@@ -40,7 +40,7 @@ VERSION = "0.1.0"
 DESCRIPTION = (
     "The event-sourced ledger of a district's lift “insurance + service” · 电梯“保险+服务”账本. "
     "Every write is a signed request and becomes signed, immutable events. "
-    "Every answer carries the ledger's time in the header `Ledger-Time`."
+    "Every answer to a request that could be read carries the ledger's time in the header `Ledger-Time`."
 )
 
 log = structlog.get_logger()

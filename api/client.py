@@ -51,10 +51,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A bundle of evidence as a zip, and whether the operator's witnesses cosigned its checkpoint."""
+    """A bundle of evidence as a zip, and whether the quorum of the operator's witnesses cosigned its checkpoint.
+
+    `quorum` is `yes`, `no`, or `none` where the operator asks for none.
+    """
 
     data: bytes
-    quorum: bool
+    quorum: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,7 @@ class Client:
     def evidence(self, body: Mapping[str, Any], *, command: str | None = None) -> Exported:
         """Have a bundle of evidence made (`POST /evidence`); raises Refused."""
         answer = self._sent("/evidence", salted(body), "application/json", command)
-        return Exported(answer.content, answer.headers["evidence-quorum"] == "yes")
+        return Exported(answer.content, answer.headers["evidence-quorum"])
 
     def _got(self, path: str, query: Mapping[str, str | int]) -> httpx.Response:
         return self._repeated(lambda: self._http.build_request("GET", path, params=query))

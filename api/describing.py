@@ -16,7 +16,8 @@ from pydantic import TypeAdapter
 
 from api.bodies import JSON_TYPE
 from api.errors import MEDIA_TYPE, titles
-from application.rights import RIGHTS
+from application.catalogue import ACTIONS
+from application.rights import RIGHTS, SHARED
 
 REFERENCE: Final = "#/components/schemas/{model}"
 SIGNED: Final[Mapping[str, Any]] = {"security": [{"signed": []}]}
@@ -56,8 +57,14 @@ def _problem(status: int) -> dict[str, Any]:
 
 
 def rights_of(action: str) -> str:
-    """Say who may do an act: the kinds of party, and in what relation to the thing where one is needed."""
-    row = RIGHTS.get(action) or RIGHTS[f"{action.partition('.')[0]}.read"]
+    """Say who may do an act or ask a question: the kinds of party, and in what relation to the thing if one is needed.
+
+    A question without a row is one about its noun; an act has the row that its use case asks for, and no other.
+    """
+    if action in ACTIONS.by_id:
+        row = RIGHTS[SHARED.get(action, action)]
+    else:
+        row = RIGHTS.get(action) or RIGHTS[f"{action.partition('.')[0]}.read"]
     told = ", ".join(
         kind if "any" in relations else f"{kind} ({', '.join(sorted(relations))})" for kind, relations in row.items()
     )

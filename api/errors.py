@@ -6,7 +6,7 @@ Domain and evidence know nothing of HTTP; this is where their codes meet it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
@@ -106,6 +106,12 @@ def detail_zh(status: HTTPStatus, code: str, details: Mapping[str, Any]) -> str:
         return text
     named = f"{_rules()[rule]}({rule})" if rule in _rules() else rule
     return f"{text if found is None else found.zh}(规则：{named})"
+
+
+def in_chinese(refused: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give refused lines, each with its sentence in Chinese; it is not stored with them."""
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return [{**line, "message_zh": detail_zh(status, line["code"], line["details"])} for line in refused]
 
 
 def problem(error: domain.DomainError | evidence.AuditError) -> Response:

@@ -30,8 +30,10 @@ def run(
         made = client.evidence({"party": party or client.credentials.party, "streams": list(streams), **more})
     _write(file, made.data if older is None else join([older, made.data]))
     out.print(f"{file}: {file.stat().st_size:,} bytes, made at position {client.position}")
-    if not made.quorum:
+    if made.quorum == "no":
         out.print("the operator's witnesses did not cosign its checkpoint: ask again when they answer", style="yellow")
+    if made.quorum == "none":
+        out.print("the operator asks for no witnesses: only the ledger need have signed its checkpoint", style="yellow")
     out.print(f"verify it: python -m audit verify {file} --policy POLICY")
 
 

@@ -54,6 +54,7 @@ class RefusedLine(TypedDict):
     line: Annotated[int, Ge(1)]
     code: str
     message: str
+    message_zh: str
     details: dict[str, Any]
 
 
@@ -78,7 +79,7 @@ class WriteAnswer(TypedDict):
 
 
 def answer(saves: Sequence[Saved]) -> dict[str, Any]:
-    """Give the answer to a command from its stored groups, in order: a WriteAnswer."""
+    """Give the answer to a command from its stored groups, in order: a WriteAnswer, before it speaks Chinese."""
     refused: list[Any] = []
     groups: list[dict[str, Any]] = []
     for saved in saves:

@@ -1,7 +1,7 @@
 """Who signs: from the token to party, agent and key as they stand in the log.
 
 An unknown key or a wrong signature is refused without a word of why; to a registered party the refusal says which
-claim was wrong.
+claim was wrong. One thing anybody is told who knows the name of a key: that an algorithm does not fit it.
 """
 
 from __future__ import annotations
@@ -88,8 +88,9 @@ def identify(data: bytes, now: str, cache: AggregateCache, streams: Streams) -> 
     try:
         tokens.verify_signature(token.compact, public_key(key))
     except AuditError as error:
-        code = error.code if error.code == "token_algorithm" else "unauthenticated"
-        raise Unauthenticated("no registered key has signed this request", code=code) from error
+        if error.code == "token_algorithm":
+            raise Unauthenticated(error.message, code=error.code) from error
+        raise Unauthenticated("no registered key has signed this request") from error
     if key.ended is not None:
         raise Unauthenticated(f"{key.id} was ended ({key.ended})", code="key_ended", key=key.id)
     seconds = int(parse_instant(now).timestamp())

@@ -96,6 +96,9 @@ class Proofs(Protocol):
     def has_quorum(self, note: str) -> bool:
         """Say whether a note bears the quorum of the operator's policy; without a policy nobody need have cosigned."""
 
+    def asks_quorum(self) -> bool:
+        """Say whether the operator has a policy by which anybody must cosign; if not, every note bears its quorum."""
+
 
 def event_proof(proofs: Proofs, position: int, *, wait: bool = True) -> LogProof:
     """Give the proof of an event under the first checkpoint that covers it: the same bytes whenever it is asked for.
@@ -108,6 +111,8 @@ def event_proof(proofs: Proofs, position: int, *, wait: bool = True) -> LogProof
 
 def witnessed_proof(proofs: Proofs, position: int) -> LogProof:
     """Give the proof of an event under the first checkpoint over it that the operator's quorum cosigned.
+
+    Where nobody need cosign (`Proofs.asks_quorum`), that is the first over it at all.
 
     The lines are the newest of each witness, so the bytes may change. Raises NotPublished, ProofError.
     """

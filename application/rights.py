@@ -274,6 +274,9 @@ RIGHTS: Final[dict[str, Rule]] = {
     "house.read": _any_of(READERS, FUND_READERS, _of(housing_bureau="supervises", owner="owns had_owns")),
 }
 
+SHARED: Final[Mapping[str, str]] = {"lift.import_plain": "lift.import"}
+"""Actions that have no row of their own, since they are another way to do the same."""
+
 
 def granted(action: str, kind: str) -> frozenset[str]:
     """Give the relations of which one is enough for a party of `kind` to do `action`; none: it may not at all."""

@@ -11,10 +11,12 @@ SALT_HEX_MAX: Final = 128
 
 
 def take_salt(said: dict[str, Any]) -> None:
-    """Take the member `salt` off a body; raises Invalid `salt_missing` where it is not there or too short."""
+    """Take the member `salt` off a body; raises Invalid `salt_missing` where it is not there, or none of the form."""
     salt = said.pop("salt", None)
     if not (isinstance(salt, str) and SALT_HEX_MIN <= len(salt) <= SALT_HEX_MAX and _hex(salt)):
-        raise Invalid("a write has a member salt: 16 random bytes or more in hex", code="salt_missing", at="/salt")
+        raise Invalid(
+            "a write has a member salt: 16 to 64 random bytes in lower-case hex", code="salt_missing", at="/salt"
+        )
 
 
 def _hex(text: str) -> bool:

@@ -48,6 +48,8 @@ __all__ = [
 
 LIFETIME_SECONDS_MAX = 60
 URI_CHARS_MAX = 2048
+CLAIM_CHARS_SHOWN = 40
+"""How much of the name of a claim that is none of ours is told."""
 
 _REQUIRED = frozenset({"iss", "aud", "iat", "exp", "jti", "htm", "uri"})
 _OPTIONAL = frozenset({"sub", "seq"})
@@ -185,10 +187,12 @@ def _claims_of(payload: JsonValue) -> Claims:
 
 def _check_claim_set(names: frozenset[str]) -> None:
     bound = names - _REQUIRED - _OPTIONAL
+    if others := bound - _BODY - _BODY_LINES:
+        raise TokenRefused("There is no such claim.", code="token_claims", claim=min(others)[:CLAIM_CHARS_SHOWN])
     if missing := _REQUIRED - names:
         raise TokenRefused("A claim is missing.", code="token_claims", claim=min(missing))
     if bound not in (_BODY, _BODY_LINES):
-        raise TokenRefused("The claims bind the body by bh, or by br and bn, and no others stand.", code="token_claims")
+        raise TokenRefused("The claims bind the body by bh, or by br and bn.", code="token_claims")
 
 
 def _wrong(claim: str) -> TokenRefused:

@@ -257,7 +257,7 @@ def enough_received(pack: Pack, policy: Policy, held: Mapping[str, int], on: str
 def check_premium_first(pack: Pack, policy: Policy, on: str) -> list[Finding]:
     """Hold the issue against 见费出单, rule `PB01`: premium first, or a ground of `PB01.exceptions`.
 
-    Refuses by RuleBroken `premium_not_received`; before the rule's day, and on a good ground, an information finding.
+    Refuses by RuleBroken `issued_before_premium`; before the rule's day, and on a good ground, an information finding.
     """
     if enough_received(pack, policy, policy.held, on):
         return []
@@ -273,7 +273,7 @@ def check_premium_first(pack: Pack, policy: Policy, on: str) -> list[Finding]:
         if policy.ground in exceptions.texts() and documented and BUDGET_KINDS.issuperset(policy.sources):
             return [finding(exceptions, "issued_on_budget_ground", "information", ground=policy.ground)]
     raise RuleBroken(
-        "the policy is issued after its premium is received", rule=rule.id, finding="premium_not_received",
+        "the policy is issued after its premium is received", rule=rule.id, finding="issued_before_premium",
         basis=rule.basis, facts={"needed_fen": needed, "received_fen": policy.held_fen},
     )  # fmt: skip
 

@@ -150,7 +150,7 @@ class WitnessAhead(InfrastructureError):
 class WitnessContradicts(InfrastructureError):
     """A witness says that it cosigned another history of this log (422); `details` hold `url`, `old_size` and `size`.
 
-    Only its word, as with WitnessAhead.
+    Only its word, as with `witness_ahead`.
     """
 
     code = "witness_contradicts"

@@ -128,10 +128,14 @@ class StoredProofs:
         except NoteError:
             return False
 
+    def asks_quorum(self) -> bool:
+        """Say whether the operator has a policy by which anybody must cosign."""
+        return self.policy is not None and self.policy.quorum != NO_QUORUM
+
     def witnessed_over(self, position: int) -> tuple[int, str]:
         """Give size and note of the first checkpoint over a position that bears the quorum. Raises NotPublished."""
         names = self._names()
-        if self.policy is None or self.policy.quorum == NO_QUORUM:
+        if not self.asks_quorum():
             size = self.over(position).size
             return size, self.cosigned(size)
         with self.reading() as connection:

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.bodies import JSON_TYPE, SINGLE_BYTES_MAX, bearer, idempotency_key, is_ndjson, read_body, uri_of
+from api.quorum import QUORUM, QUORUM_HEADER, quorum_of
 from api.routes.writes import description_of, openapi_of
 from api.shapes import Shapes
 from application import door as doors
@@ -30,6 +31,12 @@ ZIP_TYPE: Final = "application/zip"
 EVIDENCE_AT_ONCE_MAX: Final = 4
 """Bundles that one worker makes at a time, each of which may wait for witnesses and is held whole until it is sent."""
 RETRY_AFTER_S: Final = 5
+
+_HEADERS: Final = {
+    "Evidence-Manifest": {"schema": {"type": "string"}, "description": "SHA-256 of `manifest.json` in hex."},
+    "Evidence-Size": {"schema": {"type": "integer"}, "description": "The size of the checkpoint that it is made at."},
+    **QUORUM_HEADER,
+}  # fmt: skip
 
 # A pool of its own: a bundle waits for seconds while witnesses are silent, and reads must go on meanwhile.
 _threads: Final = ThreadPoolExecutor(EVIDENCE_AT_ONCE_MAX, "liftledger-evidence")
@@ -71,11 +78,10 @@ def router(actions: Actions, shapes: Shapes) -> APIRouter:
                     made = await loop.run_in_executor(_threads, services.exports.bundle, asked)
         except asyncio.CancelledError:
             raise OutcomeUnknown("the ledger is stopping; repeat the same command") from None
-        quorum = services.proofs.has_quorum(made.sealing.checkpoint)
         headers = {
             "Ledger-Position": str(last_position(saves)), "Evidence-Manifest": made.manifest,
             "Evidence-Size": str(made.size),
-            "Evidence-Quorum": "yes" if quorum else "no", "Cache-Control": "no-store", "Vary": "Accept",
+            QUORUM: quorum_of(services.proofs, made.sealing.checkpoint), "Cache-Control": "no-store", "Vary": "Accept",
         }  # fmt: skip
         status = 200 if any(saved.repeated for saved in saves) else 201
         if request.headers.get("accept", "").partition(";")[0].strip().lower() == JSON_TYPE:
@@ -89,6 +95,7 @@ def router(actions: Actions, shapes: Shapes) -> APIRouter:
     for status in ("200", "201"):
         binary: Any = {"schema": {"type": "string", "contentMediaType": ZIP_TYPE}}
         described["responses"][status]["content"][ZIP_TYPE] = binary
+        described["responses"][status]["headers"] = {**described["responses"][status].get("headers", {}), **_HEADERS}
     routes.add_api_route(
         action.path, export, methods=[action.method], operation_id=action.id,
         summary=f"{action.summary} · {action.summary_zh}", tags=[action.id.partition(".")[0]],

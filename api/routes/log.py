@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 
 from api.bodies import JSON_TYPE, bearer, uri_of
 from api.describing import SIGNED, reference, refusals
+from api.quorum import QUORUM, QUORUM_HEADER, quorum_of
 from api.routes.reads import NO_BODY
 from api.threads import on_thread
 from application.identity import identify
@@ -109,14 +110,17 @@ def _asked(services: Services, request: Request, level: str) -> Tile:
 def proof(services: Services, request: Request) -> Response:
     """Prove an event under the first checkpoint that covers it (C2SP tlog-proof@v1): the same bytes at any time.
 
-    With `witnessed=true` under the first one that the operator's witnesses cosigned, with their newest lines.
+    With `witnessed=true` under the first one that the quorum of the operator's witnesses cosigned, with their newest
+    lines; the header `Evidence-Quorum` says so, or `none`: the operator asks for no quorum, and it is the first of all.
     """
     asked, position = request.query_params.multi_items(), _position(services, request)
     if not asked:
         return Response(event_proof(services.proofs, position, wait=False).text(), 200, FOR_EVER, TEXT)
     if asked != [("witnessed", "true")]:
         raise Invalid("a proof takes witnessed=true and no other parameter", code="query_unknown", known=["witnessed"])
-    return Response(witnessed_proof(services.proofs, position).text(), 200, FRESH, TEXT)
+    proven = witnessed_proof(services.proofs, position)
+    headers = FRESH | {QUORUM: quorum_of(services.proofs, proven.checkpoint)}
+    return Response(proven.text(), 200, headers, TEXT)
 
 
 def receipt(services: Services, request: Request) -> Response:
@@ -159,7 +163,8 @@ _PLACE: Final = [_text("position", "path", f"^{_NUMBER.pattern}$")]
 _PROOF: Final = [
     *_PLACE,
     {"name": "witnessed", "in": "query", "required": False, "schema": {"type": "string", "enum": ["true"]},
-     "description": "Under the first checkpoint with the quorum of the operator's witnesses, and their lines."},
+     "description": "Under the first checkpoint with the quorum of the operator's witnesses, and their lines; "
+     "under the first of all where the operator asks for no quorum (`Evidence-Quorum: none`)."},
 ]  # fmt: skip
 _PLACES: Final = [_text("level", "path", "^[0-7]$"), _text("rest", "path", f"^{_TILE}")]
 _BUNDLES: Final = [_text("rest", "path", f"^{_TILE}")]
@@ -203,6 +208,8 @@ def _openapi(
     }
     if parameters:
         described["parameters"] = parameters
+    if parameters is _PROOF:
+        described["responses"]["200"]["headers"] = {QUORUM: {**QUORUM_HEADER[QUORUM], "required": False}}
     return described | (dict(SIGNED) if signed else {})
 
 

@@ -22,6 +22,7 @@ from api.bodies import (
     uri_of,
 )
 from api.describing import REFERENCE, SIGNED, WRITTEN, reference, refusals, rights_of
+from api.errors import in_chinese
 from api.parameters import path_parameters
 from api.shapes import Shapes
 from api.turnstile import Turnstile
@@ -43,6 +44,7 @@ _KEY = {
     "name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "format": "uuid"},
     "description": "The token's `jti`, which is what makes a write idempotent; need not be sent.",
 }  # fmt: skip
+_SALT: Final = "16 to 64 random bytes in lower-case hex"
 _POSITION = {
     "Ledger-Position": {
         "schema": {"type": "integer"}, "description": "The last position written; give it to reads as `wait_for`.",
@@ -93,6 +95,7 @@ def _endpoint(action: Action) -> Any:  # noqa: ANN401 - FastAPI takes any callab
         position = last_position(saves)
         headers = {} if position is None else {"Ledger-Position": str(position)}
         told = answer(saves)
+        told["refused"] = in_chinese(told["refused"])
         if prove:
             services: Services = request.app.state.services
             loop = asyncio.get_running_loop()
@@ -132,9 +135,7 @@ def description_of(action: Action) -> str:
     """Describe what an action writes, and who may do it."""
     events = ", ".join(f"`{writes.type}`" for writes in action.writes)
     lines = f" Takes NDJSON in groups of {action.group_lines} lines." if action.group_lines else ""
-    return (
-        f"Writes {events}.{lines} The body has a member `salt`: 16 random bytes or more in hex. {rights_of(action.id)}"
-    )
+    return f"Writes {events}.{lines} The body has a member `salt`: {_SALT}. {rights_of(action.id)}"
 
 
 def openapi_of(action: Action, shapes: Shapes) -> dict[str, Any]:
@@ -173,7 +174,7 @@ def components(actions: Actions, shapes: Shapes) -> dict[str, Any]:
 
 def with_salt(schema: dict[str, Any]) -> dict[str, Any]:
     """Give the schema of a signed body: a shape's, and the member `salt`."""
-    salt = {"type": "string", "pattern": "^([0-9a-f]{2}){16,64}$", "description": "16 random bytes or more, hex"}
+    salt = {"type": "string", "pattern": "^([0-9a-f]{2}){16,64}$", "description": _SALT}
     return {
         **schema, "properties": {**schema.get("properties", {}), "salt": salt},
         "required": [*schema.get("required", []), "salt"],

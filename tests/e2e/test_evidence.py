@@ -73,7 +73,7 @@ def test_a_bundle_is_made_recorded_and_verified(service: Service) -> None:
     insurer.post_lines("/agents", lines)
     streams = [alone, lines[127]["id"], nothing, me]
     response = asked(service, insurer, {"party": me, "streams": streams})
-    assert response.status_code == 201
+    assert (response.status_code, response.headers["evidence-quorum"]) == (201, "none")
     report = verified(service, response)
     assert report.holds, "\n".join(report.lines())
     assert report.subjects == {alone: 1, lines[127]["id"]: 1, nothing: 0, me: 1}

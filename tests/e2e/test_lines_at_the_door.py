@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from api.client import Client
+from api.errors import refusals
 from api.importing import import_lifts
 from api.importing_rows import load_mapping
 from audit.ndjson import LINE_BYTES_MAX, NDJSON_BYTES_MAX
@@ -67,6 +68,9 @@ def test_bad_lines_between_good_ones(service: Service, insurer: Client) -> None:
     assert response.status_code == 201
     answer = response.json()
     assert [(line["line"], line["code"]) for line in answer["refused"]] == [(at, bad[at][1]) for at in sorted(bad)]
+    assert {line["code"]: line["message_zh"] for line in answer["refused"]} == {
+        code: refusals()[code]["zh"] for _, code in bad.values()
+    }
     stored = [event["line"] for group in answer["groups"] for event in group["events"]]
     assert stored == [number for number in range(1, len(lines) + 1) if number not in bad]
     asked = "SELECT line FROM {} WHERE command = %s ORDER BY line"

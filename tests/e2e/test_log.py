@@ -125,7 +125,10 @@ def test_an_event_is_proven_with_the_same_bytes_for_ever(service: Service, insur
     verify_event(bytes(header), LogProof.parse(told["proof"]), policy(service), ORIGIN)
     insurer.post("/agents", agent(insurer))
     checkpoint(service, told["position"] + 2)
-    assert httpx.get(f"{service.url}/log/proof/{told['position']}", timeout=TIMEOUT_S).text == told["proof"]
+    place = f"{service.url}/log/proof/{told['position']}"
+    assert httpx.get(place, timeout=TIMEOUT_S).text == told["proof"]
+    alone = httpx.get(place, params={"witnessed": "true"}, timeout=TIMEOUT_S)
+    assert (alone.status_code, alone.headers["evidence-quorum"]) == (200, "none")  # nobody was asked to witness it
     read = LogProof.parse(told["proof"])
     changed = bytes(header).replace(b"agent.Enrolled", b"agent.Enrolles")
     with pytest.raises(merkle.ProofError):

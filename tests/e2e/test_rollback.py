@@ -82,7 +82,9 @@ def test_witnesses_cosign_within_seconds(witnessed: tuple[Service, Policy]) -> N
     position = int(write(service).headers["Ledger-Position"])
     until(lambda: cosigned(service, policy, position))
     place = f"{service.url}/log/proof/{position}"
-    proof = LogProof.parse(httpx.get(place, params={"witnessed": "true"}, timeout=TIMEOUT_S).raise_for_status().text)
+    answer = httpx.get(place, params={"witnessed": "true"}, timeout=TIMEOUT_S).raise_for_status()
+    assert answer.headers["evidence-quorum"] == "yes"
+    proof = LogProof.parse(answer.text)
     opened = open_checkpoint(proof.checkpoint, policy, ORIGIN)
     assert opened.satisfied
     ((leaf,),) = service.rows("SELECT leaf FROM events WHERE position = %s", position)

@@ -214,6 +214,25 @@ def test_a_revoked_key_authenticates_no_longer(service: Service, insurer: Client
     assert (refused.value.status, refused.value.code) == (401, "key_ended")
 
 
+def test_a_rotation_is_repeated_by_the_new_key(service: Service, insurer: Client) -> None:
+    """Its answer was lost: the old key signs no longer, the new one, nobody's before, is given the first answer."""
+    who, private, new = insurer.credentials, Ed25519PrivateKey.generate(), f"key:{uuid.uuid4()}"
+    registered = credentials.registration(service.origin, who.party, new, private, int(time.time()))
+    body = canonical.encode({"key": registered, "salt": secrets.token_hex(16)})
+    path, command = f"/keys/{who.key}/rotate", str(uuid.uuid4())
+
+    def sent(**by: Any) -> httpx.Response:  # noqa: ANN401 - who signs
+        return _send(service, _token(insurer, _json(_claims(insurer, body, uri=path, jti=command)), **by), body, path)
+
+    assert _code(sent(kid=new, key=private)) == (401, "unauthenticated")
+    first = sent()
+    assert first.status_code == 201
+    with nothing_written(service):
+        assert _code(sent()) == (401, "key_ended")
+        again = sent(kid=new, key=private)
+    assert (again.status_code, again.json()) == (200, {**first.json(), "repeated": True})
+
+
 def test_a_proof_of_possession_by_another_key_is_refused(service: Service) -> None:
     """A party cannot register a key that it does not hold."""
     party, key = f"party:{uuid.uuid4()}", f"key:{uuid.uuid4()}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
 import inspect
 import io
 import json
@@ -18,9 +17,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, Final, NotRequired, Required, get_args, get_origin, get_type_hints
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from api import credentials, errors, importing_rows
+from api import errors, importing_rows
 from api.importing_reasons import ENDINGS, REJECTS
 from application.actions import Action, Writes
 from application.answers import answer
@@ -34,8 +31,9 @@ from domain import catalogue
 from domain.aggregate import Event, type_registry
 from domain.packs import OWN, load_pack
 from tests.golden.make_events import file_of, read, types
+from tests.golden.make_openapi import document
 from tests.golden.stated_codes import ROOT, answered_codes, program_codes
-from tests.support.rehearsal import ORIGIN, Rehearsal, repeatable
+from tests.support.rehearsal import Rehearsal, repeatable
 
 EVENTS: Final = ROOT / "docs" / "events.md"
 API: Final = ROOT / "docs" / "api.md"
@@ -169,6 +167,30 @@ def rule_title(rule: str) -> str:
     return next((each.title_zh for each in load_pack(OWN).rules if each.id == rule), "")
 
 
+# ------------------------------------------------------------------------------------------------------------- names
+
+NAMED_OTHERWISE: Final = {
+    "identifier": "SHA-256 over the number of a lift, in hex", "scheme": "the area code of a district or place",
+}  # fmt: skip
+"""Kinds whose names are no UUIDs, and what they are."""
+
+
+def kinds() -> dict[str, int]:
+    """Give the version of the UUID that each kind of name asks for, as bodies and paths have it."""
+    patterns = re.findall(r"\^(\w+):\[0-9a-f\]\{8\}-\[0-9a-f\]\{4\}-([0-9])", json.dumps(document()))
+    return {kind: int(version) for kind, version in patterns}
+
+
+def name_table() -> str:
+    """Give the kinds of names by the version of their UUID."""
+    rows = [
+        f"| {version} | {', '.join(f'`{kind}`' for kind in sorted(kinds()) if kinds()[kind] == version)} |"
+        for version in (4, 7)
+    ]
+    others = ", ".join(f"`{kind}` ({what})" for kind, what in NAMED_OTHERWISE.items())
+    return "\n".join(["| version | kinds |", "|---|---|", *rows, f"| no UUID | {others} |"])
+
+
 # ------------------------------------------------------------------------------------------------------------ errors
 
 
@@ -198,25 +220,36 @@ def clock_rules() -> str:
 
 And when it is recorded, for it may have waited: `iat` more than {late} s from `recorded_at` is `token_late`. A wrong
 clock is told by the first two; `token_late` means that the request waited too long, so send it again with a new token.
-All three give `details.ledger_time`, and every answer has the header `Ledger-Time`: take `iat` from it."""
+All three give `details.ledger_time`, and every answer to a request has the header `Ledger-Time`: take `iat` from it."""
 
 
 # ----------------------------------------------------------------------------------------------------------- example
 
 
-def example() -> str:
-    """Give the program of the page on the HTTP interface."""
-    found = re.search("<!-- example: request -->\n```python\n(.*?)```", API.read_text(encoding="utf-8"), re.DOTALL)
+def example(name: str) -> str:
+    """Give a program of the page on the HTTP interface."""
+    found = re.search(f"<!-- example: {name} -->\n```python\n(.*?)```", API.read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     return found[1]
 
 
-def printed() -> str:
-    """Run the program and give what it prints: a request, its head and its body parted by an empty line."""
-    out = io.StringIO()
+def run(name: str) -> tuple[str, dict[str, Any]]:
+    """Run a program and give what it prints, and the names it leaves."""
+    out, names = io.StringIO(), {"__name__": "example"}
     with redirect_stdout(out):
-        exec(compile(example(), "docs/api.md", "exec"), {"__name__": "example"})  # noqa: S102 - the page's own program
-    return out.getvalue()
+        exec(compile(example(name), "docs/api.md", "exec"), names)  # noqa: S102 - the page's own program
+    return out.getvalue(), names
+
+
+def printed() -> str:
+    """Give what the program prints that signs: a request, its head and its body parted by an empty line."""
+    return run("request")[0]
+
+
+def registered() -> dict[str, Any]:
+    """Give what the program prints that proves a key: what a registry wants of it."""
+    found: dict[str, Any] = json.loads(run("key")[0])
+    return found
 
 
 def sent() -> tuple[bytes, bytes]:
@@ -231,10 +264,8 @@ def answered() -> dict[str, Any]:
     token, body = sent()
     ledger = Rehearsal()
     with repeatable("docs/api.md"):
-        private = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"example").digest())
-        claims = tokens.parse_token(token)
-        registered = credentials.registration(ORIGIN, claims.claims.iss, claims.kid, private, ledger.seconds)
-        party = {"id": claims.claims.iss, "kind": "market_regulator", "areas": ["370102"], "key": registered}
+        claims = tokens.parse_token(token).claims
+        party = {"id": claims.iss, "kind": "market_regulator", "areas": ["370102"], "key": registered()}
         ledger.act(ledger.begin(), "party.register", {"parties": [party]})
         action = ACTIONS.by_id["estate.describe"]
         return answer(asyncio.run(ledger.door.write(Request(action, action.path, {}, token, body))))
@@ -243,6 +274,11 @@ def answered() -> dict[str, Any]:
 def sent_block() -> str:
     """Give the printed request as the page shows it."""
     return f"```http\n{printed()}```"
+
+
+def registration_block() -> str:
+    """Give the printed registration as the page shows it."""
+    return f"```json\n{run('key')[0]}```"
 
 
 def answered_block() -> str:
@@ -301,6 +337,8 @@ PARTS: Final = {
     EVENTS: {"made: events": event_tables},
     CODES: {"made: codes": code_tables},
     API: {
+        "made: names": name_table,
+        "example: registration": registration_block,
         "example: sent": sent_block,
         "example: answered": answered_block,
         "made: errors": error_table,

@@ -6,11 +6,13 @@ import dataclasses
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, get_args
 from unittest.mock import Mock
+from uuid import RFC_4122, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,17 +21,42 @@ from pydantic import TypeAdapter
 from api import errors, meanings
 from api.importing_reasons import ENDINGS, REJECTS, RejectCode
 from api.importing_rows import Rows, read_mapping
+from api.terminal import REFUSED
 from application.catalogue import ACTIONS
 from application.identity import TOKEN_SKEW_MAX_S
 from audit import merkle, note, tokens
 from audit.errors import TokenRefused
-from audit.keys import public_key_of
+from audit.keys import from_jwk, public_key_of
+from audit.names import IDS, check_name
+from audit.statements import check_possession
 from domain.catalogue import finding_codes
 from domain.lift_shapes import PlainLiftRow
-from tests.golden.make_docs import API, EVENTS, IMPORTING, LISTS, PARTS, answered, filled, rule_title, sent
+from domain.shapes import RANDOM_KINDS, name_pattern
+from tests.golden.make_docs import (
+    API,
+    EVENTS,
+    IMPORTING,
+    LISTS,
+    NAMED_OTHERWISE,
+    PARTS,
+    answered,
+    filled,
+    kinds,
+    registered,
+    rule_title,
+    run,
+    sent,
+)
 from tests.golden.make_events import types
 from tests.golden.make_openapi import document
-from tests.golden.stated_codes import ROOT, answered_codes, codes_found, program_codes
+from tests.golden.stated_codes import (
+    ROOT,
+    answered_codes,
+    codes_found,
+    codes_refused_for,
+    program_codes,
+    put_together,
+)
 from tests.support.rehearsal import ORIGIN, Rehearsal
 from tests.support.story.whole import performed
 
@@ -59,6 +86,13 @@ def test_every_list_of_codes_is_in_the_page() -> None:
 def test_every_code_of_a_finding_is_in_the_page() -> None:
     """What checks may find is what the list has, no more and no less."""
     assert codes_found() == set(finding_codes())
+
+
+def test_a_finding_that_refuses_is_in_the_page() -> None:
+    """What a rule refuses for has its sentence in Chinese, in the list of findings."""
+    refused_for = codes_refused_for()
+    assert {"issued_before_premium", "cover_overlaps"} <= refused_for
+    assert refused_for <= set(finding_codes())
 
 
 def test_findings_are_found_under_the_rules_that_the_page_says() -> None:
@@ -146,7 +180,43 @@ def test_a_rule_that_refuses_is_named_in_chinese() -> None:
         "(规则：claims.third_party_first)"
     )
     assert errors.detail_zh(HTTPStatus.NOT_FOUND, "lift_unknown", {}) == errors.refusals()["lift_unknown"]["zh"]
-    assert errors.detail_zh(HTTPStatus.NOT_FOUND, "vote_unknown", {}) == "未找到"
+    assert errors.detail_zh(HTTPStatus.NOT_FOUND, "unheard_of", {}) == "未找到"
+
+
+def test_a_refused_line_speaks_chinese_too() -> None:
+    """Its sentence is made when it is answered: that of its code, or what was found and the rule."""
+    details = {"rule": "PB01", "finding": "issued_before_premium"}
+    lines = [
+        {"line": 2, "code": "salt_missing", "message": "…", "details": {}},
+        {"line": 5, "code": "rule_broken", "message": "…", "details": details},
+    ]
+    told = errors.in_chinese(lines)
+    assert [{name: line[name] for name in lines[0]} for line in told] == lines
+    assert [line["message_zh"] for line in told] == [
+        errors.refusals()["salt_missing"]["zh"], "未收足保费即出单(规则：见费出单(PB01))",
+    ]  # fmt: skip
+
+
+def test_what_is_put_together_has_sentences_of_its_own() -> None:
+    """A kind of name, a parameter and a state each make a code; none is told by its status alone."""
+    made = put_together()
+    assert {"product_unknown", "bankline_unknown", "claim_unknown", "area_malformed", "application_voided"} <= set(made)
+    assert set(made) <= set(errors.refusals())
+    assert {errors.refusals()[code]["zh"] for code in made}.isdisjoint({"未找到", "请求被拒绝", "与账本现状冲突"})
+
+
+def test_a_proof_of_possession_is_refused_by_422() -> None:
+    """It is of the body: a token that is as wrong is refused by 401."""
+    statuses = {code: told[0] for code, told in answered_codes().items()}
+    assert statuses["possession_invalid"] == {422}
+    assert statuses["token_malformed"] == statuses["token_algorithm"] == {401, 422}
+
+
+def test_every_status_is_in_the_table() -> None:
+    """What a client may meet stands there with what to do about it."""
+    text = API.read_text(encoding="utf-8")
+    told = {int(status) for status in re.findall(r"^\| ([45][0-9]{2}) \| ", text, re.MULTILINE)}
+    assert told == set().union(*(statuses for statuses, _ in answered_codes().values()))
 
 
 def test_the_example_is_a_request_that_the_door_takes() -> None:
@@ -165,6 +235,34 @@ def test_the_example_is_a_request_that_the_door_takes() -> None:
     assert names == [f"{ORIGIN}/receipt"]
     receipt = note.Receipt.parse(text)
     assert (receipt.first, receipt.count, receipt.root) == (group["first"], group["count"], merkle.root(leaves))
+
+
+def test_the_example_of_a_key_is_a_proof_that_it_is_held() -> None:
+    """What the program prints stands on the page, and a registry takes it: the example of an answer rests on it."""
+    text = API.read_text(encoding="utf-8").partition("<!-- example: registration -->")[2].partition("<!-- end: ")[0]
+    told = json.loads(text.strip().removeprefix("```json\n").removesuffix("```"))
+    assert told == registered()
+    token, _ = sent()
+    signed, public = tokens.parse_token(token), from_jwk(told["public"])
+    stated = check_possession(told["proof"], origin=ORIGIN, holder=signed.claims.iss, public=public, kid=told["id"])
+    assert (signed.kid, signed.claims.iat) == (told["id"], stated)
+    tokens.verify_signature(signed.compact, public)
+
+
+def test_names_are_of_the_versions_that_the_page_says() -> None:
+    """Every kind that has a UUID is in one row, as bodies and paths want it; the page's program makes version 7."""
+    versions = kinds()
+    assert {kind: 4 if kind in RANDOM_KINDS else 7 for kind in versions} == versions
+    assert {"product", "policy", "lift", "estate", "party", "key"} <= set(versions)
+    assert set(versions) <= set(IDS) | {"visit", "certificate"}  # which name no streams
+    assert set(NAMED_OTHERWISE) <= set(IDS) - set(versions)
+    made = run("uuid")[1]
+    for kind, version in versions.items():
+        assert re.fullmatch(name_pattern(kind, version), f"{kind}:{uuid4() if version == 4 else made['uuid7']()}")
+    assert (made["uuid7"]().version, made["uuid7"]().variant) == (7, RFC_4122)
+    assert (check_name(made["policy"]), check_name(made["party"])) == (made["policy"], made["party"])
+    before = int(time.time() * 1_000)
+    assert before <= made["uuid7"]().int >> 80 <= before + 60_000
 
 
 def test_the_chinese_page_says_what_the_code_does() -> None:
@@ -207,6 +305,13 @@ def test_every_end_of_an_import_is_described(name: str) -> None:
     assert codes
     assert codes <= ENDINGS.keys() | {"mapping_unknown", "mapping_malformed", "rejects_path"}
     assert set(get_args(RejectCode)) == REJECTS.keys()
+
+
+def test_the_page_on_importing_says_how_it_ends() -> None:
+    """With 0 or 2, as the page on operations has it: 1 is for what was judged, and an import judges nothing."""
+    rows = re.findall(r"^\| ([0-9]+) \| (.+) \|$", IMPORTING.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [int(status) for status, _ in rows] == [0, REFUSED]
+    assert "ended early" in dict(rows)[str(REFUSED)]
 
 
 STATED: Final = {"`group_lines` in `GET /actions`", "tests/golden/rights.csv", "api.client.Client"}

@@ -19,6 +19,7 @@ from application.answers import WriteAnswer
 from application.catalogue import ACTIONS
 from application.reading.catalogue import QUESTIONS
 from application.reading.personal import DISCLOSURES
+from application.rights import RIGHTS, SHARED
 from application.salts import take_salt
 from tests.golden.make_docs import answered
 from tests.golden.make_openapi import FILE, document
@@ -100,6 +101,15 @@ def test_an_operation_is_described_in_both_languages(name: str) -> None:
     assert {p["name"] for p in operation["parameters"] if p["in"] == "path"} == set(re.findall(r"{(\w+)}", path))
 
 
+@pytest.mark.parametrize("action", sorted(ACTIONS.by_id))
+def test_an_action_says_who_may_do_it(action: str) -> None:
+    """By the row of the table of rights that its use case asks for, never by that of reading."""
+    _, _, operation = OPERATIONS[action]
+    told = operation["description"].partition("Open to: ")[2].partition(".")[0]
+    kinds = {kind.partition(" (")[0] for kind in re.split(r", (?![^(]*\))", told)}
+    assert kinds == set(RIGHTS[SHARED.get(action, action)])
+
+
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_an_operation_names_its_refusals(name: str) -> None:
     """By status, each a problem; 503 says when to come again, and a write says all that a door may refuse it by."""
@@ -158,9 +168,68 @@ def test_units_and_codes_are_said() -> None:
 
 
 def test_every_meaning_is_of_a_member() -> None:
-    """No name is explained that nothing bears."""
-    borne = {member for _, member, _ in members()}
+    """No name is explained that nothing bears, or that every schema explains itself."""
+    borne = {member for schema, member, _ in members() if meanings.meaning_in(schema, member) is None}
     assert set(meanings._named()) <= borne  # noqa: SLF001 - the table itself
+
+
+def told(schema: str, member: str) -> str:
+    """Give what the document says of a member."""
+    said: str = SCHEMAS[schema]["properties"][member]["description"]
+    return said
+
+
+def test_a_meaning_is_of_the_place_where_it_stands() -> None:
+    """Where one name means several things, what is said is what it means in that schema."""
+    assert "policy" not in told("KeyAdditionBody", "holder")
+    assert "投保人" in told("PolicyDraftBody", "holder")
+    assert "certificates" in told("ScheduleClosingBody", "count")
+    assert "events" in told("WrittenGroup", "count")
+    assert "author" in told("ClaimNoticeBody", "known_at")
+    assert told("LiftList", "known_at") == "What the answer rests on."
+    assert told("KeyRotationBody", "key").startswith("The new key")
+    assert told("HeaderAuthor", "key").startswith("The signing key")
+
+
+def kind_of(said: dict[str, Any]) -> object:
+    """Give what kind of thing a member holds: a name, a digest, an instant, one of some words, a list, an object."""
+    parts = [part for part in said.get("anyOf", [said]) if part.get("type") != "null"]
+    part = parts[0]
+    if "$ref" in part:
+        return "object"
+    if "enum" in part:
+        return frozenset(part["enum"])
+    if part.get("type") == "array":
+        return ("array", kind_of(part.get("items", {})))
+    pattern = part.get("pattern", "")
+    for kind, grammar in STRINGS.items():
+        if re.match(grammar, pattern):
+            return kind
+    return part.get("type")
+
+
+STRINGS: Final = {
+    "name": r"\^\w+:", "digest": r"\^\[0-9a-f\]\{64\}\$$", "instant": r"\^\[0-9\]\{4\}.*T", "date": r"\^\[0-9\]\{4\}-",
+}  # fmt: skip
+"""Kinds of text by the beginning of their patterns."""
+
+
+def test_a_name_of_several_kinds_of_thing_is_explained_in_place() -> None:
+    """Members of one name that hold different kinds of things go by one meaning only where they are of one kind."""
+    kinds: dict[str, dict[object, list[str]]] = {}
+    for schema, member, said in members():
+        by_name = said.get("description") == meanings.meaning_of(member)
+        if by_name and meanings.meaning_in(schema, member) is None:
+            kinds.setdefault(member, {}).setdefault(kind_of(said), []).append(schema)
+    assert {name: list(found.values()) for name, found in kinds.items() if len(found) > 1} == {}
+
+
+def test_every_meaning_in_place_is_of_a_member() -> None:
+    """No member is explained that no schema has, and none is explained as it would be anyway."""
+    borne = {f"{schema.removesuffix(meanings.BODY)}.{member}" for schema, member, _ in members()}
+    in_place = meanings._in_place()  # noqa: SLF001 - the table itself
+    assert set(in_place) <= borne
+    assert [place for place, said in in_place.items() if said == meanings.meaning_of(place.partition(".")[2])] == []
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS.by_id))

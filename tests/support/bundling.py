@@ -163,6 +163,10 @@ class Log:
         """Ask for nobody."""
         return bool(note)
 
+    def asks_quorum(self) -> bool:
+        """Ask for nobody."""
+        return False
+
     def heads(self, subjects: Sequence[str], position: int, *, cosign: bool = False) -> HeadProofs:
         """Prove heads."""
         heads = map_of(self.stored)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from api.client import Credentials, salted
 from application.actions import Actions
 from application.catalogue import ACTIONS
-from application.door import Door
+from application.door import Door, Request
 from application.errors import DatabaseAway, TableBroken, Unauthenticated
 from application.genesis import actions_digest
 from application.holding import Held
@@ -20,14 +23,14 @@ from application.ports import Streams
 from application.saves import Save, Saved
 from application.sealing import Sealer
 from application.work import AggregateCache, Work
-from audit import canonical
+from audit import canonical, tokens
 from domain.aggregate import Because, Event, Statement
 from domain.errors import Conflict, NotFound
 from domain.ledgers import STREAM
 from domain.policies import Policy
 from domain.schemes import Scheme, scheme_stream
 from infrastructure import vault
-from tests.support.rehearsal import Rehearsal, name, private_key
+from tests.support.rehearsal import ORIGIN, Rehearsal, name, private_key
 
 AREA = "370102"
 ESTATE = name("estate", "one")
@@ -255,6 +258,22 @@ def test_a_line_whose_person_is_erased_meanwhile_leaves_no_event() -> None:
     assert erased["id"] not in save.reads
     assert cast("dict[str, Any]", canonical.decode(saved.outcome))["refused"][0]["line"] == 1
     assert not save.sealed
+
+
+def test_an_algorithm_that_does_not_fit_the_key_is_named() -> None:
+    """A P-256 client that signs with the name of an Ed25519 key learns that, and not that its key is unknown."""
+    place = town()
+    ledger, who = place.through(0), place.party("insurer", "one")
+    body = salted(_enrolment(who))
+    claims = tokens.Claims(
+        iss=who.party, aud=ORIGIN, iat=ledger.seconds, exp=ledger.seconds + 60, jti=str(uuid.uuid4()), htm="POST",
+        uri="/agents", bh=hashlib.sha256(body).hexdigest(),
+    )  # fmt: skip
+    token = tokens.make_token(generate_private_key(SECP256R1()), who.key, claims)
+    action = ACTIONS.by_id["agent.enrol"]
+    with pytest.raises(Unauthenticated) as refused:
+        asyncio.run(ledger.door.write(Request(action, action.path, {}, token, body)))
+    assert (refused.value.code, refused.value.message) == ("token_algorithm", "The algorithm does not fit the key.")
 
 
 def test_an_unknown_key_costs_one_look() -> None:

@@ -183,7 +183,7 @@ def test_no_policy_before_its_premium(paid_fen: int) -> None:
         assert pay(book, policy, paid_fen).found["complete"] is False
     with pytest.raises(RuleBroken) as refusal:
         book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
-    assert (refusal.value.details["rule"], refusal.value.details["finding"]) == ("PB01", "premium_not_received")
+    assert (refusal.value.details["rule"], refusal.value.details["finding"]) == ("PB01", "issued_before_premium")
     assert refusal.value.details["facts"] == {"needed_fen": 8_000, "received_fen": paid_fen}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from application.catalogue import ACTIONS
 from application.reading.ports import Reach
-from application.rights import AUTHORITIES, KINDS, RIGHTS, allowed, granted
+from application.rights import AUTHORITIES, KINDS, RIGHTS, SHARED, allowed, granted
 from application.work import Work
 from audit.names import SUBJECTS
 from domain.mandates import ACTS
@@ -22,8 +22,6 @@ from tests.support.story.whole import performed
 
 REVIEWED: Final = Path(__file__).parents[1] / "golden" / "rights.csv"
 """Read line by line: who does this in the field? `everyone` is every kind; `any` needs no relation."""
-SHARED: Final = {"lift.import_plain": "lift.import"}
-"""Actions that have no row of their own, since they are another way to do the same."""
 READS: Final = {f"{subject.rstrip(':')}.read" for subject in SUBJECTS} | {
     "access.read", "claim.read", "cover.read", "coverage.read", "log.read", "person.search", "person.open",
 }  # fmt: skip
