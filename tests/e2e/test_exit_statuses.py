@@ -92,6 +92,23 @@ def test_serving_tells_a_database_that_is_away(away: dict[str, str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_serving_tells_a_key_that_is_open_to_others(database_url: str, tmp_path: Path) -> None:
+    """As a process: one line and the end, and no port at which clients would wait for workers that cannot start."""
+    var = tmp_path / "var"
+    bootstrap.make_ledger(bootstrap.Settings(database_url=database_url, var=var), ORIGIN)
+    (var / "keys" / "receipt.key").chmod(0o644)
+    done = subprocess.run(
+        [sys.executable, "-m", "api.cli", "run"], capture_output=True, text=True, timeout=60, check=False,
+        env={
+            **os.environ, "LIFTLEDGER_DATABASE_URL": database_url, "LIFTLEDGER_VAR": str(var),
+            "LIFTLEDGER_PORT": str(free_port()),
+        },
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.endswith("(keys_unsafe)\n")
+    assert ("Traceback" in done.stderr, "worker_started" in done.stderr) == (False, False)
+
+
 def test_clients_tell_that_no_ledger_answers(liftledger: Run, administrator: Path, tmp_path: Path) -> None:
     """Whoever writes through the running ledger says so when there is none, at the settings' address."""
     file = tmp_path / "register.csv"
