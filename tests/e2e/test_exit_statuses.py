@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from api.client import Credentials
 from audit.keys import from_jwk
 from audit.statements import check_possession
 from domain.errors import Invalid
+from infrastructure.exporting import Exported
 from tests.support.service import ORIGIN, free_port
 
 Ended = tuple[int, str, str]
@@ -162,12 +164,25 @@ def test_a_party_makes_its_own_key(liftledger: Run, tmp_path: Path) -> None:
     check_possession(said["key"]["proof"], origin=ORIGIN, holder=said["id"], public=public, kid=said["key"]["id"])
     assert kept.stat().st_mode & 0o777 == 0o600
     _assert_refused(liftledger("party", "key", str(kept), "--origin", ORIGIN), "file_exists")
+    _assert_refused(liftledger("party", "key", str(tmp_path / "other.json"), "--origin", "b d"), "origin_invalid")
+    assert not (tmp_path / "other.json").exists()
     printed.write_text(out, encoding="utf-8")
     register = ("party", "register", "use_unit", "B", "--from", str(printed))
     _assert_refused(liftledger(*register, "--out", str(kept)), "options_conflict")
     _assert_refused(liftledger(*register[:4]), "options_conflict")
     _assert_refused(liftledger("party", "register", "uncle", *register[3:]), "kind_unknown")
     _assert_refused(liftledger(*register[:5], __file__), "registration_bad")
+
+
+@pytest.mark.parametrize("old, says", [(0, "5 files for positions 1 to 9"), (9, "nothing is new: DIR holds all 9")])
+def test_an_export_says_what_is_new(
+    liftledger: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, old: int, says: str
+) -> None:
+    """Gone on with where nothing came meanwhile, it names no positions."""
+    monkeypatch.setattr(bootstrap, "database_reachable", lambda _: nullcontext())
+    monkeypatch.setattr(bootstrap, "export_log", lambda *_: Exported(old, 9, 5))
+    status, out, _ = liftledger("log", "export", str(tmp_path))
+    assert (status, says in out.replace(str(tmp_path), "DIR").replace("\n", " ")) == (0, True)
 
 
 def test_words_in_brackets_are_printed_as_they_are(liftledger: Run, tmp_path: Path) -> None:
