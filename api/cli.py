@@ -256,9 +256,10 @@ def erase(
 
 @app.command()
 def index() -> None:
-    """Make the blind index of phones and certificates, and where they stand, again from log and sealed values."""
+    """Make what things are found by again from log and sealed values: authors' numbers, persons' places and index."""
     settings = bootstrap.load_settings()
     with bootstrap.database_reachable(settings):
+        out.print(f"authors' numbers put right: {bootstrap.rebuild_numbers(settings):,}")
         out.print(f"entries of the index: {bootstrap.rebuild_index(settings):,}")
 
 

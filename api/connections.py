@@ -1,7 +1,8 @@
-"""Connections as uvicorn serves them, with a limit on headers and problems as answers where no request was read."""
+"""Connections as uvicorn serves them: limits on a head's size and time, and problems where no request was read."""
 
 from __future__ import annotations
 
+from asyncio import BaseTransport, TimerHandle
 from http import HTTPStatus
 from typing import Final
 
@@ -11,6 +12,8 @@ from api import errors
 
 HEADER_BYTES_MAX: Final = 16 * 1024
 """A request's line and headers; the token in it has at most 4 KiB."""
+HEAD_S_MAX: Final = 30
+"""For so long a client may take over a request's line and headers, from its connection or their first byte on."""
 
 
 class Connection(HttpToolsProtocol):
@@ -18,15 +21,32 @@ class Connection(HttpToolsProtocol):
 
     httptools gathers a header until it ends, so the bytes are counted as they come in. What came together with the
     first byte of a request is not counted: it may be the end of the one before. So one reading more may be held.
+
+    Nor is a client waited for that never comes to the end of its headers, or sends no byte at all, `HEAD_S_MAX` after
+    it began: nobody has proven who he is by then, and open connections are few. Idleness between two requests has
+    uvicorn's own limit, which ends with the next byte; from there ours counts, also where that byte begins no request.
     """
 
     _in_head = False
     _head_bytes = 0
+    _deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Begin to wait for the first request."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn says which transport it is
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._have_head()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
         was_in_head = self._in_head
         super().data_received(data)
+        if self._deadline is None and getattr(self.cycle, "response_complete", True):
+            self._await_head()
         if not (was_in_head and self._in_head) or self.transport.is_closing():
             return
         self._head_bytes += len(data)
@@ -43,11 +63,28 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Go on to the body."""
         self._in_head = False
+        self._have_head()
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
         self._end(HTTPStatus.BAD_REQUEST, "http_invalid", msg)
+
+    def _await_head(self) -> None:
+        self._deadline = self.loop.call_later(HEAD_S_MAX, self._give_up)
+
+    def _have_head(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        """End a connection whose headers do not come; whoever sent none of them has asked nothing."""
+        if self._in_head:
+            detail = "The rest of the headers does not come."
+            self._end(HTTPStatus.REQUEST_TIMEOUT, "head_stalled", detail)
+        else:
+            self.transport.close()
 
     def _end(self, status: HTTPStatus, code: str, detail: str) -> None:
         """Answer by a problem and close, unless an answer to this connection is under way."""

@@ -32,4 +32,7 @@ def export(
     with bootstrap.database_reachable(settings), Progress(console=out, transient=True) as bar:
         task = bar.add_task("tiles", total=None)
         done = bootstrap.export_log(settings, folder, lambda number, of: bar.update(task, completed=number, total=of))
-    out.print(f"{done.files} files for positions {done.old_size + 1} to {done.size} in {folder}")
+    if done.size == done.old_size:
+        out.print(f"nothing is new: {folder} holds all {done.size} positions under the published checkpoint")
+    else:
+        out.print(f"{done.files} files for positions {done.old_size + 1} to {done.size} in {folder}")

@@ -14,6 +14,7 @@ import typer
 from api import bootstrap
 from api.options import Actor, Address
 from api.terminal import console
+from audit.checkpoints import check_origin
 from domain.errors import Invalid
 
 app = typer.Typer(help="Parties and their first keys · 当事人", no_args_is_help=True)
@@ -81,10 +82,14 @@ def register(
 
 
 def _made(file: Path, origin: str, now: float) -> dict[str, Any]:
-    """Make a party's name and first key, keep them in a file, and give what is public of them."""
+    """Make a party's name and first key, keep them in a file, and give what is public of them.
+
+    Raises NoteError `origin_invalid`: credentials for a name that no ledger can have would be refused everywhere.
+    """
     from api import credentials  # noqa: PLC0415 - keys are made only when they are wanted
     from api.client import Credentials  # noqa: PLC0415 - the same
 
+    check_origin(origin)
     if file.exists():
         raise Invalid(f"{file} is there already", code="file_exists")
     party = f"party:{uuid.uuid4()}"

@@ -92,6 +92,7 @@ CODES: Final[dict[str, tuple[Kind, str]]] = {
     "unanchored": ("note", "events not yet under a known checkpoint"),
     # read models
     "projection": ("views", "a read model is not what the log says"),
+    "index": ("views", "a table by which records or persons are found is not what log and sealed values say"),
     "projection_parked": ("note", "a stream is parked: a read model says of it what was so before"),
     "projection_unread": (
         "note",

@@ -51,7 +51,7 @@ def rebuild(database: Database, origin: str, master: bytes, index: Blind, member
         for digest, person, ciphertext, wrapped in rows:
             key = vault.unwrap_key(master, bytes(wrapped))
             plain = canonical.decode(vault.open_value(key, bytes(digest).hex(), bytes(ciphertext)))
-            found = _entry(plain, index, members)
+            found = entry(plain, index, members)
             if found is not None:
                 entries.append((*found, person, bytes(digest)))
         with connection.cursor() as cursor:
@@ -59,7 +59,7 @@ def rebuild(database: Database, origin: str, master: bytes, index: Blind, member
     return len(entries)
 
 
-def _entry(plain: Any, index: Blind, members: Mapping[str, str]) -> tuple[str, bytes] | None:  # noqa: ANN401 - JSON
+def entry(plain: Any, index: Blind, members: Mapping[str, str]) -> tuple[str, bytes] | None:  # noqa: ANN401 - JSON
     """Give kind and token of an opened value `[salt, pointer, value]`; None for what is not looked up by."""
     if not isinstance(plain, list) or not isinstance(plain[2], str):
         return None

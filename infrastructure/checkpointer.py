@@ -132,7 +132,8 @@ class Checkpointer:
                 self._drop()
                 wait(RETRY_S_MAX)
             except Exception as error:  # noqa: BLE001 - a checkpointer that ends helps nobody
-                log.warning("checkpointer failed, will try again", error=type(error).__name__)
+                code = getattr(error, "code", None)
+                log.warning("checkpointer failed, will try again", error=type(error).__name__, code=code)
                 self._drop()
                 wait(retry)
                 retry = min(retry * 2, RETRY_S_MAX)

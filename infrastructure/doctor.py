@@ -1,4 +1,4 @@
-"""Looks whether what the ledger stands on holds: server, roles, triggers, keys, clock, followers, witnesses, halt.
+"""Looks whether what the ledger stands on holds: server, roles, triggers, keys, clock, followers, checkpoints, halt.
 
 Changes nothing.
 """
@@ -12,18 +12,20 @@ from typing import Any, Final, Literal
 
 import psycopg
 
-from audit.errors import AuditError
+from audit.errors import AuditError, NoteError
+from audit.heads import open_head
 from audit.policy import Policy
 from domain.errors import DomainError
 from domain.ledgers import Ledger
 from infrastructure import log_reader
 from infrastructure.clock_watch import ClockWatch, acceptance
 from infrastructure.connection import DURABLE, SERVER_VERSION_MIN, Database, connect_plain
-from infrastructure.errors import InfrastructureError, KeysOfAnother, KeysUnsafe
+from infrastructure.errors import InfrastructureError, KeptCheckpointUnusable, KeysOfAnother, KeysUnsafe
 from infrastructure.halting import told
 from infrastructure.keyring import Keyring
-from infrastructure.keys import KeyFolder
+from infrastructure.keys import MASTER, KeyFolder
 from infrastructure.migrations import head_revision
+from infrastructure.seen_elsewhere import KEPT, kept_checkpoint
 from infrastructure.stepping import (
     BEHIND_WAITED_MAX_US,
     STEP_REFUSED_MIN_US,
@@ -32,12 +34,15 @@ from infrastructure.stepping import (
     machine_us,
     to_us,
 )
+from infrastructure.vault import require_master
 from infrastructure.watching import witnessed
 
 State = Literal["good", "warning", "wrong"]
 BEAT_S_MAX: Final = 60
 """A projector whose last word is older does not run."""
 LAG_EVENTS_MAX: Final = 1_000
+COVERED_S_MAX: Final = 60
+"""A checkpoint is made each second; an event that none covers after that long is told."""
 QUORUM_WAITED_S_MAX: Final = 3_600
 """An event that the witness policy's quorum does not answer for after that long is told."""
 GUARDED: Final = (
@@ -165,15 +170,15 @@ def keys(examined: Examined) -> Iterator[Check]:
     facts: dict[str, Any] = {"folder": str(folder.path)}
     try:
         mode = folder.path.stat().st_mode
-        folder.master_key()
+        master = folder.master_key()
     except (OSError, KeysUnsafe) as unsafe:
         says = unsafe.message if isinstance(unsafe, KeysUnsafe) else f"the keys cannot be read: {unsafe.strerror}"
         yield Check("keys", "wrong", says, facts)
         return
     ring = Keyring(examined.ledger.origin, folder)
     try:
-        ring.receipt_key(examined.ledger.receipt_key)
-        ring.checkpoints(examined.ledger.checkpoint_keys)
+        ring.require(examined.ledger)
+        require_master(examined.connection, master, folder.path / MASTER)
     except (KeysOfAnother, KeysUnsafe) as another:
         yield Check("keys", "wrong", another.message, facts | another.details)
         return
@@ -233,6 +238,53 @@ def projector(examined: Examined) -> Iterator[Check]:
         yield Check("projector", "good", f"{lag} events behind", facts)
 
 
+def checkpoints(examined: Examined) -> Iterator[Check]:
+    """Look whether checkpoints keep up with the log: what none covers is proven to nobody."""
+    row = examined.connection.execute(
+        "SELECT coalesce(c.size, 0), h.position - coalesce(c.size, 0), e.recorded_at,"
+        " extract(epoch FROM clock_timestamp() - e.recorded_at::timestamptz)::float8,"
+        " (SELECT count(*) > 0 FROM projector_heartbeat WHERE beat_at > clock_timestamp() - make_interval(secs => %s))"
+        " FROM (SELECT max(position) AS position FROM events) h"
+        " LEFT JOIN (SELECT max(size) AS size FROM checkpoints) c ON true"
+        " LEFT JOIN events e ON e.position = coalesce(c.size, 0) + 1",
+        (BEAT_S_MAX,),
+    ).fetchone()
+    size, waiting, since, waited_s, running = row or (0, 0, None, None, False)
+    facts = {"size": size, "waiting": waiting, "waiting_since": since}
+    # The time of a scripted ledger is somebody's to set, and says nothing of how long an event has waited.
+    late = waited_s is not None and waited_s > COVERED_S_MAX and not examined.ledger.origin.startswith("scripted.")
+    if not late:
+        yield Check("checkpoints", "good", f"the last covers {size} events, {waiting} wait for the next", facts)
+    elif running:
+        says = f"{waiting} events wait since {since}, though the ledger runs: look at the checkpointer's log"
+        yield Check("checkpoints", "wrong", says, facts)
+    else:
+        says = f"{waiting} events wait since {since}: no checkpoint is made while the ledger does not run"
+        yield Check("checkpoints", "warning", says, facts)
+
+
+def kept(examined: Examined) -> Iterator[Check]:
+    """Look at the checkpoint beside the keys, by which the rollback guard tells a restored database."""
+    folder, ledger = examined.keys, examined.ledger
+    facts: dict[str, Any] = {"file": str(folder.path / KEPT)}
+    try:
+        note = kept_checkpoint(folder.path).note
+        if note is None:
+            yield Check("last_checkpoint", "good", "none is kept beside these keys", facts)
+            return
+        size = open_head(note, Keyring(ledger.origin, folder).believed(ledger)).size
+    except KeptCheckpointUnusable as unread:
+        says = f"{unread.message}: no checkpoint is signed, and no start succeeds"
+        yield Check("last_checkpoint", "wrong", says, facts)
+    except KeysUnsafe:
+        return  # told as `keys`
+    except NoteError as unread:
+        says = "what is kept beside the keys is not this ledger's: it guards against no rollback until the next"
+        yield Check("last_checkpoint", "warning", says, facts | {"code": unread.code})
+    else:
+        yield Check("last_checkpoint", "good", f"of {size} events, kept beside the keys", facts | {"size": size})
+
+
 def erasures(examined: Examined) -> Iterator[Check]:
     """Look whether persons whose erasure stands in the log still have something there."""
     waiting = len(log_reader.erased_persons(examined.connection))
@@ -278,7 +330,9 @@ def witnesses(examined: Examined) -> Iterator[Check]:
     yield Check("witnesses", "warning", says, found.as_json(now))
 
 
-LOOKS: Final = (signing, actions, server, tables, immutability, keys, clock, projector, erasures, witnesses)
+LOOKS: Final = (
+    signing, actions, server, tables, immutability, keys, clock, projector, checkpoints, kept, erasures, witnesses,
+)  # fmt: skip
 
 
 def _one(examined: Examined, query: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the query gives

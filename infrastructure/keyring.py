@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from audit.cosignatures import cosigner_vkey
 from audit.histories import read_histories
 from audit.keys import public_bytes
-from audit.note import vkey
+from audit.note import Verifier, parse_vkey, vkey
 from audit.rotation import RECEIPT as RECEIPTS
 from audit.rotation import make_rotation
 from domain.aggregate import Event
@@ -47,6 +47,13 @@ class Keyring:
 
     origin: str
     keys: KeyFolder
+
+    def require(self, ledger: Ledger) -> None:
+        """Read every secret that a ledger runs with: those in force as its log says, and those of persons' data."""
+        self.keys.master_key()
+        self.keys.index_key()
+        self.receipt_key(ledger.receipt_key)
+        self.checkpoints(ledger.checkpoint_keys)
 
     def receipt_key(self, wanted: str) -> Ed25519PrivateKey:
         """Give the secret under this verifier key of receipts."""
@@ -82,6 +89,14 @@ class Keyring:
     def held_checkpoints(self) -> list[str]:
         """Give the verifier keys of all checkpoint keys that are here, those of before and those prepared too."""
         return [key for number in self.keys.numbers(CHECKPOINT) for key in self._checkpoint(number)]
+
+    def believed(self, ledger: Ledger) -> list[Verifier]:
+        """Give all keys under which a checkpoint is this ledger's own.
+
+        Those in the folder too: a log that went back behind a rotation does not know the key that signed since.
+        """
+        stated = [key for key in ledger.retired if key.startswith(f"{ledger.origin}+")]
+        return [parse_vkey(key) for key in dict.fromkeys((*ledger.checkpoint_keys, *stated, *self.held_checkpoints()))]
 
     def prepare(self, ledger: Ledger, use: str) -> list[str]:
         """Make the keys that a use is handed on to, unless they are prepared already; gives their verifier keys."""

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from application.rollback import Statement
-from audit.heads import Head
-from audit.note import NOTE_BYTES_MAX, Verifier, split_note
+from audit.errors import NoteError
+from audit.heads import Head, open_head
+from audit.note import NOTE_BYTES_MAX, Verifier
 from infrastructure.durable import sync_folder
 from infrastructure.errors import InfrastructureError, KeptCheckpointUnusable
 from infrastructure.halting import Reached
 from infrastructure.witness_client import WitnessClient
 
-__all__ = ["BESIDE_KEYS", "KEPT", "REMEMBERED", "ask_witnesses", "keep_checkpoint", "kept_checkpoint", "kept_size",
+__all__ = ["BESIDE_KEYS", "KEPT", "REMEMBERED", "KeptSize", "ask_witnesses", "keep_checkpoint", "kept_checkpoint",
            "remembered"]  # fmt: skip
 
 KEPT: Final = "last.checkpoint"
@@ -26,6 +31,7 @@ BESIDE_KEYS: Final = "kept beside the keys"
 REMEMBERED: Final = "remembered by a process of this ledger"
 
 _FILE_MODE: Final = 0o600
+log = structlog.get_logger()
 
 
 def ask_witnesses(witnesses: Sequence[WitnessClient], origin: str, log: Sequence[Verifier]) -> list[Statement]:
@@ -62,10 +68,36 @@ def keep_checkpoint(folder: Path, note: str) -> None:
         raise KeptCheckpointUnusable(f"{KEPT} cannot be written: {refused.strerror}", file=str(path)) from refused
 
 
-def kept_size(folder: Path) -> int:
-    """Give the size of the kept checkpoint, 0 where none is. Raises KeptCheckpointUnusable, NoteError."""
-    note = kept_checkpoint(folder).note
-    return 0 if note is None else Head.parse(split_note(note)[0]).size
+@dataclass(slots=True)
+class KeptSize:
+    """Gives the size of the kept checkpoint; `keys` gives the ledger's checkpoint keys, old ones included.
+
+    What they did not sign is told once and counts as none, as the guard takes it: or anyone could stop the ledger.
+    """
+
+    folder: Path
+    keys: Callable[[], Sequence[Verifier]]
+    _believed: Sequence[Verifier] = ()
+    _known: tuple[str, int] | None = None
+
+    def __call__(self) -> int:
+        """Give the size, 0 where none is kept. Raises KeptCheckpointUnusable, and what `keys` raises."""
+        note = kept_checkpoint(self.folder).note
+        if note is None:
+            return 0
+        if self._known is None or self._known[0] != note:
+            self._known = note, self._read(note)
+        return self._known[1]
+
+    def _read(self, note: str) -> int:
+        with suppress(NoteError):  # keys are read again where those of before do not open it: one was handed on
+            return open_head(note, self._believed).size
+        self._believed = self.keys()
+        try:
+            return open_head(note, self._believed).size
+        except NoteError as unread:
+            log.warning("the checkpoint kept beside the keys is not this ledger's, and stops nothing", code=unread.code)
+            return 0
 
 
 def kept_checkpoint(folder: Path) -> Statement:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infrastructure.errors import SettingsInvalid
@@ -29,6 +29,15 @@ def _is_bundled(major: int) -> int:
     return major
 
 
+def _is_named(path: object) -> object:
+    # An empty path is the folder one stands in: no place for a ledger, and hardly what was meant.
+    if isinstance(path, str) and not path.strip():
+        message = "should name a place: leave it unset for the default"
+        raise ValueError(message)
+    return path
+
+
+Named = Annotated[Path, BeforeValidator(_is_named)]
 DatabaseUrl = Annotated[str, AfterValidator(_is_postgresql)]
 
 
@@ -51,16 +60,16 @@ class Settings(BaseSettings):
     # A URL may hold a password, so it is left out of every repr.
     database_url: DatabaseUrl | None = Field(default=None, repr=False)
     migration_url: DatabaseUrl | None = Field(default=None, repr=False)
-    var: Path = Path("var")
-    keys: Path | None = None
+    var: Named = Path("var")
+    keys: Named | None = None
     postgres_major: Annotated[int, AfterValidator(_is_bundled)] = 18
     server_account: str | None = None
     workers: int = Field(default_factory=_cores, ge=1, le=256)
     host: str = "127.0.0.1"
     port: int = Field(default=8585, ge=1, le=65535)
-    witness_policy: Path | None = None
+    witness_policy: Named | None = None
     stamp_url: str | None = None
-    stamp_roots: Path | None = None
+    stamp_roots: Named | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")

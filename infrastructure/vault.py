@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, LiteralString
 
 import psycopg
@@ -19,6 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from domain.errors import Conflict, DomainError
 from infrastructure.connection import ERASER_APPLICATION, Database, under_lock
+from infrastructure.errors import KeysOfAnother
 from infrastructure.recorder import LedgerRecorder
 
 KEY_BYTES = 32
@@ -27,6 +30,7 @@ _TAG_BYTES = 16
 _WRAP = b"liftledger/subject-key/v1"
 _LINE = b"liftledger/request-line/v1"
 
+MASTER_TRIED_MAX: Final = 8
 ERASED_ROWS_MAX: Final = 500
 """Rows that go in one transaction of an erasing: a request's bytes may be a megabyte."""
 _ERASING: Final[dict[str, LiteralString]] = {
@@ -77,6 +81,20 @@ def decrypt(key: bytes, sealed: bytes, associated: bytes) -> bytes:
 def unwrap_key(master: bytes, wrapped: bytes) -> bytes:
     """Open a person's wrapped data key by the master key. Raises SealBroken."""
     return decrypt(master, wrapped, _WRAP)
+
+
+def require_master(connection: psycopg.Connection, master: bytes, file: Path) -> None:
+    """Raise KeysOfAnother where persons' keys are stored here and the master key of this file opens none of them.
+
+    A few are tried: one that was damaged is for a verification to tell.
+    """
+    tried = connection.execute("SELECT wrapped FROM subject_keys LIMIT %s", (MASTER_TRIED_MAX,)).fetchall()
+    for (wrapped,) in tried:
+        with suppress(SealBroken):
+            unwrap_key(master, bytes(wrapped))
+            return
+    if tried:
+        raise KeysOfAnother("the master key opens no person's key of this ledger", file=str(file))
 
 
 def open_value(key: bytes, digest: str, ciphertext: bytes) -> bytes:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         hand_on_key,
         prepare_key,
         rebuild_index,
+        rebuild_numbers,
         verify,
     )
     from api.bootstrap.guarding import guard
@@ -84,6 +85,7 @@ __all__ = [
     "projector",
     "read_ledger",
     "rebuild_index",
+    "rebuild_numbers",
     "refusal_of",
     "require_idle",
     "require_server",

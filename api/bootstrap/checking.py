@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from api.bootstrap.guarding import every_key, witness_policy
 from api.bootstrap.keeping import checkpointer
-from api.bootstrap.places import embedded, ledger_events, place, read_ledger
+from api.bootstrap.places import Place, embedded, ledger_events, place, read_ledger
 from application.catalogue import ACTIONS
 from application.genesis import actions_digest
 from application.proving import ProofUnknown
@@ -23,7 +23,7 @@ from audit.policy import Policy
 from audit.states import State
 from audit.whole import Report
 from infrastructure import blind as blind_index
-from infrastructure import checkpoint_store, exporting
+from infrastructure import checkpoint_store, exporting, indexes
 from infrastructure.blind import BlindIndex
 from infrastructure.clock import accept_step, set_scripted
 from infrastructure.connection import Database, connect_reader
@@ -31,6 +31,7 @@ from infrastructure.copying import Copy, copied
 from infrastructure.doctor import Check, examine
 from infrastructure.errors import CheckpointerBusy, InfrastructureError
 from infrastructure.exporting import Exported
+from infrastructure.indexes import Indexes, Opening, ViewsAndIndexes
 from infrastructure.keyring import Keyring, tenures
 from infrastructure.persons import rebuild_places
 from infrastructure.published import Trust
@@ -74,14 +75,15 @@ def verify(
     Sealed requests are opened with the master key where it is at hand. Without `signatures` the structure alone is
     checked. `policy` is a tlog-policy file of the verifier's own, which says what is anchored; `stamp_roots` is the PEM
     file of the roots under which time stamps are believed, else the settings' one.
-    The read models are made again beside the stored ones (`replaying` is told how far) and compared, unless the log
-    alone, or its structure alone, is asked for.
+    The read models are made again beside the stored ones (`replaying` is told how far) and compared, and so are the
+    tables by which things are found, unless the log alone, or its structure alone, is asked for.
     `resumed` and `keep` as in `application.verifying.Besides`. Raises DatabaseAway, VerifierLost, ShadowsRefused,
     StateRefused, TimestampInvalid `roots_malformed`.
     """
     where = place(settings)
     ledger = read_ledger(where)
     held = where.checkpointer if database is None else _beside(where.checkpointer, database)
+    reads_all = where.writer if database is None else _beside(where.writer, database)
     try:
         master: bytes | None = where.keys.master_key()
     except InfrastructureError:
@@ -90,8 +92,25 @@ def verify(
         held, ledger.origin, progress=progress, master_key=master, signatures=signatures,
         log=[(least, [parse_vkey(key) for key in keys]) for least, keys in tenures(ledger_events(where))],
         trust=_trust(policy, stamp_roots or settings.stamp_roots),
-        besides=Besides(Shadows(held, replaying) if signatures and not log_only else None, resumed, keep),
+        besides=Besides(
+            ViewsAndIndexes(Shadows(held, replaying), Indexes(reads_all, _opening(where)))
+            if signatures and not log_only
+            else None,
+            resumed, keep,
+        ),
     )  # fmt: skip
+
+
+def _opening(where: Place) -> Opening | None:
+    """Give what opens the blind index, None where its keys do not lie here."""
+    try:
+        return Opening(where.keys.master_key(), BlindIndex(where.keys.index_key()), _members())
+    except InfrastructureError:
+        return None
+
+
+def _members() -> dict[str, str]:
+    return indexed_members(action.shape for action in ACTIONS.by_id.values())
 
 
 def _trust(policy: Path | None, roots: Path | None) -> Trust:
@@ -140,9 +159,14 @@ def rebuild_index(settings: Settings) -> int:
     ledger = read_ledger(where)
     where.keys.renew()
     rebuild_places(where.owner, ledger.origin)
-    members = indexed_members(action.shape for action in ACTIONS.by_id.values())
     index = BlindIndex(where.keys.index_key())
-    return blind_index.rebuild(where.owner, ledger.origin, where.keys.master_key(), index, members)
+    return blind_index.rebuild(where.owner, ledger.origin, where.keys.master_key(), index, _members())
+
+
+def rebuild_numbers(settings: Settings) -> int:
+    """Make the table of authors' numbers say what the log says; gives how many rows were wrong."""
+    where = place(settings)
+    return indexes.rebuild_numbers(where.owner, read_ledger(where).origin)
 
 
 def prepare_key(settings: Settings, use: str) -> list[str]:

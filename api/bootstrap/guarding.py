@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import httpx
 
 from api.bootstrap.places import Place, place, read_ledger
 from application.rollback import Guarded
-from audit.note import Verifier, parse_vkey
+from audit.note import Verifier
 from audit.policy import Policy
 from domain.ledgers import Ledger
+from infrastructure import vault
+from infrastructure.connection import connect_reader
 from infrastructure.guarding import check_rollback
 from infrastructure.halting import FolderGuard
 from infrastructure.keyring import Keyring
-from infrastructure.seen_elsewhere import kept_size
+from infrastructure.keys import MASTER
+from infrastructure.seen_elsewhere import KeptSize
 from infrastructure.settings import Settings
 from infrastructure.witness_client import WitnessClient, clients_of
 
 
 def every_key(where: Place, ledger: Ledger) -> list[Verifier]:
-    """Give all keys under which a checkpoint is this ledger's own.
+    """Give all keys under which a checkpoint is this ledger's own (`Keyring.believed`)."""
+    return Keyring(ledger.origin, where.keys).believed(ledger)
 
-    Those in the folder too: a log that went back behind a rotation does not know the key that signed since.
+
+def require_keys(where: Place) -> None:
+    """Read all keys that the ledger runs with, those that its log says are in force. Raises KeysUnsafe, KeysOfAnother.
+
+    Nothing is kept of them.
     """
-    stated = [key for key in ledger.retired if key.startswith(f"{ledger.origin}+")]
-    held = Keyring(ledger.origin, where.keys).held_checkpoints()
-    return [parse_vkey(key) for key in dict.fromkeys((*ledger.checkpoint_keys, *stated, *held))]
+    ledger = read_ledger(where)
+    Keyring(ledger.origin, where.keys).require(ledger)
+    with connect_reader(where.writer) as connection:
+        vault.require_master(connection, where.keys.master_key(), where.keys.path / MASTER)
 
 
 def guard(settings: Settings, *, lift: bool = True) -> Guarded:
@@ -53,7 +60,7 @@ def folder_guard(settings: Settings, where: Place) -> FolderGuard:
         ledger = read_ledger(place(settings))
         check_rollback(where.writer, ledger.origin, folder, every_key(where, ledger))
 
-    return FolderGuard(folder, look, partial(kept_size, folder))
+    return FolderGuard(folder, look, KeptSize(folder, lambda: every_key(where, read_ledger(where))))
 
 
 def witnesses(settings: Settings, origin: str, http: httpx.Client) -> list[WitnessClient]:

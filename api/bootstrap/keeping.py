@@ -9,7 +9,7 @@ from threading import Event
 import httpx
 import structlog
 
-from api.bootstrap.guarding import folder_guard, guard, witnesses
+from api.bootstrap.guarding import folder_guard, guard, require_keys, witnesses
 from api.bootstrap.places import Place, embedded, ledger_events, place, prepare_tables, read_ledger
 from application.errors import RolledBack
 from infrastructure import log_reader, vault
@@ -102,10 +102,17 @@ def supervise(settings: Settings, workers: list[Worker]) -> Supervisor:
 
 
 def _prepare(settings: Settings) -> None:
-    """Renew the tables and hold the log against what others have seen, before anything is signed."""
-    prepare_tables(place(settings))
+    """Renew the tables and hold the log against what others have seen, before anything is signed.
+
+    A worker without its keys would end as often as it is started, and clients wait for ever at the open port: so they
+    are looked at here, against the log. Those that a rotation brings later are the workers' own to find.
+    Raises KeysUnsafe, KeysOfAnother.
+    """
+    where = place(settings)
+    prepare_tables(where)
     found = guard(settings)
     for each in found.findings:
         if each.detail in {"nothing kept", "never cosigned"}:
             continue  # as it is with a young ledger
         structlog.get_logger().warning("rollback guard", kind=each.kind, source=each.source, size=each.size)
+    require_keys(where)

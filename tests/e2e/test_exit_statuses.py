@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from api.client import Credentials
 from audit.keys import from_jwk
 from audit.statements import check_possession
 from domain.errors import Invalid
+from infrastructure.exporting import Exported
 from tests.support.service import ORIGIN, free_port
 
 Ended = tuple[int, str, str]
@@ -92,6 +94,23 @@ def test_serving_tells_a_database_that_is_away(away: dict[str, str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_serving_tells_a_key_that_is_open_to_others(database_url: str, tmp_path: Path) -> None:
+    """As a process: one line and the end, and no port at which clients would wait for workers that cannot start."""
+    var = tmp_path / "var"
+    bootstrap.make_ledger(bootstrap.Settings(database_url=database_url, var=var), ORIGIN)
+    (var / "keys" / "receipt.key").chmod(0o644)
+    done = subprocess.run(
+        [sys.executable, "-m", "api.cli", "run"], capture_output=True, text=True, timeout=60, check=False,
+        env={
+            **os.environ, "LIFTLEDGER_DATABASE_URL": database_url, "LIFTLEDGER_VAR": str(var),
+            "LIFTLEDGER_PORT": str(free_port()),
+        },
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.endswith("(keys_unsafe)\n")
+    assert ("Traceback" in done.stderr, "worker_started" in done.stderr) == (False, False)
+
+
 def test_clients_tell_that_no_ledger_answers(liftledger: Run, administrator: Path, tmp_path: Path) -> None:
     """Whoever writes through the running ledger says so when there is none, at the settings' address."""
     file = tmp_path / "register.csv"
@@ -145,12 +164,25 @@ def test_a_party_makes_its_own_key(liftledger: Run, tmp_path: Path) -> None:
     check_possession(said["key"]["proof"], origin=ORIGIN, holder=said["id"], public=public, kid=said["key"]["id"])
     assert kept.stat().st_mode & 0o777 == 0o600
     _assert_refused(liftledger("party", "key", str(kept), "--origin", ORIGIN), "file_exists")
+    _assert_refused(liftledger("party", "key", str(tmp_path / "other.json"), "--origin", "b d"), "origin_invalid")
+    assert not (tmp_path / "other.json").exists()
     printed.write_text(out, encoding="utf-8")
     register = ("party", "register", "use_unit", "B", "--from", str(printed))
     _assert_refused(liftledger(*register, "--out", str(kept)), "options_conflict")
     _assert_refused(liftledger(*register[:4]), "options_conflict")
     _assert_refused(liftledger("party", "register", "uncle", *register[3:]), "kind_unknown")
     _assert_refused(liftledger(*register[:5], __file__), "registration_bad")
+
+
+@pytest.mark.parametrize("old, says", [(0, "5 files for positions 1 to 9"), (9, "nothing is new: DIR holds all 9")])
+def test_an_export_says_what_is_new(
+    liftledger: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, old: int, says: str
+) -> None:
+    """Gone on with where nothing came meanwhile, it names no positions."""
+    monkeypatch.setattr(bootstrap, "database_reachable", lambda _: nullcontext())
+    monkeypatch.setattr(bootstrap, "export_log", lambda *_: Exported(old, 9, 5))
+    status, out, _ = liftledger("log", "export", str(tmp_path))
+    assert (status, says in out.replace(str(tmp_path), "DIR").replace("\n", " ")) == (0, True)
 
 
 def test_words_in_brackets_are_printed_as_they_are(liftledger: Run, tmp_path: Path) -> None:

@@ -106,7 +106,8 @@ UNANSWERED: Final = {
 }
 """Codes of modules that answer clients, which are not answered, and why."""
 PUT: Final = {
-    "headers_too_large": {431}, "http_invalid": {400}, "instalments_not_premium": {422}, "method_not_allowed": {405},
+    "head_stalled": {408}, "headers_too_large": {431}, "http_invalid": {400}, "instalments_not_premium": {422},
+    "method_not_allowed": {405},
     "parts_not_premium": {422}, "sources_not_premium": {422},
 }  # fmt: skip
 """Codes that the program's text does not state beside their refusals, with their statuses."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from audit.continuing import Continued
 from domain.errors import Conflict
 from infrastructure import log_reader
 from infrastructure.connection import connect_reader
-from infrastructure.errors import KeysOfAnother
-from infrastructure.keys import RECEIPT, KeyFolder
+from infrastructure.errors import InfrastructureError, KeysOfAnother
+from infrastructure.keys import CHECKPOINT, COSIGNER, INDEX, MASTER, RECEIPT, KeyFolder
 from infrastructure.tombstones import FILE, Tombstones
+from infrastructure.vault import encrypt
 from tests.support.logs import Log
 from tests.support.postgres import fresh_database
 from tests.support.saving import ORIGIN, event, lift, save
@@ -128,3 +130,43 @@ def test_who_was_erased_before_a_dump_was_made_stays_erased(settings: bootstrap.
     with connect_reader(bootstrap.place(settings).eraser) as connection:
         assert log_reader.held_persons(connection, [person, other]) == [other]
     assert bootstrap.erase_pending(settings) == 0
+
+
+def _replace(name: str) -> Callable[[bootstrap.Settings], object]:
+    return lambda s: (s.keys_folder / name).write_text("ab" * 32 + "\n", encoding="ascii")
+
+
+def _remove(name: str) -> Callable[[bootstrap.Settings], object]:
+    return lambda s: (s.keys_folder / name).unlink()
+
+
+KEYS_HARMED: dict[str, tuple[Callable[[bootstrap.Settings], object], str]] = {
+    "receipt key open to others": (lambda s: (s.keys_folder / RECEIPT).chmod(0o644), "keys_unsafe"),
+    "receipt key missing": (_remove(RECEIPT), "keys_of_another_ledger"),
+    "receipt key replaced": (_replace(RECEIPT), "keys_of_another_ledger"),
+    "checkpoint key missing": (_remove(CHECKPOINT), "keys_of_another_ledger"),
+    "cosigner's key replaced": (_replace(COSIGNER), "keys_of_another_ledger"),
+    "master key missing": (_remove(MASTER), "keys_unsafe"),
+    "master key replaced": (_replace(MASTER), "keys_of_another_ledger"),
+    "index key open to others": (lambda s: (s.keys_folder / INDEX).chmod(0o640), "keys_unsafe"),
+}
+
+
+@pytest.mark.parametrize("harm", KEYS_HARMED)
+def test_no_worker_is_started_without_the_keys(settings: bootstrap.Settings, harm: str) -> None:
+    """Each would end as often as it was started, and clients wait at the port: `run` refuses, and the doctor tells."""
+    bootstrap.make_ledger(settings, ORIGIN)
+    services = bootstrap.open_services(settings)
+    try:
+        key = encrypt(KeyFolder(settings.keys_folder).master_key(), bytes(32), b"liftledger/subject-key/v1")
+        services.recorder.submit(save(event(lift()), subject_keys=((f"person:{uuid.uuid4()}", key),))).result(30)
+    finally:
+        services.close()
+    act, code = KEYS_HARMED[harm]
+    act(settings)
+    begun = settings.var / "begun"
+    with pytest.raises(InfrastructureError) as refused:
+        bootstrap.supervise(settings, [bootstrap.Worker("worker", begun.touch)]).run()
+    assert (refused.value.code, begun.exists()) == (code, False)
+    (told,) = [check for check in bootstrap.diagnose(settings) if check.code == "keys"]
+    assert told.state == "wrong"

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from structlog.testing import capture_logs
 
 from application.errors import RolledBack
 from application.proving import NotPublished
@@ -27,7 +28,7 @@ from infrastructure.guarding import check_rollback
 from infrastructure.halting import FolderGuard
 from infrastructure.map_service import MapService, ask
 from infrastructure.recorder import LedgerRecorder
-from infrastructure.seen_elsewhere import keep_checkpoint, kept_size
+from infrastructure.seen_elsewhere import KEPT, KeptSize, keep_checkpoint
 from infrastructure.standby import Standby
 from infrastructure.tile_store import WIDTH, read_tile
 from tests.support.saving import ORIGIN, PARTY, RECEIPT_SEED, TestLedger, event, lift, save
@@ -331,14 +332,40 @@ def test_a_question_does_not_lead_past_changed_bytes(ledger: TestLedger, running
         running.round()
 
 
+STRANGER = Ed25519PrivateKey.from_private_bytes(bytes([8]) * 32)
+NOT_OURS = ("x\n", note.sign_note(note.Checkpoint(ORIGIN, 10**6, bytes(32)).text(), ORIGIN, STRANGER))
+
+
+@pytest.mark.parametrize("kept", NOT_OURS, ids=["no note", "not signed by the ledger"])
+def test_what_the_ledger_did_not_sign_beside_its_keys_stops_nothing(
+    ledger: TestLedger, tmp_path: Path, kept: str
+) -> None:
+    """docs/witness.md, `unreadable`: it is told once, and the next checkpoint takes its place."""
+    (tmp_path / KEPT).write_text(kept)
+    log = [parse_vkey(VKEY)]
+    seen = KeptSize(tmp_path, lambda: log)
+    guard = FolderGuard(tmp_path, lambda: check_rollback(ledger.database, ORIGIN, tmp_path, log), seen)
+    one = Checkpointer(
+        ledger.database, ORIGIN, PARTY, SIGNER, tmp_path / "map", lambda made: keep_checkpoint(tmp_path, made.note),
+        guard,
+    )  # fmt: skip
+    with capture_logs() as told:
+        assert (seen(), seen()) == (0, 0)
+    assert [each["log_level"] for each in told] == ["warning"]
+    write(ledger, 3)
+    made = one.round()
+    one.close()
+    assert made is not None
+    assert (guard.halted(), seen()) == (None, made.size)
+
+
 def test_a_log_that_goes_back_under_a_running_house_is_signed_no_more(ledger: TestLedger, tmp_path: Path) -> None:
     """T10: neither the checkpointer that saw more, nor a fresh one, nor any writer signs; the kept checkpoint stays."""
     folder = tmp_path / "keys"
     folder.mkdir()
     log = [parse_vkey(VKEY)]
-    guard = FolderGuard(
-        folder, lambda: check_rollback(ledger.database, ORIGIN, folder, log), lambda: kept_size(folder)
-    )  # fmt: skip
+    kept = KeptSize(folder, lambda: log)
+    guard = FolderGuard(folder, lambda: check_rollback(ledger.database, ORIGIN, folder, log), kept)
     one = Checkpointer(
         ledger.database, ORIGIN, PARTY, SIGNER, tmp_path / "map", lambda made: keep_checkpoint(folder, made.note), guard
     )
@@ -368,6 +395,6 @@ def test_a_log_that_goes_back_under_a_running_house_is_signed_no_more(ledger: Te
             each.close()
     finally:
         other.close()
-    assert kept_size(folder) == made.size > len(names)
+    assert kept() == made.size > len(names)
     with ledger.owner() as connection:
         assert connection.execute("SELECT max(position) FROM events").fetchone() == (4,)

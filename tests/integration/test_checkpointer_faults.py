@@ -50,7 +50,7 @@ class House:
         """Start a checkpointer as the service does: guarded, and remembering beside the keys."""
         guard = FolderGuard(
             self.keys, lambda: check_rollback(self.ledger.database, ORIGIN, self.keys, LOG),
-            lambda: seen_elsewhere.kept_size(self.keys),
+            seen_elsewhere.KeptSize(self.keys, lambda: LOG),
         )  # fmt: skip
         return Checkpointer(
             self.ledger.database, ORIGIN, PARTY, Signer(self.sign, lambda *_: None), self.map,
@@ -71,7 +71,8 @@ class House:
         """Hold what must be so at any moment: one root for a size, and nothing handed out that is not remembered."""
         assert all(len(roots) == 1 for roots in self.signed.values())
         stored = self.stored()
-        assert seen_elsewhere.kept_size(self.keys) >= max((each.size for each in stored), default=0)
+        kept = seen_elsewhere.KeptSize(self.keys, lambda: LOG)
+        assert kept() >= max((each.size for each in stored), default=0)
         for each in stored:
             assert self.signed[each.size] == {each.root}
             assert Head.parse(split_note(each.note)[0]) == Head.parse(Checkpoint(ORIGIN, each.size, each.root).text())

@@ -25,6 +25,7 @@ from infrastructure.halting import halt
 from infrastructure.keys import CHECKPOINT, RECEIPT
 from infrastructure.migrations import migrate
 from infrastructure.roles import Roles
+from infrastructure.seen_elsewhere import KEPT
 from tests.support.saving import ORIGIN, SCRIPTED
 
 
@@ -130,7 +131,7 @@ HARMS: dict[str, tuple[Callable[[bootstrap.Settings], object], str, str]] = {
         _sql(
             "INSERT INTO events (position, stream, version, seq, type, recorded_at, header, body, leaf, frontier)"
             " VALUES (5, 'person:a', 1, 1, 'person.Erased', '2025-11-01T00:00:00.000000Z', '', '', sha256(''), '');"
-            " INSERT INTO subject_keys VALUES ('person:a', '')"
+            " INSERT INTO sealed_values VALUES (sha256(''), 'person:a', '')"
         ),
         "erasures", "warning",
     ),
@@ -146,6 +147,39 @@ def test_what_is_wrong_is_told(settings: bootstrap.Settings, harm: str) -> None:
     after = states(settings)
     assert after[code] == state
     assert {c for c in before if before[c] != after[c]} - {"projector"} <= {code}
+
+
+def _checkpointed(settings: bootstrap.Settings) -> None:
+    """Make a checkpoint and begin to write on: one more event, of ten minutes ago."""
+    bootstrap.checkpoint(settings)
+    _sql(
+        "INSERT INTO events (position, stream, version, seq, type, recorded_at, header, body, leaf, frontier)"
+        " SELECT max(position) + 1, 'lift:a', 1, 1, 'lift.Registered',"
+        " ledger_instant(clock_timestamp() - interval '10 minutes'), '', '', sha256(''), '' FROM events"
+    )(settings)
+
+
+def test_events_that_no_checkpoint_covers_are_told(settings: bootstrap.Settings) -> None:
+    """Wrong while the ledger runs, as with a checkpointer that fails in each round; expected while it stands still."""
+    _project(settings)
+    assert states(settings)["checkpoints"] == "good", "none covers the first events yet, which are of just now"
+    _checkpointed(settings)
+    (told,) = [check for check in bootstrap.diagnose(settings) if check.code == "checkpoints"]
+    assert (told.state, told.facts["waiting"]) == ("wrong", 1)
+    _sql("UPDATE projector_heartbeat SET beat_at = beat_at - interval '5 minutes'")(settings)
+    assert states(settings)["checkpoints"] == "warning"
+
+
+def test_the_checkpoint_beside_the_keys_is_looked_at(settings: bootstrap.Settings) -> None:
+    """Without its word a restored database goes unnoticed; one that cannot be read keeps the ledger from signing."""
+    file = settings.keys_folder / KEPT
+    assert states(settings)["last_checkpoint"] == "good"
+    bootstrap.checkpoint(settings)
+    assert states(settings)["last_checkpoint"] == "good"
+    file.write_text("x\n")
+    assert states(settings)["last_checkpoint"] == "warning"
+    file.write_bytes(b"\xff")
+    assert states(settings)["last_checkpoint"] == "wrong"
 
 
 def test_a_halt_is_told_with_the_way_out(settings: bootstrap.Settings) -> None:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from application.actions import Action
 from application.catalogue import ACTIONS
 from application.holding import Held
+from application.numbers import number_of
 from application.ports import PersonRecords
 from application.work import AggregateCache, Author, Work
 from audit.actions import Table
@@ -81,6 +82,11 @@ class Book:
             stored = replace(event, position=len(self.log) + 1, recorded_at=self.now)
             self.streams.setdefault(event.originator_id, []).append(stored)
             self.log.append(stored)
+        told = [
+            number_of(each.TOPIC, each.originator_id, each.originator_version, work.author.party, each.said)
+            for each in work.journal.events
+        ]
+        assert {each for each in told if each is not None} == set(work.sources), "numbers are taken as events say them"
         for source in work.sources:
             self._sources[source.party, source.system, source.kind, source.id] = source.stream
 

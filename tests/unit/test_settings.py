@@ -54,6 +54,9 @@ def test_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LIFTLEDGER_PORT", "65536"),
         ("LIFTLEDGER_LOG_LEVEL", "secret"),
         ("LIFTLEDGER_POSTGRES_MAJOR", "17"),
+        ("LIFTLEDGER_VAR", ""),
+        ("LIFTLEDGER_KEYS", ""),
+        ("LIFTLEDGER_WITNESS_POLICY", ""),
     ],
 )
 def test_nonsense_is_named_but_not_told(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
