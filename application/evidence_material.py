@@ -65,7 +65,9 @@ class Receiver:
     party: str
     sees: Callable[[Header], bool]
     sees_all: bool = False
+    opens_own: bool = True
+    """Whether personal values are opened that the party wrote: not for an agent of it who is no administrator."""
 
     def opens(self, header: Header) -> bool:
         """Say whether personal values are opened for him: those that he wrote himself."""
-        return header.party == self.party
+        return self.opens_own and header.party == self.party

@@ -18,6 +18,7 @@ from application.door import Request
 from application.evidence import collect
 from application.evidence_material import Material, Receiver
 from application.identity import Identity, identify, require_key
+from application.parties import manages
 from application.proving import Proofs
 from application.reading.asking import Asking, Reads
 from application.reading.sight import Seen
@@ -77,7 +78,7 @@ class Exports:
             )
         query = query_of(said)
         head = self.reads.log.head().size
-        receiver = self._receiver(party, head)
+        receiver = self._receiver(party, head, opens_own=party != author.party or manages(author))
         command = Command(identity.claims.jti, request.action.method, request.uri, digest)
         if known := self.reads.log.saved(author.party, command):
             return self._again(manifest_of(known), receiver, said)
@@ -112,7 +113,7 @@ class Exports:
         self.check_shape(request.action, said)
         return said
 
-    def _receiver(self, name: str, head: int) -> Receiver:
+    def _receiver(self, name: str, head: int, *, opens_own: bool = True) -> Receiver:
         """Give what a party may see, by the read models once they know all that is recorded now."""
         party = fold(Party, name, self.reads.streams.events(name))
         if party is None:
@@ -128,7 +129,8 @@ class Exports:
             return held[subject](Seen(header.stream, header.position, header.party, header.effective_at))
 
         # Waits for the read models: rights are judged by what is known of the receiver now.
-        return Receiver(name, see, sees_all=asking.known.position >= 0 and asking.may("access.read"))
+        sees_all = asking.known.position >= 0 and asking.may("access.read")
+        return Receiver(name, see, sees_all, opens_own)
 
     def _again(self, manifest: str, receiver: Receiver, said: Mapping[str, Any]) -> Bundle:
         sealing = self.sealings.find(manifest)

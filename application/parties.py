@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.actions import Action, Writes
-from application.work import Work
+from application.work import Author, Work
 from audit import keys as audit_keys
 from audit.errors import AuditError
 from audit.tokens import check_possession
@@ -30,14 +30,19 @@ from domain.visit_checks import check_certificate
 Path = Mapping[str, str]
 
 
+def manages(author: Author) -> bool:
+    """Say whether somebody acts for his party itself: by its own key, or as its administrator (管理员)."""
+    return not author.personal or "administrator" in author.roles
+
+
 def require_manager(work: Work, holder: str | None = None) -> None:
     """Raise Forbidden `role_missing` for a natural person who is not his party's administrator (管理员).
 
     Whoever signs with the party's own key acts as the party; a person's own key (`holder`) is his own matter.
     """
     author = work.author
-    if author.personal and "administrator" not in author.roles and (holder is None or holder != author.agent):
-        message = "keys, agents and parties are their administrator's to change"
+    if not manages(author) and (holder is None or holder != author.agent):
+        message = "parties, their keys, agents and mandates are their administrator's to change"
         raise Forbidden(message, code="role_missing", role="administrator")
 
 

@@ -46,6 +46,8 @@ def draft(work: Work, statement: Statement, _path: Path) -> None:
     for insurer in insurers:
         if work.read(Party, insurer["party"]).kind != "insurer":
             raise Invalid("a co-insurer is an insurer", code="not_insurer", party=insurer["party"])
+    if said["holder"] in {insurer["party"] for insurer in insurers}:
+        raise Invalid("nobody insures himself", code="holder_insures", party=said["holder"])
     work.read(Party, said["holder"])
     pack, ref = pack_in_force(work, said["area"], said["from_date"])
     findings = check_draft(pack, product, said, work.today)

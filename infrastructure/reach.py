@@ -192,10 +192,15 @@ def _claims(table: Table, reach: Reach, _known: int, _effective: str | None) -> 
 
 
 def _insurers(claims: Any, reach: Reach, parties: Sequence[str]) -> list[ColumnElement[bool]]:  # noqa: ANN401 - an alias
-    """Give when a party insures a loss: it was told so, it stands on the claim's policy, or on one that covered it."""
+    """Give when a party insures a loss: it was told so, it stands on the claim's policy, or on one that covered it.
+
+    What covered it counts only while nothing was settled on a policy, and where the claim was told to no other insurer:
+    whoever has a certificate made out for himself afterwards is not to read what others settle.
+    """
     taken, covers, policies = (tables[name].alias() for name in ("policies", "covers", "policies"))
     insured = select(covers.c.lift).where(_under(covers, policies, reach, parties))
     covered = exists().where(
+        or_(claims.c.insurer.is_(None), claims.c.insurer == policies.c.insurer), claims.c.policy.is_(None),
         covers.c.lift == claims.c.lift, _under(covers, policies, reach, parties), policies.c.in_force.is_(True),
         claims.c.part == any_(covers.c.parts),
         covers.c.interest == claims.c.interest, effective_at(covers, claims.c.loss_at),

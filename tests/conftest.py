@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.district import district
 from tests.support.postgres import database_url, database_url_16, postgres, postgres16
 from tests.support.saving import ledger, parts, scripted_ledger
 from tests.support.scratch import use_memory
 from tests.support.written import written
 
-__all__ = ["database_url", "database_url_16", "ledger", "parts", "postgres", "postgres16", "scripted_ledger", "written"]
+__all__ = [
+    "database_url",
+    "database_url_16",
+    "district",
+    "ledger",
+    "parts",
+    "postgres",
+    "postgres16",
+    "scripted_ledger",
+    "written",
+]
 
 use_memory()  # before anybody asks for a temporary folder
 

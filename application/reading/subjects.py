@@ -7,7 +7,7 @@ whoever has a right to it, and is `withheld` from the others.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Final, NotRequired
 
 from annotated_types import Ge
 from typing_extensions import TypedDict
@@ -243,7 +243,7 @@ def sees(asking: Asking, subject: str) -> Sees:
     """Give what the reader may see of a subject's bodies; relations are those the read models know now."""
     party = asking.author.party
     kind = kind_of(subject)
-    if asking.may(f"{kind}.read"):
+    if all(asking.may(action) for action in _WHOLE.get(kind, (f"{kind}.read",))):
         if kind != "party" or subject == party or asking.may("access.read"):
             return lambda _event: True
         return lambda event: event.party == party or not event.stream.endswith(ACCESS)
@@ -290,6 +290,9 @@ def _named(asking: Asking, subject: str) -> Sees:
     may = asking.may(f"{kind_of(subject)}.read", held)
     return lambda _event: may
 
+
+_WHOLE: Final = {"lift": ("lift.read", "cover.read", "claim.read")}
+"""What somebody may read of everybody's who reads a subject whole, where that is more than one thing."""
 
 _READERS: dict[str, Callable[[Asking, str], Sees]] = {
     "lift": _lift, "policy": _policy, "fund": _fund, "house": _house,

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.client import COMMAND, Client, Refused, Signer, salted
+from api.client import COMMAND, Client, Credentials, Refused, Signer, salted
+from api.credentials import new_key, registration
 from audit.bundlefiles import unpack
 from audit.bundles import MANIFEST
 from audit.bundleverify import verify_bundle
@@ -219,6 +220,24 @@ def test_a_bundle_is_cut_to_its_receiver(service: Service) -> None:
     assert report.holds
     assert report.events[0].verdicts == ("withheld",)  # its words are seen, the request with the name is not
     assert report.counts["sealed"] == 1
+
+
+def test_an_agent_opens_no_colleagues_names(service: Service) -> None:
+    """The party's own key opens what the party sealed; a worker's key, in the same party's name, does not."""
+    insurer, now = service.party("insurer"), int(time.time())
+    worker, colleague = f"agent:{uuid.uuid4()}", enrol(insurer, name="赵六")
+    key, private = new_key()
+    registered = registration(service.origin, worker, key, private, now)
+    insurer.post("/agents", {"id": worker, "party": insurer.credentials.party, "role": "worker", "key": registered})
+    said = {"party": insurer.credentials.party, "streams": [colleague]}
+    own = Client.open(
+        service.url, service.origin, Credentials(insurer.credentials.party, key, private, worker), timeout_s=TIMEOUT_S
+    )
+    assert "赵六".encode() in b"".join(unpack(asked(service, insurer, said).content).values())
+    told = asked(service, own, said)
+    own.close()
+    assert verified(service, told).holds
+    assert "赵六".encode() not in b"".join(unpack(told.content).values())
 
 
 def test_what_others_were_given_is_their_own_business(service: Service) -> None:

@@ -186,7 +186,7 @@ def test_a_worker_is_enrolled_with_the_number_of_his_certificate(book: Book) -> 
 
 
 def test_a_worker_signs_for_his_work_and_not_for_the_company(book: Book) -> None:
-    """A person's own key changes nobody's keys and agents but its own; the administrator's and the party's may."""
+    """A person's own key changes no keys, agents, mandates but its own keys; the administrator's and the party's may."""
     party, at = BROKER.party, int(parse_instant(TODAY).timestamp())
 
     def person(role: str) -> Author:
@@ -212,6 +212,9 @@ def test_a_worker_signs_for_his_work_and_not_for_the_company(book: Book) -> None
     )
     for action, said, path in tried:
         assert refusal(book, worker, action, said, **path) == "role_missing", action
+    mandate = {"id": new_name("mandate"), "giver": party, "to": new_name("party"), "acts": ["policy.read"]}
+    said = {**mandate, "from_date": "2026-03-01", "to_date": "2026-04-01"}
+    assert refusal(book, worker, "mandate.give", said) == "role_missing"
 
     assert book.act(worker, "key.rotate", {"key": new_key(worker.agent)}, key=str(worker.key))
     assert book.act(worker, "agent.leave", {}, agent=worker.agent)

@@ -86,7 +86,7 @@ def test_one_event_puts_all_staged_covers_in_force() -> None:
         ({"insurers": [{"party": RIVAL.party, "share_bp": 10_000}]}, "leader_not_first"),
         ({"insurers": [{"party": INSURER.party, "share_bp": 1}, {"party": HOLDER.party, "share_bp": 9_999}]},
          "not_insurer"),
-        ({"holder": new_name("party")}, "party_unknown"),
+        ({"holder": new_name("party")}, "party_unknown"), ({"holder": INSURER.party}, "holder_insures"),
         ({"area": "370103"}, "pack_not_adopted"),
     ],
 )  # fmt: skip
