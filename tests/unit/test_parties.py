@@ -186,7 +186,7 @@ def test_a_worker_is_enrolled_with_the_number_of_his_certificate(book: Book) -> 
 
 
 def test_a_worker_signs_for_his_work_and_not_for_the_company(book: Book) -> None:
-    """A person's own key changes no keys, agents, mandates but its own keys; the administrator's and the party's may."""
+    """A person's own key changes no keys, agents, mandates but its own keys; the administrator's and party's may."""
     party, at = BROKER.party, int(parse_instant(TODAY).timestamp())
 
     def person(role: str) -> Author:
