@@ -115,6 +115,10 @@ def check_group(
         return group
     _check_lines(report, first, token, command, rows, answers)
     refused = _refused(report, first, command)
+    if command is not None and refused:
+        span = range(command.first_line or 1, (command.last_line or 0) + 1)
+        if not refused.issubset(span) or not refused.isdisjoint(map(_line_of, events)):
+            report.find("command", first, "a refused line that is not of the group, or was stored")
     for row in rows:
         if row.state == "gone" and row.line in refused and not any(_line_of(seen) == row.line for seen in events):
             continue

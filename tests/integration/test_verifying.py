@@ -99,6 +99,16 @@ TAMPERED = (
     ("DELETE FROM commands WHERE first = 8", {"command_missing"}),
     ("UPDATE commands SET request = replace(request, 'agents', 'parties') WHERE first = 8", {"command"}),
     ("UPDATE commands SET grp = 9 WHERE first = 8", {"command"}),
+    (
+        """UPDATE commands SET outcome = convert_to('{"refused":[{"line":' || first_line || '}]}', 'UTF8')
+        WHERE first_line IS NOT NULL AND first IS NOT NULL""",
+        {"command"},
+    ),
+    (
+        """UPDATE commands SET outcome = convert_to('{"refused":[{"line":' || last_line + 1 || '}]}', 'UTF8')
+        WHERE first_line IS NOT NULL AND first IS NOT NULL""",
+        {"command"},
+    ),
     ("DELETE FROM evidence WHERE kind = 'init'", {"evidence_missing"}),
     ("UPDATE evidence SET data = flip(data, 99)", {"evidence_digest"}),
     ("UPDATE request_lines SET digest = set_byte(digest, 0, 7) WHERE line = 3", {"request_digest"}),
