@@ -175,7 +175,7 @@ class Lift(Aggregate):
         TOPIC = "lift.MaintainerChanged"
 
         def apply(self, aggregate: Lift) -> None:
-            """Enter the term, or replace that of the same contract; one that ends when it begins is taken away."""
+            """Enter the term, or replace that of its contract and day; one that ends when it begins is taken away."""
             found = self.found
             term = Term(found["contract"], found["maintainer"], found["from_date"], found["to_date"])
             aggregate.maintenance = with_term(aggregate.maintenance, term)

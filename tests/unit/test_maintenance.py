@@ -11,6 +11,7 @@ import pytest
 from application import maintenance
 from application.ids import new_name
 from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from domain.lifts import Lift
 from domain.maintenance import MaintenanceYear
 from domain.parties import Agent
 from tests.support.book import Book
@@ -24,6 +25,7 @@ from tests.support.visiting import (
     LIFT,
     MAINTAINER,
     OPENED,
+    STRANGER,
     WORKERS,
     YEAR,
     body,
@@ -92,6 +94,16 @@ def test_another_maintainer_is_flagged(book: Book) -> None:
     found = codes(book.act(BY_STRANGER, "visit.submit", body()))
     assert found.count("worker_not_of_maintainer") == 2
     assert "not_the_maintainer" in found
+
+
+def test_a_visit_of_an_earlier_term_of_the_contract_is_its_maintainers(book: Book) -> None:
+    """Uploaded after the lift left the contract and came back, it is held against the term of its own day."""
+    for begin, end in (("2026-02-01", "2026-02-20"), ("2026-03-02", None)):
+        term = {"contract": "contract:a", "maintainer": STRANGER, "from_date": begin, "to_date": end}
+        seed(book, Lift, LIFT, STRANGER, Lift.MaintainerChanged, {}, term)
+    early, between = (f"2026-02-{day}T02:00:00.000000Z" for day in (10, 25))
+    assert "not_the_maintainer" not in codes(book.act(BY_STRANGER, "visit.submit", body(opened_at=early)))
+    assert "not_the_maintainer" in codes(book.act(BY_STRANGER, "visit.submit", body(opened_at=between)))
 
 
 def test_a_worker_whose_certificate_nobody_stated_is_flagged(book: Book) -> None:
