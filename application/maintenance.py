@@ -83,6 +83,19 @@ def _agents(work: Work, workers: Sequence[str], *, to_record: bool) -> dict[str,
     return found
 
 
+def _worker(work: Work, agent: Agent | None, on: str) -> Worker | None:
+    """Give what the checks need of a worker on a civil date; None for nobody, and for who had left before that day."""
+    if agent is None or (agent.left and _left_on(work, agent) < on):
+        return None
+    return Worker(agent.party, agent.role, agent.certified)
+
+
+def _left_on(work: Work, agent: Agent) -> str:
+    # The aggregate keeps no day, since nobody states one: the log says when the leaving was recorded.
+    stored = work.streams.events(agent.id)
+    return max(civil_date(e.effective_at or e.recorded_at or work.now) for e in stored if isinstance(e, Agent.Left))
+
+
 def _last_on(work: Work, year: MaintenanceYear, lift: str, on: str) -> str | None:
     known = year.last_before(on)
     if known is not None:
@@ -103,10 +116,7 @@ def _begin(
     work.source(said, "visit", year.id)
     pack, ruled = ruling(work, lift.area_on(on), on)
     maintainer = work.author.party
-    known = {
-        name: None if agent is None or agent.left else Worker(agent.party, agent.role, agent.certified)
-        for name, agent in agents.items()
-    }  # fmt: skip
+    known = {name: _worker(work, agent, on) for name, agent in agents.items()}
     findings = [
         *check_maintainer(maintainer, lift.maintainers_on(on), lift.status_on(on), pack, on),
         *check_workers(said["workers"], known, maintainer, pack, on),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from application import maintenance
+from application import maintenance, parties
 from application.ids import new_name
 from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from domain.lifts import Lift
@@ -114,6 +114,20 @@ def test_a_worker_whose_certificate_nobody_stated_is_flagged(book: Book) -> None
     (found,) = events[0].found["findings"]
     assert (found["code"], found["verdict"]) == ("worker_without_certificate", "needs_supplement")
     assert (found["rule"], found["facts"]) == ("maintenance.workers", {"worker": worker})
+
+
+def test_a_worker_who_left_after_the_visit_was_one_of_it(book: Book) -> None:
+    """A record that comes in late is held against who was there on its day; after the day of leaving he is unknown."""
+    book.actions = {**book.actions, **{action.id: action for action in parties.ACTIONS}}
+    book.now = "2026-03-03T04:00:00.000000Z"
+    book.act(BY_MAINTAINER, "agent.leave", {}, agent=WORKERS[0])
+    book.now = "2026-03-05T04:00:00.000000Z"
+    assert "worker_unknown" not in codes(book.act(BY_MAINTAINER, "visit.submit", body()))
+    for day, expected in (("03", 0), ("04", 1)):
+        said = body(opened_at=f"2026-03-{day}T02:00:00.000000Z")
+        assert codes(book.act(BY_MAINTAINER, "visit.submit", said)).count("worker_unknown") == expected
+    parts = body(opened_at="2026-03-02T06:00:00.000000Z")["opened"]
+    assert "worker_unknown" not in codes(book.act(BY_MAINTAINER, "visit.open", parts))
 
 
 def test_worker_of_another_role_is_flagged(book: Book) -> None:
