@@ -46,6 +46,8 @@ from domain.visits import (
 Path = Mapping[str, str]
 
 CATALOGUE = "TSG T5002-2017"
+RECORDS_KEPT_YEARS = 4
+"""Maintenance records are kept so long at least (T5002-2017 art. 5(6)): a visit before that is not asked for."""
 SUBMISSIONS_PER_SAVE = 30
 """A whole visit is eight events at the most, a save 250."""
 FINISHES_PER_SAVE = 50
@@ -97,11 +99,19 @@ def _left_on(work: Work, agent: Agent) -> str:
 
 
 def _last_on(work: Work, year: MaintenanceYear, lift: str, on: str) -> str | None:
+    """Give the day of the last visit before a new one, as far back as records are kept."""
     known = year.last_before(on)
     if known is not None:
         return known
-    before = work.find(MaintenanceYear, maintenance_stream(lift, int(on[:4]) - 1))
-    return None if before is None else before.last_before(on)
+    last, *older = [maintenance_stream(lift, int(on[:4]) - back) for back in range(1, RECORDS_KEPT_YEARS + 1)]
+    before = work.find(MaintenanceYear, last)
+    known = None if before is None else before.last_before(on)
+    # Of older years those alone are relied on that have visits: a save has no room for so many absences.
+    pending = {event.originator_id for event in work.journal.events}
+    for stream in older:
+        if known is None and (stream in pending or work.streams.events(stream)):
+            known = work.read(MaintenanceYear, stream).last_before(on)
+    return known
 
 
 def _begin(

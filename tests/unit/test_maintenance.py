@@ -10,11 +10,13 @@ import pytest
 
 from application import maintenance, parties
 from application.ids import new_name
+from application.work import AggregateCache, Work
+from domain.aggregate import Statement
 from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from domain.lifts import Lift
 from domain.maintenance import MaintenanceYear
 from domain.parties import Agent
-from tests.support.book import Book
+from tests.support.book import ORIGIN, Book
 from tests.support.seeding import seed
 from tests.support.visiting import (
     BY_MAINTAINER,
@@ -152,6 +154,46 @@ def test_interval_counts_from_the_last_visit_also_of_last_year(book: Book) -> No
         said["finished"]["finished_at"] = opened[:14] + "45:00.000000Z"
         assert codes(book.act(BY_MAINTAINER, "visit.submit", said)) == expected
     assert book.events(f"{LIFT}/maintenance:2025")
+
+
+@pytest.mark.parametrize(
+    "first, then, days",
+    [
+        ("2025-02-01", "2026-01-20", 353),
+        ("2025-12-01", "2027-01-20", 415),
+        ("2025-12-31", "2029-12-31", 1_461),
+        ("2025-12-31", "2030-01-01", None),
+    ],
+)
+def test_the_longest_interval_is_told_too(book: Book, first: str, then: str, days: int | None) -> None:
+    """Years without any visit are looked through as far back as records must be kept, four years (T5002 5(6))."""
+    found = []
+    for day in (first, then):
+        book.now = f"{day}T04:00:00.000000Z"
+        said = body(opened_at=f"{day}T02:00:00.000000Z")
+        said["finished"]["finished_at"] = f"{day}T02:45:00.000000Z"
+        found = book.act(BY_MAINTAINER, "visit.submit", said)[0].found["findings"]
+    assert [(each["code"], each["facts"]["days"], each["facts"]["last_on"]) for each in found] == (
+        [] if days is None else [("interval_over_15_days", days, first)]
+    )
+
+
+def test_an_interval_is_told_where_both_visits_come_in_one_request() -> None:
+    """What an earlier line of the request recorded counts like what is stored."""
+    book = workshop()
+    book.now = "2028-03-01T04:00:00.000000Z"
+    cache = AggregateCache()
+    work = Work(ORIGIN, BY_MAINTAINER, book.now, book, cache, keep=cache)
+    for line, day in enumerate(("2025-03-01", "2028-03-01"), 1):
+        said = body(opened_at=f"{day}T02:00:00.000000Z")
+        said["finished"]["finished_at"] = f"{day}T02:45:00.000000Z"
+        work.begin_line()
+        maintenance.submit(work, Statement(said, "", line), {})
+        work.end_line()
+    opened = [event for event in work.journal.events if event.TOPIC == "visit.Opened"]
+    assert codes(opened).count("interval_over_15_days") == 1
+    assert f"{LIFT}/maintenance:2025" in opened[1].found["reads"]
+    assert f"{LIFT}/maintenance:2026" not in work.reads
 
 
 def test_year_is_that_of_the_civil_day(book: Book) -> None:
