@@ -10,7 +10,7 @@ from typing import Any
 
 from application.actions import Action, Writes
 from application.buildings import PLACING, check_venue, leave
-from application.identifiers import claim, opened, release, require_room, weigh
+from application.identifiers import Weighed, claim, opened, release, require_room, weigh
 from application.lifts import CLAIMING, RELEASING, SCRAPPED, keys_of, move
 from application.relations import day_of, to_lift
 from application.work import Work
@@ -151,7 +151,10 @@ def name_safety_officer(work: Work, statement: Statement, path: Path) -> None:
 
 
 def merge(work: Work, statement: Statement, path: Path) -> None:
-    """Let a lift's record go up in another's, which it duplicates: identifiers pass to it, held claims are settled."""
+    """Let a lift's record go up in another's, which it duplicates: its identifiers pass to it, and so do its claims.
+
+    A claim between the two is settled; one to what a third lift owns is the other's from now on, and held as it was.
+    """
     said = statement.said
     lift, other = work.change(Lift, path["lift"]), work.change(Lift, said["into"])
     if lift.id == other.id:
@@ -162,16 +165,26 @@ def merge(work: Work, statement: Statement, path: Path) -> None:
     other.require_open()
     identifiers = opened(work, lift.identifiers)
     live = other.status != SCRAPPED
-    passing = [i for i in identifiers if i.owner == lift.id and live]
+    claimed = [i for i in identifiers if lift.id in i.contenders]
+    passing = [i for i in identifiers if live and (i.owner == lift.id or (i in claimed and i.owner is None))]
+    held = [(i, i.owner) for i in claimed if live and i.owner is not None and other.id not in {i.owner, *i.contenders}]
+    weighed = Weighed(held=held)
     because = lift.record(Lift.MergedInto, statement)
     settled = [i.id for i in passing if i.id in other.contested]
-    absorbed = {"lift": lift.id, "identifiers": [list(key) for key in lift.identifiers], "settled": settled}
+    absorbed: dict[str, Any] = {
+        "lift": lift.id,
+        "identifiers": [list(key) for key in lift.identifiers],
+        "settled": settled,
+    }
+    if weighed.held:
+        absorbed["findings"] = weighed.findings
     other.record(Lift.Absorbed, because, absorbed)
     for identifier in identifiers:
         if identifier in passing:
             identifier.record(Identifier.Passed, because, {"lift": lift.id, "to": other.id})
-        elif identifier.owner == lift.id or lift.id in identifier.contenders:
+        elif identifier.owner == lift.id or identifier in claimed:
             identifier.record(Identifier.Released, because, {"lift": lift.id, "why": "merged"})
+    claim(weighed, other.id, because)
     leave(work, lift.id, lift.building, lift.estate, because)
 
 
@@ -210,7 +223,7 @@ ACTIONS = (
             Writes("lift.MergedInto", "{lift}"),
             Writes("lift.Absorbed", "lift:", derived=True),
             Writes("identifier.Passed", "identifier:", derived=True),
-            RELEASING, PLACING[1], PLACING[3],
+            CLAIMING[1], RELEASING, PLACING[1], PLACING[3],
         ),
         "Merge two records of one lift", "合并重复电梯",
     ),

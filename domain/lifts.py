@@ -191,7 +191,7 @@ class Lift(Aggregate):
             aggregate.contested = ()
 
     class Absorbed(Event):
-        """`found.lift` was found to be this one; `found.identifiers` are now its own."""
+        """`found.lift` was found to be this one; `found.identifiers` are now its own, `found.findings` held claims."""
 
         TOPIC = "lift.Absorbed"
 

@@ -1,4 +1,4 @@
-"""Identifiers in the lines of a register: claimed, corrected, released, held for review no longer."""
+"""Identifiers: in lines of a register, in mergers and on scrapping; claimed, released, held for review or no longer."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from domain.identifiers import Identifier
 from domain.lifts import Lift
 from tests.support.book import Book
 
+LIFT, TWIN, THIRD = (f"lift:018f3a5b-d9cb-769f-a165-70867728951{digit}" for digit in "012")
 BUREAU = Author("party:0f8fad5b-d9cb-469f-a165-70867728950e", "market_regulator", areas=("370100",))
 
 
@@ -98,3 +99,58 @@ def test_lines_of_before_the_second_schema_withdrew_nothing() -> None:
     state: dict[str, Any] = {"said": {}, "found": {"changed": ["identifiers"]}}
     Lift.Corrected.upcast_v1_v2(state)
     assert state["found"]["withdrawn"] == []
+
+
+# ------------------------------------------------------------------------------------------------ mergers, scrapping
+
+
+def registered(book: Book, lift: str, *values: str, **more: str) -> list[Event]:
+    """Register a lift with these identifiers."""
+    said = {"id": lift, "identifiers": claims(*values), "variety": "3110", "area": "370102", "status": "in_use", **more}
+    return book.act(BUREAU, "lift.register", said)
+
+
+def three(*first: str) -> Book:
+    """Give a book in which LIFT owns F-1 and TWIN claims it too; THIRD has T-1, and first of all these."""
+    book = new_book()
+    for lift, values in ((LIFT, ["F-1"]), (TWIN, ["F-1"]), (THIRD, [*first, "T-1"])):
+        registered(book, lift, *values)
+    return book
+
+
+def held(book: Book, value: str, lift: str) -> tuple[str | None, tuple[str, ...], int]:
+    """Give an identifier's owner and contenders, and how many identifiers a lift is held for review for."""
+    identifier = book.state(Identifier, stream_of(claims(value)[0]))
+    return identifier.owner, identifier.contenders, len(book.state(Lift, lift).contested)
+
+
+def test_a_held_claim_outlives_a_merger_with_a_third_lift() -> None:
+    """What TWIN claimed of LIFT, THIRD claims once TWIN went up in it: the duplicate is reviewed all the same (L17)."""
+    book = three()
+    events = book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=TWIN)
+    assert topics(events) == ["lift.MergedInto", "lift.Absorbed", "identifier.Released", "identifier.Contested"]
+    (found,) = events[1].found["findings"]
+    assert (found["code"], found["facts"]["lift"]) == ("identifier_conflict", LIFT)
+    assert held(book, "F-1", THIRD) == (LIFT, (THIRD,), 1)
+    book.act(BUREAU, "lift.change_status", {"status": "scrapped"}, lift=LIFT)
+    book.act(BUREAU, "lift.identify", {"identifiers": claims("F-1")}, lift=THIRD)
+    assert held(book, "F-1", THIRD) == (THIRD, (), 0)
+
+
+def test_two_held_claims_of_merged_lifts_are_one() -> None:
+    """Whoever claims it already claims it once, and the owner that takes up a claimant claims nothing."""
+    book = three("F-1")
+    book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=TWIN)
+    assert held(book, "F-1", THIRD) == (LIFT, (THIRD,), 1)
+    book.act(BUREAU, "lift.merge", {"into": LIFT}, lift=THIRD)
+    assert held(book, "F-1", LIFT) == (LIFT, (), 0)
+
+
+def test_a_claim_that_nobody_stands_against_passes_with_the_lift() -> None:
+    """Once the owner is scrapped the identifier is free, and goes where the claimant goes; to no scrapped lift."""
+    for status, expected in (("in_use", THIRD), ("scrapped", None)):
+        book = three()
+        book.act(BUREAU, "lift.change_status", {"status": "scrapped"}, lift=LIFT)
+        book.act(BUREAU, "lift.change_status", {"status": status}, lift=THIRD)
+        book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=TWIN)
+        assert held(book, "F-1", THIRD) == (expected, (), 0)
