@@ -10,8 +10,8 @@ from typing import Any
 
 from application.actions import Action, Writes
 from application.buildings import PLACING, check_venue, leave
-from application.identifiers import Weighed, claim, opened, release, require_room, weigh
-from application.lifts import CLAIMING, RELEASING, SCRAPPED, keys_of, move
+from application.identifiers import Weighed, claim, live_owner, opened, release, require_room, weigh
+from application.lifts import CLAIMING, RELEASING, keys_of, live_now, move
 from application.relations import day_of, to_lift
 from application.work import Work
 from domain.aggregate import Statement
@@ -28,7 +28,7 @@ from domain.lift_shapes import (
     SafetyOfficerNaming,
     UseUnitNaming,
 )
-from domain.lifts import Lift
+from domain.lifts import SCRAPPED, Lift
 from domain.parties import Agent, Party
 
 Path = Mapping[str, str]
@@ -57,7 +57,7 @@ def identify(work: Work, statement: Statement, path: Path) -> None:
     if foreign:
         raise Conflict("the lift has no such identifier", code="identifier_not_its_own", at=f"/withdrawn/{foreign[0]}")
     require_room(lift, added)
-    live = lift.status != SCRAPPED
+    live = lift.live_on(work.today)
     weighed = weigh(work, lift.id, added, live=live)
     found = _dated(work, statement)
     if weighed.held:
@@ -107,15 +107,19 @@ def relocate(work: Work, statement: Statement, path: Path) -> None:
 
 
 def change_status(work: Work, statement: Statement, path: Path) -> None:
-    """Change the status from a day on; scrapping is final and frees the identifiers, save correction."""
+    """Change the status from a day on; scrapping is final, save correction.
+
+    Identifiers are freed and claimed again by what the lift is today: not by what was so before something else was, nor
+    by what is to come (who claims them then is told by `weigh` that they are free).
+    """
     said = statement.said
-    lift = work.read(Lift, path["lift"])
+    lift, on = work.read(Lift, path["lift"]), day_of(work, statement)
     # To scrap a lift, or to take that back, is a matter of its identifiers too, whatever is known of later days.
-    members = ["identifiers"] if SCRAPPED in {said["status"], lift.status} else ["status"]
-    lift = _open(work, statement, path, "lift.change_status", members)
-    was_live, live = lift.status != SCRAPPED, said["status"] != SCRAPPED
-    if live and not was_live and not said.get("correction", False):
+    scraps = SCRAPPED in {said["status"], lift.status, lift.status_on(work.today)}
+    lift = _open(work, statement, path, "lift.change_status", ["identifiers" if scraps else "status"])
+    if said["status"] != SCRAPPED and not lift.live_on(on) and not said.get("correction", False):
         raise Conflict("a scrapped lift stays so unless that was wrong", code="scrapped_final", lift=lift.id)
+    was_live, live = lift.live_on(work.today), live_now(work, lift, statement)
     weighed = weigh(work, lift.id, lift.identifiers if live and not was_live else ())
     found = _dated(work, statement)
     if weighed.held:
@@ -124,7 +128,7 @@ def change_status(work: Work, statement: Statement, path: Path) -> None:
         found["settled"] = list(lift.contested)
     because = lift.record(Lift.StatusChanged, statement, found)
     claim(weighed, lift.id, because)
-    if was_live and not live:
+    if not live:
         release(work, lift.id, lift.identifiers, because, SCRAPPED)
 
 
@@ -164,11 +168,14 @@ def merge(work: Work, statement: Statement, path: Path) -> None:
     lift.require_open()
     other.require_open()
     identifiers = opened(work, lift.identifiers)
-    live = other.status != SCRAPPED
-    claimed = [i for i in identifiers if lift.id in i.contenders]
-    passing = [i for i in identifiers if live and (i.owner == lift.id or (i in claimed and i.owner is None))]
-    held = [(i, i.owner) for i in claimed if live and i.owner is not None and other.id not in {i.owner, *i.contenders}]
-    weighed = Weighed(held=held)
+    live = other.live_on(work.today)
+    owners = {i.id: live_owner(work, i) for i in identifiers if lift.id in i.contenders}
+    passing = [i for i in identifiers if live and (i.owner == lift.id or owners.get(i.id, other.id) is None)]
+    weighed = Weighed()
+    for i in identifiers if live else ():
+        owner = owners.get(i.id)
+        if owner is not None and other.id not in {owner, *i.contenders}:
+            weighed.held.append((i, owner))
     because = lift.record(Lift.MergedInto, statement)
     settled = [i.id for i in passing if i.id in other.contested]
     absorbed: dict[str, Any] = {
@@ -182,7 +189,7 @@ def merge(work: Work, statement: Statement, path: Path) -> None:
     for identifier in identifiers:
         if identifier in passing:
             identifier.record(Identifier.Passed, because, {"lift": lift.id, "to": other.id})
-        elif identifier.owner == lift.id or identifier in claimed:
+        elif identifier.owner == lift.id or identifier.id in owners:
             identifier.record(Identifier.Released, because, {"lift": lift.id, "why": "merged"})
     claim(weighed, other.id, because)
     leave(work, lift.id, lift.building, lift.estate, because)

@@ -35,6 +35,9 @@ DATED = {
 }  # fmt: skip
 """Members of which every word keeps its day, and under which name; of the others the last word holds."""
 
+SCRAPPED = "scrapped"
+"""报废: final, save correction."""
+
 Key = tuple[str, str, str]
 """An identifier as it was said: scheme, issuer (empty for national ones), value."""
 
@@ -270,6 +273,14 @@ class Lift(Aggregate):
     def status_on(self, date: str) -> str | None:
         """Give the status on a civil date; None before it is known."""
         return value_on(self.statuses, date)
+
+    def live_on(self, date: str) -> bool:
+        """Say whether it is not scrapped (报废) on a civil date: what was said of later days holds from then on."""
+        return self.status_on(date) != SCRAPPED
+
+    def live_once(self, status: str, since: str, date: str) -> bool:
+        """Say whether it is not scrapped on a civil date once a status was said from a day on."""
+        return value_on(entered(self.statuses, since, status), date) != SCRAPPED
 
     def class_on(self, date: str) -> str | None:
         """Give the premises class on a civil date."""
