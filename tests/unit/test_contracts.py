@@ -135,6 +135,32 @@ def test_what_was_said_of_a_term_is_corrected_from_a_day_on(
     assert [(term.from_date, term.to_date) for term in book.state(Lift, LIFTS[0]).maintenance] == expected
 
 
+def test_a_lift_leaves_while_the_contract_runs(book: Book) -> None:
+    """Leaving makes no term longer than the contract's: after its end it is refused as the contract's own end is."""
+    book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))
+    late = {"effective_on": "2026-12-01", "leaving": LIFTS[:1]}
+    for said in (late, {**late, "to_date": "2026-11-30"}, {**late, "effective_on": "2026-01-02"}):
+        with pytest.raises(Invalid) as refused:
+            book.act(FIRST, "contract.change", said, contract=A)
+        assert refused.value.code == "outside_contract"
+    book.act(FIRST, "contract.change", {**late, "effective_on": "2026-01-01"}, contract=A)
+    book.act(FIRST, "contract.change", {**late, "leaving": LIFTS[1:2], "to_date": "2027-01-01"}, contract=A)
+    terms = [book.state(Lift, name).maintenance for name in LIFTS[:2]]
+    assert [[term.to_date for term in each] for each in terms] == [["2026-01-01"], ["2026-12-01"]]
+
+
+def test_a_lift_that_went_up_in_another_joins_no_contract(book: Book) -> None:
+    """Its record is closed, for a change as for a beginning; it may still leave one."""
+    book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))
+    merger = {"into": LIFTS[1]}
+    for name in (LIFTS[0], LIFTS[2]):
+        book.act(UNIT, "lift.merge", merger, lift=name)
+    with pytest.raises(Conflict) as refused:
+        book.act(FIRST, "contract.change", {"effective_on": "2025-06-01", "joining": LIFTS[2:]}, contract=A)
+    assert refused.value.code == "lift_merged"
+    assert book.act(FIRST, "contract.change", {"effective_on": "2025-06-01", "leaving": LIFTS[:1]}, contract=A)
+
+
 def test_a_contract_ends_once(book: Book) -> None:
     """Ending sets the end on each lift; a second end, or one outside the term, is refused."""
     book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))
