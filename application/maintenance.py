@@ -221,7 +221,10 @@ def submit(work: Work, statement: Statement, _path: Path) -> None:
 
 
 def correct(work: Work, statement: Statement, _path: Path) -> None:
-    """Record a new whole visit that names an old one; both stay. Refuses `corrected_already`, `visit_unfinished`."""
+    """Record a new whole visit that names an old one; both stay. Refuses `corrected_already`, `visit_unfinished`.
+
+    The new one may be of another day or lift: also that may have been wrong. It has a name of its own.
+    """
     said = statement.said["corrects"]
     year = work.change(MaintenanceYear, maintenance_stream(said["lift"], said["year"]))
     old = year.visit(said["visit"])
@@ -234,6 +237,8 @@ def correct(work: Work, statement: Statement, _path: Path) -> None:
             code="corrected_already", visit=said["visit"], corrected_by=old.corrected_by,
         )  # fmt: skip
     new = statement.said["opened"]["id"]
+    if new == said["visit"]:
+        raise Conflict(f"{new} exists already", code="visit_exists", visit=new)
     findings: list[Finding] = []
     ruled: dict[str, Any] = {}
     if old.signed_at is not None or old.behalf_at is not None:

@@ -313,6 +313,23 @@ def test_correction_is_a_new_record(book: Book) -> None:
     assert codes(book.act(BY_SIGNER, "visit.countersign", signing(book, new))) == []
 
 
+def test_a_record_of_the_wrong_lift_or_year_is_corrected_too(book: Book) -> None:
+    """The new one stands where it belongs, under a name of its own; the old one stays and counts no more."""
+    other = new_name("lift")
+    registered = {"id": other, "variety": "3110", "area": "370100", "status": "in_use", "maintainer": MAINTAINER}
+    seed(book, Lift, other, MAINTAINER, Lift.Registered, {**registered, "identifiers": []}, {"on": "2025-01-01"})
+    for changes in ({"lift": other}, {"opened_at": "2025-03-02T02:00:00.000000Z"}):
+        old = body()
+        book.act(BY_MAINTAINER, "visit.submit", old)
+        new = {"corrects": named(old, why="wrong_lift"), **body(**changes)}
+        again = {**new, "opened": {**new["opened"], "id": old["opened"]["id"]}}
+        assert refusal(book, BY_MAINTAINER, "visit.correct", again) == "visit_exists"
+        events = book.act(BY_MAINTAINER, "visit.correct", new)
+        assert (events[0].originator_id, events[1].originator_id == YEAR) == (YEAR, False)
+        assert visit_of(book, old).corrected_by == new["opened"]["id"]
+    assert book.state(MaintenanceYear, YEAR).last_before("2026-12-31") is None
+
+
 def test_a_corrected_visit_counts_once_for_who_worked_on_it(book: Book) -> None:
     """Whoever stands in both records is told of the correction and counts one visit; who joins it counts it too."""
     old = body(workers=WORKERS[:1])
