@@ -100,6 +100,10 @@ def change(work: Work, statement: Statement, path: Path) -> None:
         Period(max(contract.from_date, on) if joining else contract.from_date, to_date)
     if on < contract.from_date:
         raise Invalid("the contract has not begun then", code="before_contract", from_date=contract.from_date)
+    if leaving and to_date is not None and on > to_date:
+        raise Invalid("the contract does not run then", code="outside_contract", to_date=to_date)
+    for name in joining:
+        lifts[name].require_open()
     joins = Term(contract.id, contract.maintainer, on, to_date)
     findings = _seams((lifts[name] for name in joining), joins)
     since = dict(contract.lifts)

@@ -65,11 +65,18 @@ def weigh(work: Work, lift: str, keys: Iterable[Key], *, live: bool = True) -> W
         identifier = work.open(Identifier, stream)
         if identifier.owner == lift or (not live and lift in identifier.former):
             continue
-        if identifier.owner is None or not live:
+        owner = live_owner(work, identifier)
+        if owner is None or not live:
             weighed.free.append((identifier, key))
         elif lift not in identifier.contenders:
-            weighed.held.append((identifier, identifier.owner))
+            weighed.held.append((identifier, owner))
     return weighed
+
+
+def live_owner(work: Work, identifier: Identifier) -> str | None:
+    """Give the lift that owns an identifier; None where nobody does, or where the day of its scrapping has come."""
+    owner = None if identifier.owner is None else work.find(Lift, identifier.owner)
+    return identifier.owner if owner is None or owner.live_on(work.today) else None
 
 
 def claim(weighed: Weighed, lift: str, because: Because, *, live: bool = True) -> None:

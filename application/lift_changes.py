@@ -10,8 +10,8 @@ from typing import Any
 
 from application.actions import Action, Writes
 from application.buildings import PLACING, check_venue, leave
-from application.identifiers import claim, opened, release, require_room, weigh
-from application.lifts import CLAIMING, RELEASING, SCRAPPED, keys_of, move
+from application.identifiers import Weighed, claim, live_owner, opened, release, require_room, weigh
+from application.lifts import CLAIMING, RELEASING, keys_of, live_now, move
 from application.relations import day_of, to_lift
 from application.work import Work
 from domain.aggregate import Statement
@@ -28,7 +28,7 @@ from domain.lift_shapes import (
     SafetyOfficerNaming,
     UseUnitNaming,
 )
-from domain.lifts import Lift
+from domain.lifts import SCRAPPED, Lift
 from domain.parties import Agent, Party
 
 Path = Mapping[str, str]
@@ -57,7 +57,7 @@ def identify(work: Work, statement: Statement, path: Path) -> None:
     if foreign:
         raise Conflict("the lift has no such identifier", code="identifier_not_its_own", at=f"/withdrawn/{foreign[0]}")
     require_room(lift, added)
-    live = lift.status != SCRAPPED
+    live = lift.live_on(work.today)
     weighed = weigh(work, lift.id, added, live=live)
     found = _dated(work, statement)
     if weighed.held:
@@ -107,15 +107,19 @@ def relocate(work: Work, statement: Statement, path: Path) -> None:
 
 
 def change_status(work: Work, statement: Statement, path: Path) -> None:
-    """Change the status from a day on; scrapping is final and frees the identifiers, save correction."""
+    """Change the status from a day on; scrapping is final, save correction.
+
+    Identifiers are freed and claimed again by what the lift is today: not by what was so before something else was, nor
+    by what is to come (who claims them then is told by `weigh` that they are free).
+    """
     said = statement.said
-    lift = work.read(Lift, path["lift"])
+    lift, on = work.read(Lift, path["lift"]), day_of(work, statement)
     # To scrap a lift, or to take that back, is a matter of its identifiers too, whatever is known of later days.
-    members = ["identifiers"] if SCRAPPED in {said["status"], lift.status} else ["status"]
-    lift = _open(work, statement, path, "lift.change_status", members)
-    was_live, live = lift.status != SCRAPPED, said["status"] != SCRAPPED
-    if live and not was_live and not said.get("correction", False):
+    scraps = SCRAPPED in {said["status"], lift.status, lift.status_on(work.today)}
+    lift = _open(work, statement, path, "lift.change_status", ["identifiers" if scraps else "status"])
+    if said["status"] != SCRAPPED and not lift.live_on(on) and not said.get("correction", False):
         raise Conflict("a scrapped lift stays so unless that was wrong", code="scrapped_final", lift=lift.id)
+    was_live, live = lift.live_on(work.today), live_now(work, lift, statement)
     weighed = weigh(work, lift.id, lift.identifiers if live and not was_live else ())
     found = _dated(work, statement)
     if weighed.held:
@@ -124,7 +128,7 @@ def change_status(work: Work, statement: Statement, path: Path) -> None:
         found["settled"] = list(lift.contested)
     because = lift.record(Lift.StatusChanged, statement, found)
     claim(weighed, lift.id, because)
-    if was_live and not live:
+    if not live:
         release(work, lift.id, lift.identifiers, because, SCRAPPED)
 
 
@@ -151,7 +155,10 @@ def name_safety_officer(work: Work, statement: Statement, path: Path) -> None:
 
 
 def merge(work: Work, statement: Statement, path: Path) -> None:
-    """Let a lift's record go up in another's, which it duplicates: identifiers pass to it, held claims are settled."""
+    """Let a lift's record go up in another's, which it duplicates: its identifiers pass to it, and so do its claims.
+
+    A claim between the two is settled; one to what a third lift owns is the other's from now on, and held as it was.
+    """
     said = statement.said
     lift, other = work.change(Lift, path["lift"]), work.change(Lift, said["into"])
     if lift.id == other.id:
@@ -161,17 +168,30 @@ def merge(work: Work, statement: Statement, path: Path) -> None:
     lift.require_open()
     other.require_open()
     identifiers = opened(work, lift.identifiers)
-    live = other.status != SCRAPPED
-    passing = [i for i in identifiers if i.owner == lift.id and live]
+    live = other.live_on(work.today)
+    owners = {i.id: live_owner(work, i) for i in identifiers if lift.id in i.contenders}
+    passing = [i for i in identifiers if live and (i.owner == lift.id or owners.get(i.id, other.id) is None)]
+    weighed = Weighed()
+    for i in identifiers if live else ():
+        owner = owners.get(i.id)
+        if owner is not None and other.id not in {owner, *i.contenders}:
+            weighed.held.append((i, owner))
     because = lift.record(Lift.MergedInto, statement)
     settled = [i.id for i in passing if i.id in other.contested]
-    absorbed = {"lift": lift.id, "identifiers": [list(key) for key in lift.identifiers], "settled": settled}
+    absorbed: dict[str, Any] = {
+        "lift": lift.id,
+        "identifiers": [list(key) for key in lift.identifiers],
+        "settled": settled,
+    }
+    if weighed.held:
+        absorbed["findings"] = weighed.findings
     other.record(Lift.Absorbed, because, absorbed)
     for identifier in identifiers:
         if identifier in passing:
             identifier.record(Identifier.Passed, because, {"lift": lift.id, "to": other.id})
-        elif identifier.owner == lift.id or lift.id in identifier.contenders:
+        elif identifier.owner == lift.id or identifier.id in owners:
             identifier.record(Identifier.Released, because, {"lift": lift.id, "why": "merged"})
+    claim(weighed, other.id, because)
     leave(work, lift.id, lift.building, lift.estate, because)
 
 
@@ -210,7 +230,7 @@ ACTIONS = (
             Writes("lift.MergedInto", "{lift}"),
             Writes("lift.Absorbed", "lift:", derived=True),
             Writes("identifier.Passed", "identifier:", derived=True),
-            RELEASING, PLACING[1], PLACING[3],
+            CLAIMING[1], RELEASING, PLACING[1], PLACING[3],
         ),
         "Merge two records of one lift", "合并重复电梯",
     ),

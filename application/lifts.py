@@ -9,6 +9,7 @@ from application.actions import Action, Writes
 from application.buildings import JOINING, PLACING, building_of, check_venue, estate_of, leave, place
 from application.identifiers import claim, named, release, require_room, stream_of, weigh
 from application.ids import new_name
+from application.relations import day_of
 from application.saves import EVENTS_PER_SAVE_MAX
 from application.work import Work
 from domain.aggregate import Aggregate, Because, Statement
@@ -17,7 +18,7 @@ from domain.catalogue import annex_of
 from domain.errors import Conflict, DomainError
 from domain.identifiers import Identifier
 from domain.lift_shapes import LiftRegistration, LiftRow, PlainLiftRow
-from domain.lifts import Key, Lift, claim_key
+from domain.lifts import SCRAPPED, Key, Lift, claim_key
 from domain.parties import Party
 
 Path = Mapping[str, str]
@@ -33,7 +34,6 @@ PLAIN_ROW_LINES_MAX = 50
 """Of 5 events at the most, if it corrects no identifier: lift, identifier, building, the place left and the new one."""
 
 PARTIES_NAMED = ("authority", "use_unit", "maintainer")
-SCRAPPED = "scrapped"
 
 
 def check_row(work: Work, said: Mapping[str, Any]) -> None:
@@ -50,9 +50,15 @@ def _dated(work: Work, statement: Statement) -> dict[str, Any]:
     return {"on": work.today} if statement.effective_at is None else {}
 
 
+def live_now(work: Work, lift: Lift, statement: Statement) -> bool:
+    """Say whether a lift is not scrapped today once its status was stated: identifiers are free of no other day."""
+    since = statement.said.get("status_since") or day_of(work, statement)
+    return lift.live_once(statement.said["status"], since, work.today)
+
+
 def _register(work: Work, statement: Statement, lift: Lift, found: dict[str, Any]) -> None:
     said = statement.said
-    live = said["status"] != SCRAPPED
+    live = live_now(work, lift, statement)
     weighed = weigh(work, lift.id, (claim_key(c) for c in said["identifiers"]), live=live)
     if weighed.held:
         found["findings"] = weighed.findings
@@ -126,8 +132,8 @@ def _changed_row(work: Work, statement: Statement, lift: Lift) -> None:
     moved = "building" in changed or "estate" in changed
     if moved:
         found |= _places(work, statement, last)
-    was_live = lift.status != SCRAPPED
-    live = said["status"] != SCRAPPED if "status" in changed else was_live
+    was_live = lift.live_on(work.today)
+    live = live_now(work, lift, statement) if {"status", "status_since"} & set(changed) else was_live
     told = [claim_key(c) for c in said["identifiers"]] if "identifiers" in changed else []
     gone = _withdrawn(lift, last, told) if told else []
     found["withdrawn"] = [list(key) for key in gone]
@@ -144,7 +150,7 @@ def _changed_row(work: Work, statement: Statement, lift: Lift) -> None:
     because = lift.record(Lift.Corrected, statement, found)
     claim(weighed, lift.id, because, live=live)
     release(work, lift.id, gone, because, "withdrawn")
-    if was_live and not live:
+    if not live:
         release(work, lift.id, owned, because, SCRAPPED)
     if moved and before != (lift.building, lift.estate):
         move(work, lift, before, because)

@@ -46,6 +46,8 @@ from domain.visits import (
 Path = Mapping[str, str]
 
 CATALOGUE = "TSG T5002-2017"
+RECORDS_KEPT_YEARS = 4
+"""Maintenance records are kept so long at least (T5002-2017 art. 5(6)): a visit before that is not asked for."""
 SUBMISSIONS_PER_SAVE = 30
 """A whole visit is eight events at the most, a save 250."""
 FINISHES_PER_SAVE = 50
@@ -83,12 +85,33 @@ def _agents(work: Work, workers: Sequence[str], *, to_record: bool) -> dict[str,
     return found
 
 
+def _worker(work: Work, agent: Agent | None, on: str) -> Worker | None:
+    """Give what the checks need of a worker on a civil date; None for nobody, and for who had left before that day."""
+    if agent is None or (agent.left and _left_on(work, agent) < on):
+        return None
+    return Worker(agent.party, agent.role, agent.certified)
+
+
+def _left_on(work: Work, agent: Agent) -> str:
+    # The aggregate keeps no day, since nobody states one: the log says when the leaving was recorded.
+    stored = work.streams.events(agent.id)
+    return max(civil_date(e.effective_at or e.recorded_at or work.now) for e in stored if isinstance(e, Agent.Left))
+
+
 def _last_on(work: Work, year: MaintenanceYear, lift: str, on: str) -> str | None:
+    """Give the day of the last visit before a new one, as far back as records are kept."""
     known = year.last_before(on)
     if known is not None:
         return known
-    before = work.find(MaintenanceYear, maintenance_stream(lift, int(on[:4]) - 1))
-    return None if before is None else before.last_before(on)
+    last, *older = [maintenance_stream(lift, int(on[:4]) - back) for back in range(1, RECORDS_KEPT_YEARS + 1)]
+    before = work.find(MaintenanceYear, last)
+    known = None if before is None else before.last_before(on)
+    # Of older years those alone are relied on that have visits: a save has no room for so many absences.
+    pending = {event.originator_id for event in work.journal.events}
+    for stream in older:
+        if known is None and (stream in pending or work.streams.events(stream)):
+            known = work.read(MaintenanceYear, stream).last_before(on)
+    return known
 
 
 def _begin(
@@ -103,10 +126,7 @@ def _begin(
     work.source(said, "visit", year.id)
     pack, ruled = ruling(work, lift.area_on(on), on)
     maintainer = work.author.party
-    known = {
-        name: None if agent is None or agent.left else Worker(agent.party, agent.role, agent.certified)
-        for name, agent in agents.items()
-    }  # fmt: skip
+    known = {name: _worker(work, agent, on) for name, agent in agents.items()}
     findings = [
         *check_maintainer(maintainer, lift.maintainers_on(on), lift.status_on(on), pack, on),
         *check_workers(said["workers"], known, maintainer, pack, on),
@@ -201,7 +221,10 @@ def submit(work: Work, statement: Statement, _path: Path) -> None:
 
 
 def correct(work: Work, statement: Statement, _path: Path) -> None:
-    """Record a new whole visit that names an old one; both stay. Refuses `corrected_already`, `visit_unfinished`."""
+    """Record a new whole visit that names an old one; both stay. Refuses `corrected_already`, `visit_unfinished`.
+
+    The new one may be of another day or lift: also that may have been wrong. It has a name of its own.
+    """
     said = statement.said["corrects"]
     year = work.change(MaintenanceYear, maintenance_stream(said["lift"], said["year"]))
     old = year.visit(said["visit"])
@@ -214,6 +237,8 @@ def correct(work: Work, statement: Statement, _path: Path) -> None:
             code="corrected_already", visit=said["visit"], corrected_by=old.corrected_by,
         )  # fmt: skip
     new = statement.said["opened"]["id"]
+    if new == said["visit"]:
+        raise Conflict(f"{new} exists already", code="visit_exists", visit=new)
     findings: list[Finding] = []
     ruled: dict[str, Any] = {}
     if old.signed_at is not None or old.behalf_at is not None:

@@ -125,11 +125,14 @@ class Contract(Aggregate):
 def seams(lift: str, before: Iterable[Term], new: Term) -> list[Finding]:
     """Give the findings on a lift's terms when a new one joins them: it overlaps another, or leaves days uncovered.
 
-    Terms merely stated end where a contract begins, so they neither overlap nor leave a gap.
+    Terms merely stated end where a contract begins, so they neither overlap nor leave a gap. An earlier term of the
+    same contract overlaps nothing, but days may lie between.
     """
-    others = [term for term in before if term.under and term.under != new.under]
+    others = [term for term in before if term.under]
     findings: list[Finding] = []
     for term in others:
+        if term.under == new.under:
+            continue
         meets_end = new.to_date is None or term.from_date < new.to_date
         if meets_end and (term.to_date is None or new.from_date < term.to_date):
             findings.append(_seam("maintenance_overlap", lift, term.under))

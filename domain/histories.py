@@ -59,16 +59,18 @@ Terms = tuple[Term, ...]
 
 
 def with_term(terms: Terms, new: Term) -> Terms:
-    """Give the terms with one more, or with the term under the same ground replaced.
+    """Give the terms with one more, or with the term replaced that began on the same day under the same ground.
 
-    What was merely stated (no ground) ends where a term with a ground begins after it; an empty term is no term.
+    Who left and came back has two terms under one ground: an earlier one stays, as far as the day on which the new one
+    begins. What was merely stated (no ground) ends where a term begins after it; an empty term is no term.
     """
     kept: list[Term] = []
     for term in terms:
-        if term.under == new.under and (term.under or term.from_date == new.from_date):
+        if (term.under, term.from_date) == (new.under, new.from_date):
             continue
-        ends = term.to_date is None and not term.under and term.from_date < new.from_date
-        kept.append(replace(term, to_date=new.from_date) if ends else term)
+        same = term.under and term.under == new.under and term.runs_on(new.from_date)
+        stated = not term.under and term.to_date is None and term.from_date < new.from_date
+        kept.append(replace(term, to_date=new.from_date) if same or stated else term)
     if new.to_date is not None and new.to_date <= new.from_date:
         return tuple(kept)
     return tuple(sorted((*kept, new), key=lambda term: term.from_date))

@@ -2,7 +2,8 @@
 
 A stream is named by the hash of the cleaned `[scheme, issuer, value]`. A second lift that claims an identifier in use
 is registered all the same, and its claim is held for review: real registers hold duplicates, and refusing the lift
-would lose it. The claim is settled by a merger, by the owner's scrapping or withdrawal, or by claiming again then.
+would lose it. The claim is settled by a merger, by the owner's scrapping or withdrawal, or by claiming again then; a
+scrapping that was said of a day to come frees the identifier for whoever claims it from that day on.
 """
 
 from __future__ import annotations
@@ -44,13 +45,15 @@ class Identifier(Aggregate):
         TOPIC = "identifier.Claimed"
 
         def apply(self, aggregate: Identifier) -> None:
-            """Take over the owner; a claim that was held is settled."""
+            """Take over the owner, also from one that is scrapped by now; a claim that was held is settled."""
             lift = self.found["lift"]
             aggregate.key = tuple(self.found["key"])
             aggregate.contenders = tuple(name for name in aggregate.contenders if name != lift)
             if "ended" in self.found:
                 aggregate.former = (*aggregate.former, lift)
             else:
+                if aggregate.owner not in {None, lift}:
+                    aggregate.former = (*aggregate.former, aggregate.owner)
                 aggregate.owner = lift
 
     class Contested(Event):

@@ -35,6 +35,9 @@ DATED = {
 }  # fmt: skip
 """Members of which every word keeps its day, and under which name; of the others the last word holds."""
 
+SCRAPPED = "scrapped"
+"""报废: final, save correction."""
+
 Key = tuple[str, str, str]
 """An identifier as it was said: scheme, issuer (empty for national ones), value."""
 
@@ -175,7 +178,7 @@ class Lift(Aggregate):
         TOPIC = "lift.MaintainerChanged"
 
         def apply(self, aggregate: Lift) -> None:
-            """Enter the term, or replace that of the same contract; one that ends when it begins is taken away."""
+            """Enter the term, or replace that of its contract and day; one that ends when it begins is taken away."""
             found = self.found
             term = Term(found["contract"], found["maintainer"], found["from_date"], found["to_date"])
             aggregate.maintenance = with_term(aggregate.maintenance, term)
@@ -191,7 +194,7 @@ class Lift(Aggregate):
             aggregate.contested = ()
 
     class Absorbed(Event):
-        """`found.lift` was found to be this one; `found.identifiers` are now its own."""
+        """`found.lift` was found to be this one; `found.identifiers` are now its own, `found.findings` held claims."""
 
         TOPIC = "lift.Absorbed"
 
@@ -270,6 +273,14 @@ class Lift(Aggregate):
     def status_on(self, date: str) -> str | None:
         """Give the status on a civil date; None before it is known."""
         return value_on(self.statuses, date)
+
+    def live_on(self, date: str) -> bool:
+        """Say whether it is not scrapped (报废) on a civil date: what was said of later days holds from then on."""
+        return self.status_on(date) != SCRAPPED
+
+    def live_once(self, status: str, since: str, date: str) -> bool:
+        """Say whether it is not scrapped on a civil date once a status was said from a day on."""
+        return value_on(entered(self.statuses, since, status), date) != SCRAPPED
 
     def class_on(self, date: str) -> str | None:
         """Give the premises class on a civil date."""

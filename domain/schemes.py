@@ -20,6 +20,8 @@ from domain.shapes import AreaCode, BasisPoints, CivilDate, Code, Digest, Line, 
 
 DISTRICT_DIGITS = 6
 """Schemes are adopted by districts (县级区划): a longer area code belongs to that of its first six digits."""
+WIDER = {12: 9, 9: 6, 6: 4, 4: 2}
+"""How many digits of a code name the level above: village, town, district, city, province."""
 PACK_TOML_CHARS_MAX = 40_000
 PACK_JSON_BYTES_MAX = 120 * 1024
 ADOPTIONS_MAX = 200
@@ -158,8 +160,17 @@ def scheme_stream(area: str) -> str:
     return f"scheme:{area[:DISTRICT_DIGITS]}"
 
 
+def stem(area: str) -> str:
+    """Give the beginning that the codes of all areas within this one share: 3701 for the city 370100.
+
+    A code names province, city and district by two digits each (GB/T 2260), then town and village by three
+    (统计用区划代码). Only zeros that fill a whole level at the end say "all of it": the town (镇) 370102100 is itself.
+    """
+    while (wider := WIDER.get(len(area))) is not None and not area[wider:].strip("0"):
+        area = area[:wider]
+    return area
+
+
 def within(area: str, wider: str) -> bool:
     """Say whether an area lies in a wider one: 370102 in 370100 (its city) and in 370000 (its province)."""
-    while len(wider) > 2 and wider.endswith("00"):  # noqa: PLR2004 - provinces have two digits, levels come in pairs
-        wider = wider[:-2]
-    return area.startswith(wider)
+    return area.startswith(stem(wider))

@@ -64,7 +64,7 @@ def check_certificate(role: str, *, certified: bool, pack: Pack | None, on: str)
 def check_workers(
     workers: Sequence[str], agents: Mapping[str, Worker | None], maintainer: str, pack: Pack | None, on: str
 ) -> list[Finding]:
-    """Check who was there; `agents` gives what is known of each worker, None when unknown or gone.
+    """Check who was there; `agents` gives what is known of each worker, None when unknown or gone by then.
 
     Codes `one_worker`, `too_few_workers`, `worker_named_twice`, `worker_unknown`, `worker_not_of_maintainer`,
     `worker_of_other_role`, `worker_without_certificate`.

@@ -73,7 +73,7 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
 
 LIFTS = Bitemporal(
     name="lifts",
-    version=3,
+    version=4,
     columns=(*map(Column, COLUMNS), HELD),
     evolve=_evolve(),
     rows=lambda stream, state: merged(_rows(stream, state)),

@@ -18,7 +18,7 @@ from domain.aggregate import fold
 from domain.errors import NotFound
 from domain.mandates import ACTS
 from domain.parties import Party
-from domain.schemes import within
+from domain.schemes import stem, within
 from domain.time import civil_date
 
 PAST: Final = "had_"
@@ -26,13 +26,6 @@ DEALINGS: Final = frozenset({"manages", "supervises"})
 """Relations in which one stands to certificates and claims because one stands so to their lift."""
 MANDATED: Final = {"appointed": ("claim.assess", "insures")}
 """Relations that are a mandate: for which act it is, and in which relation its giver must stand."""
-
-
-def stem(area: str) -> str:
-    """Give the beginning that the codes of all areas within this one share."""
-    while len(area) > 2 and area.endswith("00"):  # noqa: PLR2004 - provinces have two digits, levels come in pairs
-        area = area[:-2]
-    return area
 
 
 def filtered(asking: Asking) -> list[str] | None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import pytest
+
 from application.reading import coverage, lifts
 from application.work import Author
+from domain.errors import Forbidden
 from domain.packs import load_pack
 from tests.support.history import PARTIES, Told, history, name
 from tests.support.projecting import store
@@ -89,6 +92,37 @@ def test_a_part_of_a_district_reaches_and_misses_no_target(ledger: TestLedger) -
     # No lift of the history stands in a government office: that is known, so it is no gap in the data.
     offices = [row["finding"]["code"] for row in whole["targets"] if row["group"] == "government_office"]
     assert set(offices) == {"target_no_lifts"}
+
+
+def test_a_town_whose_code_ends_in_zeros_is_counted_alone(ledger: TestLedger) -> None:
+    """370102100 is a town (镇) like 370102105: neither counts, lists or reads what stands in the other."""
+    towns = ("370102100", "370102105", "370102200")
+    told = {area: name(random.Random(area), "lift") for area in towns}
+    said = {"identifiers": [], "variety": "3110", "status": "in_use"}
+    registered = [
+        Told(lift, "lift.Registered", {"id": lift, "area": area, **said}, {"on": "2025-01-01"}, None)
+        for area, lift in told.items()
+    ]
+    store(ledger, [*registered, *adopted()])
+    with reading(ledger) as reads:
+        for area, lift in told.items():
+            town = Author(PARTIES[4], "market_regulator", areas=(area,))
+            for asking in (
+                ask(reads, town, effective_at=AT, by="area"),
+                ask(reads, town, area="370102", effective_at=AT, by="area"),
+                ask(reads, area=area, effective_at=AT, by="area"),
+            ):
+                answer = coverage.coverage(asking)
+                assert [(row["area"], row["in_use"]) for row in answer["rows"]] == [(area, 1)]
+                assert [district["cut"] for district in answer["districts"]] == [{"areas": [area]}]
+            for asking in (ask(reads, town, effective_at=AT), ask(reads, area=area, effective_at=AT)):
+                assert [row["lift"] for row in lifts.listed(asking)["lifts"]] == [lift]
+            for other in told.values():
+                if other == lift:
+                    assert lifts.one(ask(reads, town, {"lift": other}))["lift"] == other
+                else:
+                    with pytest.raises(Forbidden):
+                        lifts.one(ask(reads, town, {"lift": other}))
 
 
 def test_a_bureau_is_held_to_the_groups_that_its_sector_holds_whole(ledger: TestLedger) -> None:

@@ -143,3 +143,19 @@ def test_two_records_of_one_lift_are_one_on_every_day(events: list[LoggedEvent],
     place = [column.name for column in LIFTS.columns].index("merged_into")
     assert {row.values[place] for row in known(events)} == {None}
     assert {row.values[place] for row in known(logged([*told, merged]))} == {into}
+
+
+@given(days=st.lists(days, min_size=2, max_size=8, unique=True))
+def test_the_view_keeps_every_term_of_a_contract(days: list[str]) -> None:
+    """A lift that leaves a contract and comes back was maintained in each of its terms, and between them by nobody."""
+    told = [
+        event("lift.Registered", {"id": LIFT, "variety": "3110", "status": "in_use", "identifiers": []}, {}, DAYS[0])
+    ]
+    terms = list(zip(*[iter(sorted(days))] * 2, strict=False))
+    for begin, end in terms:
+        found = {"contract": "c", "maintainer": PARTIES[2], "from_date": begin}
+        told += [event("lift.MaintainerChanged", None, {**found, "to_date": to}, begin) for to in (None, end)]
+    rows, place = known(logged(told)), [column.name for column in LIFTS.columns].index("maintainer")
+    for on in DAYS:
+        (row,) = (r for r in rows if r.effective_from <= begins(on) < (r.effective_to or "9"))
+        assert row.values[place] == (PARTIES[2] if any(a <= on < b for a, b in terms) else None)

@@ -91,6 +91,76 @@ def test_lifts_join_and_leave(book: Book) -> None:
     assert refused.value.code == "lifts_of_contract"
 
 
+def test_a_lift_that_comes_back_keeps_its_earlier_term(book: Book) -> None:
+    """Who had it on a day is asked of every term of the contract, and the days between are told (T5002-2017)."""
+    book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2027-01-01"))
+    book.act(FIRST, "contract.change", {"effective_on": "2025-06-01", "leaving": [LIFTS[0]]}, contract=A)
+    back = book.act(FIRST, "contract.change", {"effective_on": "2026-01-01", "joining": [LIFTS[0]]}, contract=A)
+    (gap,) = back[0].found["findings"]
+    assert (gap["code"], gap["facts"]["from_date"], gap["facts"]["to_date"]) == (
+        "maintenance_gap", "2025-06-01", "2026-01-01",
+    )  # fmt: skip
+
+    def had() -> list[bool]:
+        lift = book.state(Lift, LIFTS[0])
+        return [bool(lift.maintainers_on(f"{month}-15")) for month in ("2025-03", "2025-08", "2026-03", "2026-11")]
+
+    assert had() == [True, False, True, True]
+    book.act(FIRST, "contract.change", {"effective_on": "2025-12-01", "to_date": "2026-10-01"}, contract=A)
+    assert had() == [True, False, True, False]
+    book.act(FIRST, "contract.end", {"ended_on": "2026-02-01"}, contract=A)
+    assert had() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    "back, left, expected",
+    [
+        ("2025-03-01", "2025-04-01", [("2025-01-01", "2025-03-01"), ("2025-03-01", "2025-04-01")]),
+        ("2025-01-01", "2025-04-01", [("2025-01-01", "2025-04-01")]),
+        ("2025-01-01", "2025-01-01", []),
+        ("2025-06-01", "2025-06-01", [("2025-01-01", "2025-06-01")]),
+        ("2024-12-01", "2024-12-01", [("2025-01-01", "2025-06-01")]),
+    ],
+)
+def test_what_was_said_of_a_term_is_corrected_from_a_day_on(
+    book: Book, back: str, left: str, expected: list[tuple[str, str]]
+) -> None:
+    """Joining on the day on which a term began replaces it, within it ends it there; joining and leaving is no term."""
+    book.act(FIRST, "contract.begin", beginning(A, FIRST, "2024-12-01", "2027-01-01", lifts=LIFTS[1:]))
+    for said in (
+        {"effective_on": "2025-01-01", "joining": LIFTS[:1]}, {"effective_on": "2025-06-01", "leaving": LIFTS[:1]},
+        {"effective_on": back, "joining": LIFTS[:1]}, {"effective_on": left, "leaving": LIFTS[:1]},
+    ):  # fmt: skip
+        book.act(FIRST, "contract.change", said, contract=A)
+    assert [(term.from_date, term.to_date) for term in book.state(Lift, LIFTS[0]).maintenance] == expected
+
+
+def test_a_lift_leaves_while_the_contract_runs(book: Book) -> None:
+    """Leaving makes no term longer than the contract's: after its end it is refused as the contract's own end is."""
+    book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))
+    late = {"effective_on": "2026-12-01", "leaving": LIFTS[:1]}
+    for said in (late, {**late, "to_date": "2026-11-30"}, {**late, "effective_on": "2026-01-02"}):
+        with pytest.raises(Invalid) as refused:
+            book.act(FIRST, "contract.change", said, contract=A)
+        assert refused.value.code == "outside_contract"
+    book.act(FIRST, "contract.change", {**late, "effective_on": "2026-01-01"}, contract=A)
+    book.act(FIRST, "contract.change", {**late, "leaving": LIFTS[1:2], "to_date": "2027-01-01"}, contract=A)
+    terms = [book.state(Lift, name).maintenance for name in LIFTS[:2]]
+    assert [[term.to_date for term in each] for each in terms] == [["2026-01-01"], ["2026-12-01"]]
+
+
+def test_a_lift_that_went_up_in_another_joins_no_contract(book: Book) -> None:
+    """Its record is closed, for a change as for a beginning; it may still leave one."""
+    book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))
+    merger = {"into": LIFTS[1]}
+    for name in (LIFTS[0], LIFTS[2]):
+        book.act(UNIT, "lift.merge", merger, lift=name)
+    with pytest.raises(Conflict) as refused:
+        book.act(FIRST, "contract.change", {"effective_on": "2025-06-01", "joining": LIFTS[2:]}, contract=A)
+    assert refused.value.code == "lift_merged"
+    assert book.act(FIRST, "contract.change", {"effective_on": "2025-06-01", "leaving": LIFTS[:1]}, contract=A)
+
+
 def test_a_contract_ends_once(book: Book) -> None:
     """Ending sets the end on each lift; a second end, or one outside the term, is refused."""
     book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))

@@ -1,4 +1,4 @@
-"""Identifiers in the lines of a register: claimed, corrected, released, held for review no longer."""
+"""Identifiers: in lines of a register, in mergers and on scrapping; claimed, released, held for review or no longer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from application import buildings, lift_changes, lifts
 from application.identifiers import stream_of
 from application.work import Author
 from domain.aggregate import Event
+from domain.errors import Conflict
 from domain.identifiers import Identifier
 from domain.lifts import Lift
 from tests.support.book import Book
 
+LIFT, TWIN, THIRD = (f"lift:018f3a5b-d9cb-769f-a165-70867728951{digit}" for digit in "012")
 BUREAU = Author("party:0f8fad5b-d9cb-469f-a165-70867728950e", "market_regulator", areas=("370100",))
 
 
@@ -98,3 +100,128 @@ def test_lines_of_before_the_second_schema_withdrew_nothing() -> None:
     state: dict[str, Any] = {"said": {}, "found": {"changed": ["identifiers"]}}
     Lift.Corrected.upcast_v1_v2(state)
     assert state["found"]["withdrawn"] == []
+
+
+# ------------------------------------------------------------------------------------------------ mergers, scrapping
+
+
+def registered(book: Book, lift: str, *values: str, **more: str) -> list[Event]:
+    """Register a lift with these identifiers."""
+    said = {
+        "id": lift, "identifiers": claims(*values), "variety": "3110", "area": "370102", "status": "in_use",
+        "effective_on": "2025-01-01", **more,
+    }  # fmt: skip
+    return book.act(BUREAU, "lift.register", said)
+
+
+def three(*first: str) -> Book:
+    """Give a book in which LIFT owns F-1 and TWIN claims it too; THIRD has T-1, and first of all these."""
+    book = new_book()
+    for lift, values in ((LIFT, ["F-1"]), (TWIN, ["F-1"]), (THIRD, [*first, "T-1"])):
+        registered(book, lift, *values)
+    return book
+
+
+def held(book: Book, value: str, lift: str) -> tuple[str | None, tuple[str, ...], int]:
+    """Give an identifier's owner and contenders, and how many identifiers a lift is held for review for."""
+    identifier = book.state(Identifier, stream_of(claims(value)[0]))
+    return identifier.owner, identifier.contenders, len(book.state(Lift, lift).contested)
+
+
+def test_a_held_claim_outlives_a_merger_with_a_third_lift() -> None:
+    """What TWIN claimed of LIFT, THIRD claims once TWIN went up in it: the duplicate is reviewed all the same (L17)."""
+    book = three()
+    events = book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=TWIN)
+    assert topics(events) == ["lift.MergedInto", "lift.Absorbed", "identifier.Released", "identifier.Contested"]
+    (found,) = events[1].found["findings"]
+    assert (found["code"], found["facts"]["lift"]) == ("identifier_conflict", LIFT)
+    assert held(book, "F-1", THIRD) == (LIFT, (THIRD,), 1)
+    book.act(BUREAU, "lift.change_status", {"status": "scrapped"}, lift=LIFT)
+    book.act(BUREAU, "lift.identify", {"identifiers": claims("F-1")}, lift=THIRD)
+    assert held(book, "F-1", THIRD) == (THIRD, (), 0)
+
+
+def test_two_held_claims_of_merged_lifts_are_one() -> None:
+    """Whoever claims it already claims it once, and the owner that takes up a claimant claims nothing."""
+    book = three("F-1")
+    book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=TWIN)
+    assert held(book, "F-1", THIRD) == (LIFT, (THIRD,), 1)
+    book.act(BUREAU, "lift.merge", {"into": LIFT}, lift=THIRD)
+    assert held(book, "F-1", LIFT) == (LIFT, (), 0)
+
+
+def test_a_claim_that_nobody_stands_against_passes_with_the_lift() -> None:
+    """Once the owner is scrapped the identifier is free, and goes where the claimant goes; to no scrapped lift."""
+    for status, expected in (("in_use", THIRD), ("scrapped", None)):
+        book = three()
+        book.act(BUREAU, "lift.change_status", {"status": "scrapped"}, lift=LIFT)
+        book.act(BUREAU, "lift.change_status", {"status": status}, lift=THIRD)
+        book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=TWIN)
+        assert held(book, "F-1", THIRD) == (expected, (), 0)
+
+
+def status(book: Book, said: str, on: str | None = None, **more: object) -> list[str]:
+    """State LIFT's status from a day on; gives what was recorded, or the code of the refusal."""
+    words: dict[str, object] = {"status": said, **more} if on is None else {"status": said, "effective_on": on, **more}
+    try:
+        return topics(book.act(BUREAU, "lift.change_status", words, lift=LIFT))
+    except Conflict as refused:
+        return [refused.code]
+
+
+def test_a_lift_that_was_scrapped_before_it_was_stopped_is_live() -> None:
+    """Said for a day before a later word, scrapping frees nothing: the lift is what it is today."""
+    book = three()
+    assert status(book, "stopped", "2025-10-01") == ["lift.StatusChanged"]
+    assert status(book, "scrapped", "2025-09-01") == ["lift.StatusChanged"]
+    assert (book.state(Lift, LIFT).status, held(book, "F-1", TWIN)) == ("stopped", (LIFT, (TWIN,), 1))
+    assert registered(book, "lift:018f3a5b-d9cb-769f-a165-708677289513", "F-1")[0].found["findings"]
+    assert status(book, "scrapped", "2025-10-01") == ["lift.StatusChanged", "identifier.Released"]
+    assert held(book, "F-1", TWIN)[0] is None
+
+
+def test_a_scrapping_to_come_frees_the_identifiers_on_its_day() -> None:
+    """Until then they are the lift's, and it may change; from then on whoever claims them has them."""
+    book = three()
+    assert status(book, "scrapped", "2026-06-01") == ["lift.StatusChanged"]
+    claimed = {"identifiers": claims("F-1")}
+    assert topics(book.act(BUREAU, "lift.identify", claimed, lift=THIRD)) == ["lift.Identified", "identifier.Contested"]
+    assert status(book, "stopped") == ["lift.StatusChanged"]
+    book.now = "2026-05-31T16:00:00.000000Z"
+    assert topics(book.act(BUREAU, "lift.identify", claimed, lift=TWIN)) == ["lift.Identified", "identifier.Claimed"]
+    assert held(book, "F-1", TWIN) == (TWIN, (THIRD,), 0)
+    assert book.state(Identifier, stream_of(claims("F-1")[0])).former == (LIFT,)
+    assert status(book, "in_use") == ["scrapped_final"]
+    assert status(book, "in_use", correction=True) == ["lift.StatusChanged", "identifier.Contested"]
+
+
+def test_a_scrapping_that_has_come_stands_against_no_claim_in_a_merger() -> None:
+    """What is said again then is released; a claim on what is scrapped by now passes, and is held no longer."""
+    for again in (False, True):
+        book = three()
+        status(book, "scrapped", "2026-06-01")
+        book.now = "2026-06-01T00:00:00.000000Z"
+        if again:
+            assert status(book, "scrapped") == ["lift.StatusChanged", "identifier.Released"]
+        book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=TWIN)
+        assert held(book, "F-1", THIRD) == (THIRD, (), 0)
+
+
+def test_what_was_so_before_the_scrapping_is_no_coming_back() -> None:
+    """A word on earlier days needs no correction and claims nothing: the lift stays scrapped. One on later does."""
+    book = three()
+    status(book, "scrapped", "2025-10-01")
+    for correction in (False, True):
+        assert status(book, "stopped", "2025-09-01", correction=correction) == ["lift.StatusChanged"]
+    assert status(book, "in_use", "2025-10-15") == status(book, "in_use", "2030-01-01") == ["scrapped_final"]
+    assert (book.state(Lift, LIFT).live_on("2025-11-01"), held(book, "F-1", TWIN)[0]) == (False, None)
+
+
+def test_a_line_that_scraps_from_a_day_to_come_owns_its_identifiers_until_then() -> None:
+    """Registered or corrected by a line, the lift is held against what it is today."""
+    book = new_book()
+    first = book.act(BUREAU, "lift.import", {**line("1", "F-1", status="scrapped"), "status_since": "2026-06-01"})
+    lift = next(event.originator_id for event in first if event.TOPIC == "lift.Registered")
+    assert owner(book, "F-1") == lift
+    book.act(BUREAU, "lift.import", {**line("1", "F-1", status="scrapped"), "status_since": "2025-06-01"})
+    assert owner(book, "F-1") is None

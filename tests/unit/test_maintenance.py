@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from application import maintenance
+from application import maintenance, parties
 from application.ids import new_name
+from application.work import AggregateCache, Work
+from domain.aggregate import Statement
 from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from domain.lifts import Lift
 from domain.maintenance import MaintenanceYear
 from domain.parties import Agent
-from tests.support.book import Book
+from tests.support.book import ORIGIN, Book
 from tests.support.seeding import seed
 from tests.support.visiting import (
     BY_MAINTAINER,
@@ -24,6 +27,7 @@ from tests.support.visiting import (
     LIFT,
     MAINTAINER,
     OPENED,
+    STRANGER,
     WORKERS,
     YEAR,
     body,
@@ -94,6 +98,16 @@ def test_another_maintainer_is_flagged(book: Book) -> None:
     assert "not_the_maintainer" in found
 
 
+def test_a_visit_of_an_earlier_term_of_the_contract_is_its_maintainers(book: Book) -> None:
+    """Uploaded after the lift left the contract and came back, it is held against the term of its own day."""
+    for begin, end in (("2026-02-01", "2026-02-20"), ("2026-03-02", None)):
+        term = {"contract": "contract:a", "maintainer": STRANGER, "from_date": begin, "to_date": end}
+        seed(book, Lift, LIFT, STRANGER, Lift.MaintainerChanged, {}, term)
+    early, between = (f"2026-02-{day}T02:00:00.000000Z" for day in (10, 25))
+    assert "not_the_maintainer" not in codes(book.act(BY_STRANGER, "visit.submit", body(opened_at=early)))
+    assert "not_the_maintainer" in codes(book.act(BY_STRANGER, "visit.submit", body(opened_at=between)))
+
+
 def test_a_worker_whose_certificate_nobody_stated_is_flagged(book: Book) -> None:
     """T5002 asks for licensed workers; what is missing is to be supplied, the visit happened all the same."""
     worker = new_name("agent")
@@ -102,6 +116,20 @@ def test_a_worker_whose_certificate_nobody_stated_is_flagged(book: Book) -> None
     (found,) = events[0].found["findings"]
     assert (found["code"], found["verdict"]) == ("worker_without_certificate", "needs_supplement")
     assert (found["rule"], found["facts"]) == ("maintenance.workers", {"worker": worker})
+
+
+def test_a_worker_who_left_after_the_visit_was_one_of_it(book: Book) -> None:
+    """A record that comes in late is held against who was there on its day; after the day of leaving he is unknown."""
+    book.actions = {**book.actions, **{action.id: action for action in parties.ACTIONS}}
+    book.now = "2026-03-03T04:00:00.000000Z"
+    book.act(BY_MAINTAINER, "agent.leave", {}, agent=WORKERS[0])
+    book.now = "2026-03-05T04:00:00.000000Z"
+    assert "worker_unknown" not in codes(book.act(BY_MAINTAINER, "visit.submit", body()))
+    for day, expected in (("03", 0), ("04", 1)):
+        said = body(opened_at=f"2026-03-{day}T02:00:00.000000Z")
+        assert codes(book.act(BY_MAINTAINER, "visit.submit", said)).count("worker_unknown") == expected
+    parts = body(opened_at="2026-03-02T06:00:00.000000Z")["opened"]
+    assert "worker_unknown" not in codes(book.act(BY_MAINTAINER, "visit.open", parts))
 
 
 def test_worker_of_another_role_is_flagged(book: Book) -> None:
@@ -126,6 +154,46 @@ def test_interval_counts_from_the_last_visit_also_of_last_year(book: Book) -> No
         said["finished"]["finished_at"] = opened[:14] + "45:00.000000Z"
         assert codes(book.act(BY_MAINTAINER, "visit.submit", said)) == expected
     assert book.events(f"{LIFT}/maintenance:2025")
+
+
+@pytest.mark.parametrize(
+    "first, then, days",
+    [
+        ("2025-02-01", "2026-01-20", 353),
+        ("2025-12-01", "2027-01-20", 415),
+        ("2025-12-31", "2029-12-31", 1_461),
+        ("2025-12-31", "2030-01-01", None),
+    ],
+)
+def test_the_longest_interval_is_told_too(book: Book, first: str, then: str, days: int | None) -> None:
+    """Years without any visit are looked through as far back as records must be kept, four years (T5002 5(6))."""
+    found = []
+    for day in (first, then):
+        book.now = f"{day}T04:00:00.000000Z"
+        said = body(opened_at=f"{day}T02:00:00.000000Z")
+        said["finished"]["finished_at"] = f"{day}T02:45:00.000000Z"
+        found = book.act(BY_MAINTAINER, "visit.submit", said)[0].found["findings"]
+    assert [(each["code"], each["facts"]["days"], each["facts"]["last_on"]) for each in found] == (
+        [] if days is None else [("interval_over_15_days", days, first)]
+    )
+
+
+def test_an_interval_is_told_where_both_visits_come_in_one_request() -> None:
+    """What an earlier line of the request recorded counts like what is stored."""
+    book = workshop()
+    book.now = "2028-03-01T04:00:00.000000Z"
+    cache = AggregateCache()
+    work = Work(ORIGIN, BY_MAINTAINER, book.now, book, cache, keep=cache)
+    for line, day in enumerate(("2025-03-01", "2028-03-01"), 1):
+        said = body(opened_at=f"{day}T02:00:00.000000Z")
+        said["finished"]["finished_at"] = f"{day}T02:45:00.000000Z"
+        work.begin_line()
+        maintenance.submit(work, Statement(said, "", line), {})
+        work.end_line()
+    opened = [event for event in work.journal.events if event.TOPIC == "visit.Opened"]
+    assert codes(opened).count("interval_over_15_days") == 1
+    assert f"{LIFT}/maintenance:2025" in opened[1].found["reads"]
+    assert f"{LIFT}/maintenance:2026" not in work.reads
 
 
 def test_year_is_that_of_the_civil_day(book: Book) -> None:
@@ -243,6 +311,23 @@ def test_correction_is_a_new_record(book: Book) -> None:
     assert refusal(book, BY_SIGNER, "visit.countersign", signed) == "visit_corrected"
     assert refusal(book, BY_MAINTAINER, "visit.correct", correction(old)) == "corrected_already"
     assert codes(book.act(BY_SIGNER, "visit.countersign", signing(book, new))) == []
+
+
+def test_a_record_of_the_wrong_lift_or_year_is_corrected_too(book: Book) -> None:
+    """The new one stands where it belongs, under a name of its own; the old one stays and counts no more."""
+    other = new_name("lift")
+    registered = {"id": other, "variety": "3110", "area": "370100", "status": "in_use", "maintainer": MAINTAINER}
+    seed(book, Lift, other, MAINTAINER, Lift.Registered, {**registered, "identifiers": []}, {"on": "2025-01-01"})
+    for changes in ({"lift": other}, {"opened_at": "2025-03-02T02:00:00.000000Z"}):
+        old = body()
+        book.act(BY_MAINTAINER, "visit.submit", old)
+        new = {"corrects": named(old, why="wrong_lift"), **body(**changes)}
+        again = {**new, "opened": {**new["opened"], "id": old["opened"]["id"]}}
+        assert refusal(book, BY_MAINTAINER, "visit.correct", again) == "visit_exists"
+        events = book.act(BY_MAINTAINER, "visit.correct", new)
+        assert (events[0].originator_id, events[1].originator_id == YEAR) == (YEAR, False)
+        assert visit_of(book, old).corrected_by == new["opened"]["id"]
+    assert book.state(MaintenanceYear, YEAR).last_before("2026-12-31") is None
 
 
 def test_a_corrected_visit_counts_once_for_who_worked_on_it(book: Book) -> None:

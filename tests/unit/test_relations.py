@@ -133,6 +133,15 @@ def test_supervision_follows_the_lift_from_day_to_day() -> None:
         assert may(book, author, "lift.change_status", stop, on) == allowed, (author, on)
 
 
+def test_a_town_whose_code_ends_in_zeros_has_no_right_in_its_neighbours() -> None:
+    """Towns (镇) are numbered from 100: the office of 370102100 is no nearer to 370102105 than that of 370102101."""
+    book = handed_over()
+    assert may(book, BUREAU, "lift.move", {"area": "370102105"}, "2025-01-01")
+    for area in ("370102100", "370102101", "370102200", "370102105100", "370102105"):
+        town = Author("party:6f8fad5b-d9cb-469f-a165-70867728950e", "market_regulator", areas=(area,))
+        assert may(book, town, "lift.reclassify", CHANGES["lift.reclassify"], None) == (area == "370102105"), area
+
+
 def test_the_safety_officer_acts_for_the_unit_of_that_day() -> None:
     """Named from a day on, the officer must be an agent of whoever is the use unit then."""
     book = handed_over()

@@ -139,8 +139,20 @@ def test_a_target_is_a_districts_too() -> None:
         ("370102001", "370000", True),
         ("370112", "370110", False),
         ("370102", "370102001", False),
+        ("370102105", "370102100", False),
+        ("370102110", "370102100", False),
+        ("370102199001", "370102100", False),
+        ("370102100001", "370102100", True),
+        ("370102100100", "370102100100", True),
+        ("370102100105", "370102100100", False),
+        ("370102001005", "370102001000", True),
+        ("370102", "370102000", True),
+        ("370202", "000000", False),
     ],
 )  # fmt: skip
-def test_areas_lie_in_wider_ones_by_pairs_of_digits(area: str, wider: str, expected: bool) -> None:
-    """A city's code ends in 00, a province's in 0000; a district whose code ends in 0 is no city."""
+def test_areas_lie_in_wider_ones_level_by_level(area: str, wider: str, expected: bool) -> None:
+    """A city's code ends in 00, a province's in 0000; a district's that ends in 0 is no city's, nor is town (镇) 100.
+
+    Zeros that fill a whole level below the district say all of the level above: 370102001000 is its street 370102001.
+    """
     assert within(area, wider) is expected

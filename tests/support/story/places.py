@@ -49,7 +49,7 @@ def settle(story: Story) -> None:
             **base, "id": LIFTS["office"], "premises_class": "non_residential", "identifiers": [_number("O1")],
             "estate": OTHER_ESTATE,
         },
-        {**base, "id": LIFTS["ghost"], "identifiers": [_number("G1")], "estate": ESTATE},
+        {**base, "id": LIFTS["ghost"], "identifiers": [_number("G1"), _number("H1")], "estate": ESTATE},
         {**base, "id": LIFTS["wanderer"], "identifiers": [_number("W1")], "estate": ESTATE},
     )  # fmt: skip
 
