@@ -68,6 +68,13 @@ def _named(member: str) -> Callable[[Reach, Sequence[str]], Spans]:
     return spans
 
 
+def _maintained(reach: Reach, parties: Sequence[str]) -> Spans:
+    """Give the times in which contracts of maintenance ran: whoever's began last, and whoever's ran besides."""
+    lifts = tables["lifts"].alias()
+    ours = or_(lifts.c.maintainer.in_(parties), lifts.c.co_maintainers.overlap(list(parties)))
+    return select(lifts.c.key, lifts.c.effective_from, lifts.c.effective_to).where(known_at(lifts, reach.known), ours)
+
+
 def _holder(reach: Reach, parties: Sequence[str]) -> Spans:
     lifts = tables["lifts"].alias()
     return select(
@@ -104,7 +111,7 @@ def _under(covers: Any, policies: Any, reach: Reach, parties: Sequence[str]) -> 
 
 
 LIFTS: Final[dict[str, Callable[[Reach, Sequence[str]], Spans]]] = {
-    "holder": _holder, "manages": _named("use_unit"), "maintains": _named("maintainer"), "insures": _insured,
+    "holder": _holder, "manages": _named("use_unit"), "maintains": _maintained, "insures": _insured,
     SUPERVISES: _supervised,
 }  # fmt: skip
 """How each relation to a lift is found."""

@@ -15,6 +15,8 @@ COLUMNS = (
     "maintainer", "holder", "variety",
 )  # fmt: skip
 HELD = Column("held", "texts")
+CO_MAINTAINERS = Column("co_maintainers", "texts")
+"""Whose contracts run besides that of `maintainer`, which began last: overlapping words displace nobody."""
 """The identifiers that another lift owns and this one claims, by their streams: held for review (L17)."""
 
 
@@ -66,15 +68,15 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
                 lift.area_on(day), lift.authority_on(day), lift.venue_on(day), told("building", day),
                 told("estate", day), lift.merged_into, lift.class_on(day), lift.status_on(day),
                 lift.use_unit_on(day), lift.maintainer_on(day), lift.holder, lift.variety,
-                lift.contested or None,
+                lift.contested or None, lift.maintainers_on(day)[1:] or None,
             ),
         )  # fmt: skip
 
 
 LIFTS = Bitemporal(
     name="lifts",
-    version=4,
-    columns=(*map(Column, COLUMNS), HELD),
+    version=5,
+    columns=(*map(Column, COLUMNS), HELD, CO_MAINTAINERS),
     evolve=_evolve(),
     rows=lambda stream, state: merged(_rows(stream, state)),
 )

@@ -1,14 +1,15 @@
-"""What an insurer learns of others' dealings by making out certificates for itself: nothing that was settled."""
+"""What rivals get by their own word: no insurer others' settled claims, no maintainer another's place."""
 
 from __future__ import annotations
 
 import random
 
-from application.reading import claims
-from tests.support.district import FIRST_INSURER, THEN, District, an_author, claim_of, cover_of, policy_of
-from tests.support.history import name
+from application.reading import claims, lifts
+from tests.support.district import FIRST_INSURER, SECOND_SHOP, THEN, District, an_author, claim_of, cover_of, policy_of
+from tests.support.history import Told, name
 
 RIVAL, FRIEND = an_author(31, "insurer"), an_author(32, "use_unit")
+INTRUDER = an_author(35, "maintainer")
 
 
 def read(district: District) -> set[str]:
@@ -31,3 +32,20 @@ def test_a_certificate_made_out_afterwards_opens_no_settled_claim(district: Dist
     told = next(iter(claim_of(f"{district.lift}/{stray}", district.lift, THEN, policy, FIRST_INSURER)))
     district.store(told._replace(found={"cover": None, "entrapment": {"seconds": 1_800}}))
     assert read(district) == {stray}
+
+
+def test_a_contract_said_besides_another_displaces_nobody(district: District) -> None:
+    """A second maintainer's own word is known of and flagged; the first reads on, in list, lift and chain."""
+    before = district.bodies(SECOND_SHOP)
+    found = {
+        "contract": name(random.Random(34), "contract"), "maintainer": INTRUDER.party, "from_date": "2025-08-01",
+        "to_date": None,
+    }  # fmt: skip
+    district.store(Told(f"{district.lift}", "lift.MaintainerChanged", None, found, "2025-07-31T16:00:00.000000Z"))
+    for shop in (SECOND_SHOP, INTRUDER):
+        listed = lifts.listed(district.ask(shop))["lifts"]
+        assert [row["lift"] for row in listed] == [district.lift]
+        assert listed[0]["maintainer"] == INTRUDER.party
+        assert lifts.one(district.ask(shop, {"lift": district.lift}))["lift"] == district.lift
+    after = district.bodies(SECOND_SHOP)
+    assert all(after[head][: len(types)] == types for head, types in before.items())
