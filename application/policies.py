@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from application.actions import Action, Writes
 from application.covers import cover_in_force, covers_in_force, schedule_root
 from application.returns import RETURN_DUE, tell_returns
+from application.ruling import ruling
 from application.schemes import pack_in_force
 from application.work import Work
 from domain.aggregate import Because, Statement
@@ -33,6 +34,8 @@ Path = Mapping[str, str]
 
 PREMIUM_WRITES = (Writes("policy.PremiumReceived", "policy:", derived=True),)
 """Rows for every action that calls `receive_premium`."""
+RETURN_WRITES = (Writes("policy.PremiumReturned", "policy:", derived=True),)
+"""Rows for every action that calls `return_premium`."""
 
 
 def draft(work: Work, statement: Statement, _path: Path) -> None:
@@ -122,6 +125,22 @@ def receive_premium(
         },
     )  # fmt: skip
     return PremiumReceipt(because, over_fen, complete)
+
+
+def return_premium(work: Work, policy_name: str, cause: Because, *, payment: str, amount_fen: int) -> None:
+    """Book that so much of a payment went back though the policy held it as premium, in the save of that fact.
+
+    No more than is held of it. What is no longer held was not received: nothing is issued on it (见费出单, PB01).
+    """
+    policy = work.change(Policy, policy_name)
+    receipt = policy.receipts.get(payment)
+    fen = 0 if receipt is None else min(amount_fen, receipt.held_fen)
+    if receipt is None or fen <= 0:
+        return
+    held = {**policy.held, receipt.source: policy.held[receipt.source] - fen}
+    pack, _ = ruling(work, policy.area, work.today)
+    complete = pack is not None and enough_received(pack, policy, held, work.today)
+    policy.record(Policy.PremiumReturned, cause, {"payment": payment, "amount_fen": fen, "complete": complete})
 
 
 def issue(work: Work, statement: Statement, path: Path) -> None:
@@ -223,5 +242,6 @@ ACTIONS = (
 )  # fmt: skip
 
 __all__ = [
-    "ACTIONS", "PREMIUM_WRITES", "PremiumReceipt", "cover_in_force", "covers_in_force", "receive_premium",
+    "ACTIONS", "PREMIUM_WRITES", "RETURN_WRITES", "PremiumReceipt", "cover_in_force", "covers_in_force",
+    "receive_premium", "return_premium",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ order of recording (what was known then) and in the order of days (what is known
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domain.aggregate import Aggregate, Event
@@ -161,6 +161,19 @@ class Policy(Aggregate):
             receipt = Receipt(source, amount_fen, amount_fen - self.found["over_fen"])
             aggregate.receipts = {**aggregate.receipts, self.found["payment"]: receipt}
             aggregate.paid = aggregate.paid or self.found["complete"]
+
+    class PremiumReturned(Event):
+        """Premium that was held went back though nothing had released it: `found` {payment, amount_fen, complete}."""
+
+        TOPIC = "policy.PremiumReturned"
+
+        def apply(self, aggregate: Policy) -> None:
+            """Hold so much less of that payment; a quotation no longer paid stands by its validity alone."""
+            payment = self.found["payment"]
+            receipt = aggregate.receipts[payment]
+            less = replace(receipt, held_fen=receipt.held_fen - self.found["amount_fen"])
+            aggregate.receipts = {**aggregate.receipts, payment: less}
+            aggregate.paid = aggregate.paid and self.found["complete"]
 
     class Issued(Event):
         """The policy is issued, and with it every staged cover is in force; `said` is a PolicyIssue.
