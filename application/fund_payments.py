@@ -157,7 +157,10 @@ def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None
     if amount_fen != held.amount_fen:
         raise Conflict("another share was approved", code="share_not_approved", approved_fen=held.amount_fen)
     declared_fen = policy.sources.get(held.source, 0)
-    if amount_fen != declared_fen:
+    # A proposal's share is paid whole, since its sources come to the premium (MF06); of an issued policy's share what
+    # the sub-accounts bear is paid, and the rest stays due.
+    short = policy.state == "proposed" and amount_fen < policy.due_fen(held.source)
+    if amount_fen > declared_fen or short:
         raise Conflict("the quotation declares another share", code="share_not_declared", declared_fen=declared_fen)
     require_due(policy, held.source, amount_fen)
     sources_fen = sum(policy.sources.values())
