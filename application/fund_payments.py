@@ -14,11 +14,10 @@ from application.payments import (
     require_inflow,
     require_outflow,
     require_payee,
-    require_taking,
     settle,
     usable_line,
 )
-from application.policies import RETURN_WRITES, return_premium
+from application.policies import RETURN_WRITES, require_taking, return_premium
 from application.ruling import ruling
 from application.schemes import pack_in_force
 from application.work import Work
@@ -104,7 +103,7 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     _require_ready(work, application, held)
     _require_in_bank(work, fund, held)
     policy = work.read(Policy, application.policy)
-    require_taking(work, policy)
+    require_taking(work, policy, held.source)
     require_payee(policy, said["payee"])
     _require_amounts(policy, held, said["amount_fen"])
     pack, ref = pack_in_force(work, fund.area, work.today)
@@ -164,7 +163,7 @@ def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None
         raise Conflict("the quotation declares another share", code="share_not_declared", declared_fen=declared_fen)
     require_due(policy, held.source, amount_fen)
     sources_fen = sum(policy.sources.values())
-    if sources_fen != policy.premium_fen:
+    if sources_fen != policy.premium_fen and policy.earned is None:
         raise Conflict(
             "the sources do not sum to the premium", code="sources_not_premium",
             sources_fen=sources_fen, premium_fen=policy.premium_fen,

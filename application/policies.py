@@ -96,20 +96,36 @@ class PremiumReceipt:
     complete: bool
 
 
+def takes_premium(work: Work, policy: Policy, source_kind: str) -> bool:
+    """Say whether a policy takes premium of a source.
+
+    Issued, or proposed and its quotation valid; once cancelled, as long as the source owes of what the insurer earned.
+    """
+    if policy.state == "cancelled":
+        return policy.due_fen(source_kind) > 0
+    return policy.state == "issued" or (policy.state == "proposed" and policy.valid(work.today))
+
+
+def require_taking(work: Work, policy: Policy, source_kind: str) -> None:
+    """Raise Conflict `policy_state` or `quote_expired` when a policy takes no premium of a source."""
+    if not takes_premium(work, policy, source_kind):
+        policy.require("proposed", "issued")
+        policy.require_valid(work.today)
+
+
 def receive_premium(
     work: Work, policy_name: str, cause: Because, *, source_kind: str, amount_fen: int, payment: str,
     at_most_fen: int | None = None,
 ) -> PremiumReceipt:  # fmt: skip
     """Book premium that a payment was matched to, in the same save as its event (`cause`).
 
-    Raises Conflict `policy_state` before the proposal and after the end, `quote_expired` past the validity of a
-    quotation not yet paid: such money is to be returned. More than its source owes, or than `at_most_fen`, is booked,
-    and told as `over_fen` (C4): one source's money never settles what another owes.
+    Raises Conflict `policy_state` before the proposal and after the end, unless what was earned is owed still, and
+    `quote_expired` past the validity of a quotation not yet paid: such money is to be returned. More than its source
+    owes, or than `at_most_fen`, is booked, and told as `over_fen` (C4): one source's money never settles what another
+    owes.
     """
     policy = work.change(Policy, policy_name)
-    policy.require("proposed", "issued")
-    if policy.state == "proposed":
-        policy.require_valid(work.today)
+    require_taking(work, policy, source_kind)
     if amount_fen <= 0:
         raise Invalid("an amount received is positive", code="amount_not_positive")
     pack, _ = pack_in_force(work, policy.area, work.today)
@@ -243,5 +259,5 @@ ACTIONS = (
 
 __all__ = [
     "ACTIONS", "PREMIUM_WRITES", "RETURN_WRITES", "PremiumReceipt", "cover_in_force", "covers_in_force",
-    "receive_premium", "return_premium",
+    "receive_premium", "require_taking", "return_premium", "takes_premium",
 ]  # fmt: skip

@@ -179,7 +179,7 @@ def _amounts(pack: Pack, facts: Facts) -> list[Finding]:
     checks, policy, allotment = pack.rule("fund.checks", facts.on), facts.policy, facts.allotment
     declared_fen = policy.due_fen(facts.pays_from)  # of the share it declares what is not paid yet
     findings: list[Finding] = []
-    if sum(policy.sources.values()) != policy.premium_fen:
+    if sum(policy.sources.values()) != policy.premium_fen and policy.earned is None:
         due_fen = policy.premium_fen
         findings.append(finding(checks, "sources_not_premium", "violates", check="MF06", premium_fen=due_fen))
     if facts.amount_fen + facts.beside_fen > facts.plan.amount_fen:
