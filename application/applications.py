@@ -8,10 +8,12 @@ from typing import Any
 from application.actions import Action, Writes
 from application.funds import relations
 from application.plans import plan_lifts
+from application.policies import require_taking
 from application.schemes import PackRef, pack_in_force
 from application.work import Work
 from audit import canonical, merkle
 from domain.aggregate import Statement
+from domain.allotments import applied_already, taken_by
 from domain.applications import (
     CHARGES_PER_GROUP,
     Application,
@@ -61,8 +63,18 @@ def _facts(work: Work, fund: Fund, named: Mapping[str, Any]) -> Facts:
         allotment=fund.allot(named["pays_from"], named["amount_fen"], plan.buildings),
         pays_from=named["pays_from"], amount_fen=named["amount_fen"], emergency=named.get("emergency") is not None,
         covered=len(insured_from), lifts=plan_lifts(work, plan.lifts, insured_from),
-        filed_on=named.get("filed_on", work.today), on=work.today,
+        filed_on=named.get("filed_on", work.today), on=work.today, beside_fen=_beside_fen(work, fund, named),
     )  # fmt: skip
+
+
+def _beside_fen(work: Work, fund: Fund, named: Mapping[str, Any]) -> int:
+    """Sum what other applications take by the same plan for the same policy, which may have two sources in the fund."""
+    taken = [r for r in (*fund.reservations.values(), *fund.paid.values()) if r.policy == named["policy"]]
+    return sum(
+        r.amount_fen + sum(r.owed.values()) - sum(fund.refunded.get(r.application, {}).values())
+        for r in taken
+        if work.read(Application, f"{fund.id}/{r.application}").plan == named["plan"]
+    )
 
 
 def _insured_from(work: Work, plan: Plan, policy: Policy) -> dict[str, str]:
@@ -85,16 +97,16 @@ def _checked(work: Work, fund: Fund, facts: Facts) -> tuple[Pack, PackRef, list[
 
 
 def file(work: Work, statement: Statement, path: Path) -> None:
-    """File an application; what the checks find is recorded, since papers may follow."""
+    """File an application; what the checks find is recorded, since papers may follow.
+
+    For a proposal, or for what its source still owes of a policy that was issued on a first instalment.
+    """
     said = statement.said
     fund = work.read(Fund, path["fund"])
     work.allow("application.file", **relations(work, fund))
     facts = _facts(work, fund, said)
-    facts.policy.require("proposed")
-    facts.policy.require_valid(work.today)
-    other = fund.bought(said["policy"])
-    if other is not None:
-        raise Conflict("money for this policy is held or paid already", code="policy_applied_already", by=other)
+    require_taking(work, facts.policy, said["pays_from"])
+    _require_open(fund, facts.policy, said["pays_from"])
     _, ref, findings = _checked(work, fund, facts)
     application = work.new(Application, f"{fund.id}/{said['id']}")
     work.source(said, "application", application.id)
@@ -138,14 +150,14 @@ def approve(work: Work, statement: Statement, path: Path) -> None:
     application = work.change(Application, f"{fund.id}/{path['application']}")
     application.require("filed")
     facts = _facts(work, fund, _named(application))
-    facts.policy.require("proposed")
-    facts.policy.require_valid(work.today)
+    require_taking(work, facts.policy, application.pays_from)
+    _require_open(fund, facts.policy, application.pays_from)
     pack, ref, findings = _checked(work, fund, facts)
     if not facts.emergency and (facts.vote is None or facts.vote.passed is not True):
         raise RuleBroken("the owners have not voted for this", code="not_voted", rule="vote.use_fund")
     refuse_violations(findings)
     held = _held(fund, application, path["application"], facts, _expires(pack, work.today))
-    if facts.policy.received.get(application.pays_from):
+    if facts.policy.state != "proposed" or facts.policy.received.get(application.pays_from):
         require_due(facts.policy, application.pays_from, held.amount_fen)
     share_fen = statement.said["fund_share_fen"]
     if share_fen > held.amount_fen:
@@ -183,6 +195,20 @@ def require_due(policy: Policy, source: FundSource, amount_fen: int) -> None:
     due_fen = policy.due_fen(source)
     if amount_fen > due_fen:
         raise Conflict("this source owes less", code="above_due", due_fen=due_fen, source=source)
+
+
+def _require_open(fund: Fund, policy: Policy, source: FundSource) -> None:
+    """Raise Conflict unless an application may be made: nothing is held, and something is due of a paid or issued one.
+
+    `policy_applied_already` for what another application of this fund holds or has settled, `above_due` when nothing
+    is due. Each source of the fund is applied for by itself.
+    """
+    paid = None if policy.due_fen(source) else taken_by(fund.paid.values(), policy.id, source)
+    other = taken_by(fund.reservations.values(), policy.id, source) or paid
+    if other is not None:
+        raise applied_already(other)
+    if policy.state != "proposed":
+        require_due(policy, source, 1)
 
 
 def range_of(held: Reservation) -> list[str]:

@@ -14,10 +14,10 @@ from application.payments import (
     require_inflow,
     require_outflow,
     require_payee,
-    require_taking,
     settle,
     usable_line,
 )
+from application.policies import RETURN_WRITES, require_taking, return_premium
 from application.ruling import ruling
 from application.schemes import pack_in_force
 from application.work import Work
@@ -103,7 +103,7 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     _require_ready(work, application, held)
     _require_in_bank(work, fund, held)
     policy = work.read(Policy, application.policy)
-    require_taking(work, policy)
+    require_taking(work, policy, held.source)
     require_payee(policy, said["payee"])
     _require_amounts(policy, held, said["amount_fen"])
     pack, ref = pack_in_force(work, fund.area, work.today)
@@ -156,11 +156,14 @@ def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None
     if amount_fen != held.amount_fen:
         raise Conflict("another share was approved", code="share_not_approved", approved_fen=held.amount_fen)
     declared_fen = policy.sources.get(held.source, 0)
-    if amount_fen != declared_fen:
+    # A proposal's share is paid whole, since its sources come to the premium (MF06); of an issued policy's share what
+    # the sub-accounts bear is paid, and the rest stays due.
+    short = policy.state == "proposed" and amount_fen < policy.due_fen(held.source)
+    if amount_fen > declared_fen or short:
         raise Conflict("the quotation declares another share", code="share_not_declared", declared_fen=declared_fen)
     require_due(policy, held.source, amount_fen)
     sources_fen = sum(policy.sources.values())
-    if sources_fen != policy.premium_fen:
+    if sources_fen != policy.premium_fen and policy.earned is None:
         raise Conflict(
             "the sources do not sum to the premium", code="sources_not_premium",
             sources_fen=sources_fen, premium_fen=policy.premium_fen,
@@ -168,20 +171,27 @@ def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None
 
 
 def claim_refund(work: Work, statement: Statement, path: Path) -> None:
-    """Note that premium is due back to the fund, since the policy was cancelled or endorsed: no more than it paid."""
+    """Note that premium is due back to the fund, since the policy was cancelled or endorsed.
+
+    No more than the policy released of it: what the insurer holds as premium it owes nobody (ADR 0020, PB01).
+    """
     fund = work.read(Fund, path["fund"])
     application = work.change(Application, f"{fund.id}/{path['application']}")
-    insures = work.read(Policy, application.policy).insurer == work.author.party
-    work.allow("application.claim_refund", **relations(work, fund), insures=insures)
+    policy = work.read(Policy, application.policy)
+    work.allow("application.claim_refund", **relations(work, fund), insures=policy.insurer == work.author.party)
     application.require("paid")
-    left_fen = application.fund_share_fen - application.refund_due_fen
+    left_fen = max(0, policy.due_back_fen(application.payment or "") - application.refund_due_fen)
     if statement.said["amount_fen"] > left_fen:
-        raise Conflict("more would be due back than was paid", code="refund_too_high", left_fen=left_fen)
+        raise Conflict("more would be due back than the policy released", code="refund_too_high", left_fen=left_fen)
     application.record(Application.RefundDue, statement)
 
 
 def refund(work: Work, statement: Statement, path: Path) -> None:
-    """Post premium that came back; houses have it at once in the ratio they were charged in (MF12)."""
+    """Post premium that came back; houses have it at once in the ratio they were charged in (MF12).
+
+    The bank's line is a fact (C3): what came back while the policy held it as premium is told as not due, and the
+    policy holds it no longer from this save on, so that nothing is issued on it (PB01).
+    """
     said = statement.said
     fund = work.change(Fund, path["fund"])
     work.allow("application.refund", **relations(work, fund))
@@ -189,15 +199,19 @@ def refund(work: Work, statement: Statement, path: Path) -> None:
     application.require("paid")
     line: SeenLine = usable_line(work, said["line"], said["amount_fen"])
     require_inflow(line, fund)
-    open_fen = application.refund_due_fen - application.refunded_fen - said["amount_fen"]
-    found = {"open_fen": open_fen} | (_not_due(work, fund, -open_fen) if open_fen < 0 else {})
+    paid_by, back_fen = application.payment or "", application.refunded_fen + said["amount_fen"]
+    open_fen = application.refund_due_fen - back_fen
+    held_fen = back_fen - work.read(Policy, application.policy).due_back_fen(paid_by)
+    over_fen = max(-open_fen, held_fen)
+    found = {"open_fen": open_fen} | (_not_due(work, fund, over_fen) if over_fen > 0 else {})
     cause = application.record(Application.RefundReceived, statement, found)
     line.record(SeenLine.Used, cause, {"payment": said["payment"]})
     fund.refund(cause, path["application"], said["payment"], said["amount_fen"], line.id)
+    return_premium(work, application.policy, cause, payment=paid_by, amount_fen=held_fen)
 
 
 def _not_due(work: Work, fund: Fund, over_fen: int) -> dict[str, Any]:
-    """Tell that more came back than was ever declared due: a person looks at it, the money stays the fund's."""
+    """Tell that more came back than was declared due, or released: a person looks at it, the money is the fund's."""
     pack, ruled = ruling(work, fund.area, work.today)
     rule = rule_or_own(pack, "fund.checks", work.today)
     found = finding(rule, "refund_not_due", "manual_review", check="MF12", over_fen=over_fen)
@@ -258,7 +272,10 @@ ACTIONS = (
     ),
     Action(
         "application.refund", "POST", f"{_ROUTE}/refunds", RefundReceipt, refund,
-        (Writes("application.RefundReceived", _STREAM), USED, Writes("fund.Posted", "fund:", derived=True)),
+        (
+            Writes("application.RefundReceived", _STREAM), USED, Writes("fund.Posted", "fund:", derived=True),
+            *RETURN_WRITES,
+        ),
         "Post premium that came back", "退费入账",
     ),
     Action(

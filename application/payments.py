@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from application.actions import Action, Writes
-from application.policies import PREMIUM_WRITES, receive_premium
+from application.policies import PREMIUM_WRITES, receive_premium, require_taking, takes_premium
 from application.returns import RETURN_DUE, open_return_fen, other_returns
 from application.work import Work
 from domain.aggregate import Because, Statement
@@ -46,7 +46,7 @@ def request(work: Work, statement: Statement, _path: Path) -> None:
         "payment.request", payer=said.get("payer", party) == party, holder=policy.holder == party,
         insures=policy.insurer == party,
     )  # fmt: skip
-    require_taking(work, policy)
+    require_taking(work, policy, said["source_kind"])
     require_payee(policy, said["payee"])
     due_fen = policy.due_fen(said["source_kind"])
     if said["source_kind"] in FUND_SOURCES:
@@ -58,18 +58,6 @@ def request(work: Work, statement: Statement, _path: Path) -> None:
     payment = work.new(Payment, said["id"])
     work.source(said, "payment", payment.id)
     payment.record(Payment.Requested, statement)
-
-
-def takes_premium(work: Work, policy: Policy) -> bool:
-    """Say whether a policy takes premium: issued, or proposed and its quotation valid."""
-    return policy.state == "issued" or (policy.state == "proposed" and policy.valid(work.today))
-
-
-def require_taking(work: Work, policy: Policy) -> None:
-    """Raise Conflict `policy_state` or `quote_expired` when a policy takes no premium."""
-    policy.require("proposed", "issued")
-    if not takes_premium(work, policy):
-        policy.require_valid(work.today)
 
 
 def require_payee(policy: Policy, payee: str) -> None:
@@ -137,7 +125,7 @@ def settle(work: Work, payment: Payment, cause: Because, line: SeenLine) -> None
     """Follow a confirmed payment to its end: posted, received by the policy, or due back."""
     line.record(SeenLine.Used, cause, {"payment": payment.id})
     policy = work.read(Policy, payment.policy)
-    accepts = takes_premium(work, policy)
+    accepts = takes_premium(work, policy, payment.source_kind)
     if payment.application is None:
         paid = accepts
     else:

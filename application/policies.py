@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from application.actions import Action, Writes
 from application.covers import cover_in_force, covers_in_force, schedule_root
 from application.returns import RETURN_DUE, tell_returns
+from application.ruling import ruling
 from application.schemes import pack_in_force
 from application.work import Work
 from domain.aggregate import Because, Statement
@@ -33,6 +34,8 @@ Path = Mapping[str, str]
 
 PREMIUM_WRITES = (Writes("policy.PremiumReceived", "policy:", derived=True),)
 """Rows for every action that calls `receive_premium`."""
+RETURN_WRITES = (Writes("policy.PremiumReturned", "policy:", derived=True),)
+"""Rows for every action that calls `return_premium`."""
 
 
 def draft(work: Work, statement: Statement, _path: Path) -> None:
@@ -95,20 +98,36 @@ class PremiumReceipt:
     complete: bool
 
 
+def takes_premium(work: Work, policy: Policy, source_kind: str) -> bool:
+    """Say whether a policy takes premium of a source.
+
+    Issued, or proposed and its quotation valid; once cancelled, as long as the source owes of what the insurer earned.
+    """
+    if policy.state == "cancelled":
+        return policy.due_fen(source_kind) > 0
+    return policy.state == "issued" or (policy.state == "proposed" and policy.valid(work.today))
+
+
+def require_taking(work: Work, policy: Policy, source_kind: str) -> None:
+    """Raise Conflict `policy_state` or `quote_expired` when a policy takes no premium of a source."""
+    if not takes_premium(work, policy, source_kind):
+        policy.require("proposed", "issued")
+        policy.require_valid(work.today)
+
+
 def receive_premium(
     work: Work, policy_name: str, cause: Because, *, source_kind: str, amount_fen: int, payment: str,
     at_most_fen: int | None = None,
 ) -> PremiumReceipt:  # fmt: skip
     """Book premium that a payment was matched to, in the same save as its event (`cause`).
 
-    Raises Conflict `policy_state` before the proposal and after the end, `quote_expired` past the validity of a
-    quotation not yet paid: such money is to be returned. More than its source owes, or than `at_most_fen`, is booked,
-    and told as `over_fen` (C4): one source's money never settles what another owes.
+    Raises Conflict `policy_state` before the proposal and after the end, unless what was earned is owed still, and
+    `quote_expired` past the validity of a quotation not yet paid: such money is to be returned. More than its source
+    owes, or than `at_most_fen`, is booked, and told as `over_fen` (C4): one source's money never settles what another
+    owes.
     """
     policy = work.change(Policy, policy_name)
-    policy.require("proposed", "issued")
-    if policy.state == "proposed":
-        policy.require_valid(work.today)
+    require_taking(work, policy, source_kind)
     if amount_fen <= 0:
         raise Invalid("an amount received is positive", code="amount_not_positive")
     pack, _ = pack_in_force(work, policy.area, work.today)
@@ -124,6 +143,22 @@ def receive_premium(
         },
     )  # fmt: skip
     return PremiumReceipt(because, over_fen, complete)
+
+
+def return_premium(work: Work, policy_name: str, cause: Because, *, payment: str, amount_fen: int) -> None:
+    """Book that so much of a payment went back though the policy held it as premium, in the save of that fact.
+
+    No more than is held of it. What is no longer held was not received: nothing is issued on it (见费出单, PB01).
+    """
+    policy = work.change(Policy, policy_name)
+    receipt = policy.receipts.get(payment)
+    fen = 0 if receipt is None else min(amount_fen, receipt.held_fen)
+    if receipt is None or fen <= 0:
+        return
+    held = {**policy.held, receipt.source: policy.held[receipt.source] - fen}
+    pack, _ = ruling(work, policy.area, work.today)
+    complete = pack is not None and enough_received(pack, policy, held, work.today)
+    policy.record(Policy.PremiumReturned, cause, {"payment": payment, "amount_fen": fen, "complete": complete})
 
 
 def issue(work: Work, statement: Statement, path: Path) -> None:
@@ -225,5 +260,6 @@ ACTIONS = (
 )  # fmt: skip
 
 __all__ = [
-    "ACTIONS", "PREMIUM_WRITES", "PremiumReceipt", "cover_in_force", "covers_in_force", "receive_premium",
+    "ACTIONS", "PREMIUM_WRITES", "RETURN_WRITES", "PremiumReceipt", "cover_in_force", "covers_in_force",
+    "receive_premium", "require_taking", "return_premium", "takes_premium",
 ]  # fmt: skip

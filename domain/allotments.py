@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from domain.errors import Conflict
 from domain.fund_shapes import FundSource
 
 
@@ -44,3 +45,13 @@ class Reservation:
     expires: str
     charged: Mapping[str, int]
     owed: Mapping[str, int]
+
+
+def taken_by(reservations: Iterable[Reservation], policy: str, source: str) -> str | None:
+    """Name the application that takes money for what a source bears of a policy, of those given; None if none does."""
+    return next((r.application for r in reservations if (r.policy, r.source) == (policy, source)), None)
+
+
+def applied_already(other: str) -> Conflict:
+    """Make the refusal of an application for what another one holds or has paid money for."""
+    return Conflict("money for this policy is held or paid already", code="policy_applied_already", by=other)

@@ -39,7 +39,8 @@ class PlanLift:
 class Facts:
     """What the checks rest on; `on` is the civil date of the check, `covered` the plan's lifts that the policy covers.
 
-    `vote` None: none was named. `filed_on` is the day of filing, `on` if it is being filed now.
+    `vote` None: none was named. `filed_on` is the day of filing, `on` if it is being filed now. `beside_fen` is what
+    other applications take by the plan for the policy.
     """
 
     policy: Policy
@@ -53,6 +54,7 @@ class Facts:
     lifts: Sequence[PlanLift]
     filed_on: str
     on: str
+    beside_fen: int = 0
 
 
 def plan_findings(pack: Pack, estate: str, lifts: Iterable[PlanLift], on: str) -> list[Finding]:
@@ -175,12 +177,12 @@ def require_result_public(pack: Pack, vote: Vote, on: str) -> None:
 def _amounts(pack: Pack, facts: Facts) -> list[Finding]:
     """Check that sources come to the premium (MF06) and note what owners pay themselves (MF09)."""
     checks, policy, allotment = pack.rule("fund.checks", facts.on), facts.policy, facts.allotment
-    declared_fen = policy.sources.get(facts.pays_from, 0)
+    declared_fen = policy.due_fen(facts.pays_from)  # of the share it declares what is not paid yet
     findings: list[Finding] = []
-    if sum(policy.sources.values()) != policy.premium_fen:
+    if sum(policy.sources.values()) != policy.premium_fen and policy.earned is None:
         due_fen = policy.premium_fen
         findings.append(finding(checks, "sources_not_premium", "violates", check="MF06", premium_fen=due_fen))
-    if facts.amount_fen > facts.plan.amount_fen:
+    if facts.amount_fen + facts.beside_fen > facts.plan.amount_fen:
         findings.append(finding(checks, "above_plan", "violates", check="MF05", plan_fen=facts.plan.amount_fen))
     if declared_fen != allotment.amount_fen:
         findings.append(

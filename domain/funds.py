@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from domain.accounts import BANK, DEPOSITS, INCOME, RETURN_DUE, Account, Posting, check_balanced, entry, posted
 from domain.aggregate import Aggregate, Because, Due, Event, Statement
-from domain.allotments import Allotment, HouseAccount, Reservation
+from domain.allotments import Allotment, HouseAccount, Reservation, applied_already, taken_by
 from domain.errors import Conflict, Invalid, NotFound
 from domain.fund_shapes import POOLED
 from domain.houses import House
@@ -226,11 +226,6 @@ class Fund(Aggregate):
         """Give undistributed income that is not reserved."""
         return self.income_fen - sum(r.amount_fen for r in self.reservations.values() if r.source in POOLED)
 
-    def bought(self, policy: str) -> str | None:
-        """Name the application that holds or has paid money for a policy, if any."""
-        everything = (*self.reservations.values(), *self.paid.values())
-        return next((r.application for r in everything if r.policy == policy), None)
-
     def due(self, now: str) -> list[str]:
         """Give the expiries reached at `now`, earliest first."""
         return sorted({held.expires for held in self.reservations.values() if held.expires <= now})
@@ -253,9 +248,9 @@ class Fund(Aggregate):
 
         `under_way_fen` is what was ordered for applications whose reservation was voided and may yet leave the bank.
         """
-        other = self.bought(held.policy)
+        other = taken_by(self.reservations.values(), held.policy, held.source)
         if other is not None:
-            raise Conflict("money for this policy is held or paid already", code="policy_applied_already", by=other)
+            raise applied_already(other)
         if len(self.reservations) >= RESERVATIONS_MAX:
             raise Conflict("too many open reservations", code="too_many", maximum=RESERVATIONS_MAX)
         free_fen = self.available_fen - under_way_fen

@@ -8,39 +8,19 @@ order of recording (what was known then) and in the order of days (what is known
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domain.aggregate import Aggregate, Event
+from domain.dues import at_most, overdue, spread
 from domain.errors import Conflict
 from domain.policy_shapes import FUND_SOURCES
-from domain.receipts import Receipt, held_by_source, over_by_source, released, split_change
+from domain.policy_stack import NOTHING_STAGED, Staged, Transaction
+from domain.receipts import Receipt, held_by_source, over_by_source, released, split_change, within
 from domain.time import Period
 
 PENDING = frozenset({"drafted", "quoted", "proposed"})
 """States before issue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """One change of an issued policy: `number` counts from 1 in the order of recording."""
-
-    number: int
-    kind: str
-    effective_on: str
-    premium_fen: int
-    lifts: int
-    label: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """What was staged so far: lines, their premium in all and by part, and the tree's right edge (hex)."""
-
-    count: int = 0
-    premium_fen: int = 0
-    parts: tuple[tuple[str, int], ...] = ()
-    edge: str = ""
 
 
 @dataclass
@@ -65,13 +45,15 @@ class Policy(Aggregate):
     """What each source of money bears of the premium, endorsements counted in: they sum to the premium."""
     drafted_sources: Mapping[str, int] = field(default_factory=dict)
     """What each of them bears of the premium that the instalments divide."""
+    drafted_left: Mapping[str, int] = field(default_factory=dict)
+    """What of that endorsements left due; what they added has no day by which it is paid."""
     instalments: tuple[tuple[str, int], ...] = ()
     valid_until: str = ""
     ground: str | None = None
     agreement: str | None = None
     services: tuple[str, ...] = ()
     """The services it promises: in force on every day that the policy itself is."""
-    staged: Staged = Staged()
+    staged: Staged = NOTHING_STAGED
     schedule_root: str | None = None
     proposal: str | None = None
     """The digest of the sealed proposal form, or the holder's own number of it, or the day it was proposed."""
@@ -85,6 +67,8 @@ class Policy(Aggregate):
     number: str | None = None
     stack: tuple[Transaction, ...] = ()
     cancelled_on: str | None = None
+    earned: Mapping[str, int] | None = None
+    """What each source bears of what the insurer earned, once the policy is cancelled."""
 
     class Drafted(Event):
         """The head of a quotation; `said` is a PolicyDraft, `found` {insurers, findings, pack}."""
@@ -103,7 +87,7 @@ class Policy(Aggregate):
             aggregate.limits = ((0, draft["from_date"], draft["limits"]),)
             aggregate.drafted_fen = draft["premium_fen"]
             aggregate.sources = {source["kind"]: source["amount_fen"] for source in draft["sources"]}
-            aggregate.drafted_sources = dict(aggregate.sources)
+            aggregate.drafted_sources = aggregate.drafted_left = dict(aggregate.sources)
             aggregate.instalments = tuple((i["due_on"], i["amount_fen"]) for i in draft.get("instalments", ()))
             aggregate.ground = draft.get("ground")
             aggregate.agreement = draft.get("agreement")
@@ -149,7 +133,8 @@ class Policy(Aggregate):
     class PremiumReceived(Event):
         """Premium was matched: `found` {payment, source, amount_fen, received_fen, over_fen, complete}.
 
-        `over_fen` of it is above what its source owed, and due back; `received_fen` is all that ever came in.
+        `over_fen` of it is above what its source owed, and due back; `received_fen` is all that ever came in. Before
+        sources were held apart it was above what all of them owed: then one source's money may be over only now.
         """
 
         TOPIC = "policy.PremiumReceived"
@@ -159,8 +144,24 @@ class Policy(Aggregate):
             source, amount_fen = self.found["source"], self.found["amount_fen"]
             aggregate.received[source] = aggregate.received.get(source, 0) + amount_fen
             receipt = Receipt(source, amount_fen, amount_fen - self.found["over_fen"])
-            aggregate.receipts = {**aggregate.receipts, self.found["payment"]: receipt}
+            all_of_them = {**aggregate.receipts, self.found["payment"]: receipt}
+            aggregate.receipts = within(all_of_them, aggregate.sources, aggregate.premium_fen)
             aggregate.paid = aggregate.paid or self.found["complete"]
+
+    class PremiumReturned(Event):
+        """Premium that was held went back though nothing had released it: `found` {payment, amount_fen, complete}."""
+
+        TOPIC = "policy.PremiumReturned"
+
+        def apply(self, aggregate: Policy) -> None:
+            """Hold so much less of that payment; a quotation no longer paid stands by its validity alone."""
+            receipt = aggregate.receipts[self.found["payment"]]
+            less = replace(receipt, held_fen=receipt.held_fen - self.found["amount_fen"])
+            aggregate.receipts = {**aggregate.receipts, self.found["payment"]: less}
+            aggregate.paid = aggregate.paid and self.found["complete"]
+            if aggregate.earned is not None:  # what the insurer gives back after the end it does not ask for again
+                left_fen = aggregate.earned.get(receipt.source, 0) - self.found["amount_fen"]
+                aggregate.earned = {**aggregate.earned, receipt.source: max(0, left_fen)}
 
     class Issued(Event):
         """The policy is issued, and with it every staged cover is in force; `said` is a PolicyIssue.
@@ -214,24 +215,40 @@ class Policy(Aggregate):
             aggregate.sources = aggregate.borne_after(
                 split_change(said["delta_fen"], aggregate.sources) if shares is None else shares
             )
+            aggregate.drafted_left = at_most(aggregate.drafted_left, aggregate.sources)
             over = over_by_source(aggregate.held, aggregate.sources) if refunds is None else refunds
             aggregate.receipts = released(aggregate.receipts, over)
 
     class Cancelled(Event):
-        """The policy ends on `said.effective_on`; `found` {transaction, refunds, unearned_fen, findings}."""
+        """The policy ends on `said.effective_on`; `found` {transaction, refunds, owed, unearned_fen, findings}.
+
+        `found.owed` is what each source still owes of what the insurer earned. Before schema 2 it was not worked out,
+        and follows from `unearned_fen`, as if none of that had been kept.
+        """
 
         TOPIC = "policy.Cancelled"
+        SCHEMA = 2
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that nobody worked out what is still owed."""
+            state["found"]["owed"] = None
 
         def apply(self, aggregate: Policy) -> None:
             """End it and book what goes back."""
             said: Mapping[str, Any] = self.said or {}
             aggregate.state = "cancelled"
             aggregate.cancelled_on = said["effective_on"]
+            premium_fen, owed = aggregate.premium_fen, self.found.get("owed")
             change = Transaction(
                 self.found["transaction"], "cancelled", said["effective_on"], -said["refund_fen"], -aggregate.lifts
             )
             aggregate.stack = (*aggregate.stack, change)
+            if owed is None:
+                owed = aggregate.owed_of(premium_fen - self.found.get("unearned_fen", premium_fen))
             aggregate.receipts = released(aggregate.receipts, self.found["refunds"])
+            held = aggregate.held
+            aggregate.earned = {kind: held.get(kind, 0) + owed.get(kind, 0) for kind in {**held, **owed}}
 
     class Lapsed(Event):
         """The proposal, or an instalment of the issued policy, was not paid in time (失效), since `found.on`.
@@ -297,8 +314,13 @@ class Policy(Aggregate):
         return not FUND_SOURCES.isdisjoint(self.sources)
 
     def due_fen(self, kind: str) -> int:
-        """What a source still owes, never below zero."""
-        return max(0, self.sources.get(kind, 0) - self.held.get(kind, 0))
+        """What a source still owes, never below zero: of the premium, or of what was earned once it is cancelled."""
+        borne = self.sources if self.earned is None else self.earned
+        return max(0, borne.get(kind, 0) - self.held.get(kind, 0))
+
+    def owed_of(self, earned_fen: int) -> dict[str, int]:
+        """Give by source what is still owed of what the insurer earned: all it holds is set off, whoever paid it."""
+        return spread(earned_fen - self.held_fen, {kind: self.due_fen(kind) for kind in self.sources})
 
     def due_back_fen(self, payment: str) -> int:
         """What of a payment is or was due back by the policy's book."""
@@ -323,16 +345,15 @@ class Policy(Aggregate):
     def overdue_fen(self, today: str, subsidy_kinds: frozenset[str]) -> int:
         """What is overdue of the premium on a day; a subsidy's part is the authority's to pay, and never overdue.
 
-        Of the instalments whose day has passed, as far as endorsements left them due; without instalments, all that
-        was needed to issue, unless a ground let the policy come first.
+        Of the instalments whose day has passed, as far as endorsements left them due, source by source; without
+        instalments, all that was needed to issue, unless a ground let the policy come first.
         """
         if self.instalments:
             due_fen = self.without_subsidies_fen(sum(f for on, f in self.instalments if on < today), subsidy_kinds)
         else:
             due_fen = 0 if self.ground is not None else self.needed_to_issue_fen(subsidy_kinds)
-        borne_fen = sum(fen for kind, fen in self.sources.items() if kind not in subsidy_kinds)
-        held_fen = sum(fen for kind, fen in self.held.items() if kind not in subsidy_kinds)
-        return max(0, min(due_fen, borne_fen) - held_fen)
+        borne = {kind: fen for kind, fen in self.sources.items() if kind not in subsidy_kinds}
+        return overdue(due_fen, self.drafted_left, borne, self.held)
 
     def on_stack(self, on: str, known: int | None = None) -> list[Transaction]:
         """Give what holds on a day, by day and then by recording, of the first `known` transactions (None: of all)."""

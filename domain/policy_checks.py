@@ -296,7 +296,7 @@ def check_inception(policy: Policy, today: str, *, on_ground: bool) -> list[Find
 
 
 def check_refund(product: Product, policy: Policy, cancellation: Mapping[str, Any]) -> Checked:
-    """Hold a cancellation's refund against the filed method; working {unearned_fen, refunds by source}.
+    """Hold a cancellation's refund against the filed method; working {unearned_fen, refunds, owed (both by source)}.
 
     Only what is held as premium can be refunded: what was over, or what an endorsement gave back, is due back already.
     Findings: `refund_differs`. Raises Invalid `refund_over_received`.
@@ -309,8 +309,10 @@ def check_refund(product: Product, policy: Policy, cancellation: Mapping[str, An
     left = days_between(effective_on, policy.to_date)
     unearned_fen = premium_fen * left // policy.period.days
     kept_bp = {"none": BASIS_POINTS, "short_rate": product.short_rate_bp}.get(product.refund, 0)
-    # What is owed of the premium is set off: of a policy that was paid in part the insurer keeps what it earned.
-    due_fen = max(0, unearned_fen * (BASIS_POINTS - kept_bp) // BASIS_POINTS - max(0, premium_fen - policy.held_fen))
+    # What is owed of the premium is set off: of a policy that was paid in part the insurer keeps what it earned, and
+    # what it earned beyond that is owed still.
+    earned_fen = premium_fen - unearned_fen * (BASIS_POINTS - kept_bp) // BASIS_POINTS
+    due_fen = max(0, policy.held_fen - earned_fen)
     found: list[Finding] = []
     if refund_fen != min(due_fen, most_fen):
         found.append(
@@ -319,4 +321,7 @@ def check_refund(product: Product, policy: Policy, cancellation: Mapping[str, An
             )
         )
     refunds = apportion(refund_fen, held) if held else {}
-    return Checked(found, {"unearned_fen": unearned_fen, "days_left": left, "refunds": refunds})
+    working = {
+        "unearned_fen": unearned_fen, "days_left": left, "refunds": refunds, "owed": policy.owed_of(earned_fen),
+    }  # fmt: skip
+    return Checked(found, working)

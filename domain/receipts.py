@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from domain.dues import spread
 from domain.money import apportion
 from domain.policy_shapes import FUND_SOURCES
 
@@ -50,6 +51,12 @@ def over_by_source(held: Mapping[str, int], borne: Mapping[str, int]) -> dict[st
     """Give by source what is held above what it bears."""
     over = {source: fen - borne.get(source, 0) for source, fen in held.items()}
     return {source: fen for source, fen in over.items() if fen > 0}
+
+
+def within(receipts: Mapping[str, Receipt], borne: Mapping[str, int], premium_fen: int) -> dict[str, Receipt]:
+    """Give the receipts with no more held than the premium: what is above it is due back to whoever paid too much."""
+    held = held_by_source(receipts)
+    return released(receipts, spread(sum(held.values()) - premium_fen, over_by_source(held, borne)))
 
 
 def split_change(delta_fen: int, borne: Mapping[str, int]) -> dict[str, int]:

@@ -37,7 +37,7 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
 
 POLICIES = Bitemporal(
     name="policies",
-    version=3,
+    version=4,
     columns=(
         Column("state"), Column("in_force", "flag"), Column("number"), Column("product"), Column("area"),
         Column("holder"), Column("insurer"), Column("insurers", "texts"), Column("interest"),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from domain.aggregate import Authorship, Journal, Statement
 from domain.covers import Cover, CoverEntry
-from domain.policies import Policy, Transaction
+from domain.policies import Policy
+from domain.policy_stack import Transaction
 from domain.time import add_days
 
 BEGIN, END = "2026-04-01", "2027-04-01"

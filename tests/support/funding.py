@@ -175,6 +175,13 @@ def paid(book: Book) -> tuple[str, str]:
     return policy, application
 
 
+def cancelled(book: Book, policy: str, refund_fen: int) -> None:
+    """Issue a policy and cancel it from its first day on."""
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    said = {"effective_on": "2026-04-01", "refund_fen": refund_fen, "reason": "sold"}
+    book.act(INSURER, "policy.cancel", said, policy=policy)
+
+
 def balances(book: Book, posted: Sequence[str]) -> dict[str, int]:
     """Give each house's balance by its own book, when the fund has posted these."""
     return {name: book.state(House, name).balance_fen(posted) for name in fund(book).houses}

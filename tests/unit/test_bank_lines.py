@@ -10,7 +10,21 @@ from application.ids import new_name
 from application.work import Author
 from domain.aggregate import Event
 from domain.errors import Conflict
-from tests.support.funding import BANK, FUND, HOUSING, PREMIUM_FEN, fund, funded, on, paid, pay, quoted, ready, seen
+from tests.support.funding import (
+    BANK,
+    FUND,
+    HOUSING,
+    PREMIUM_FEN,
+    cancelled,
+    fund,
+    funded,
+    on,
+    paid,
+    pay,
+    quoted,
+    ready,
+    seen,
+)
 from tests.support.insuring import HOLDER, INSURER
 
 OTHER_BANK = Author(new_name("party"), "bank")
@@ -73,7 +87,8 @@ def test_money_comes_back_by_a_line_of_the_funds_own_account(line: dict[str, Any
 def test_a_refund_that_nobody_declared_due_is_taken_and_told() -> None:
     """The money is there; what is above what was due is for a person to look at (MF12)."""
     book = funded()
-    _, application = paid(book)
+    policy, application = paid(book)
+    cancelled(book, policy, 1_000)
     claim = {"amount_fen": 1_000, "reason": "cancelled"}
     book.act(INSURER, "application.claim_refund", claim, fund=FUND, application=application)
     received: list[Event] = []

@@ -12,7 +12,7 @@ from domain.policies import Policy
 from tests.support.book import Book
 from tests.support.insuring import INSURER, OFFICE, line, office, pay, proposed
 from tests.support.seeding import seed
-from tests.unit.test_endorsements import endorse, insured, removal
+from tests.unit.test_endorsements import change, endorse, insured, removal
 
 
 def raised(book: Book, policy: str, **members: Any) -> Event:  # noqa: ANN401 - as above
@@ -98,3 +98,32 @@ def test_less_premium_goes_back_to_the_sources_it_names() -> None:
     assert (told.TOPIC, told.found["amount_fen"]) == ("payment.ReturnDue", 3_000)
     state = book.state(Policy, policy)
     assert (state.held, state.premium_fen) == ({"property_fee": 2_000, "common_income": 3_000}, 5_000)
+
+
+def test_what_an_endorsement_added_is_never_overdue() -> None:
+    """Paid whole, 300 more on another source, 300 less of the first: nothing has a day that passed, so none lapses."""
+    book, policy, certificate = insured()
+    for day, delta_fen, kind in (("2026-05-01", 300, "owner_topup"), ("2026-06-01", -300, "property_fee")):
+        named = [{"kind": kind, "amount_fen": 300}]
+        endorse(book, policy, day, delta_fen, changes=[change(certificate, day, delta_fen)], sources=named)
+        with pytest.raises(Conflict) as refusal:
+            book.act(INSURER, "policy.lapse", {"reason": "unpaid"}, policy=policy)
+        assert refusal.value.code == "premium_not_overdue"
+    state = book.state(Policy, policy)
+    assert (state.due_fen("owner_topup"), state.held_fen) == (300, 7_700)
+
+
+def test_drafted_premium_stays_due_when_an_addition_is_taken_back() -> None:
+    """Of 8,000 nothing was paid on the second day: 300 more and 300 less leave 4,000 overdue; 300 less again, 3,700."""
+    halves = [{"due_on": "2026-03-20", "amount_fen": 4_000}, {"due_on": "2026-05-01", "amount_fen": 4_000}]
+    book = office()
+    item = line("")
+    policy = proposed(book, item, instalments=halves)
+    pay(book, policy, 4_000)
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    book.now = "2026-09-01T02:00:00.000000Z"
+    overdue: list[int] = []
+    for day, delta_fen in (("2026-06-01", 300), ("2026-06-02", -300), ("2026-06-03", -300), ("2026-06-04", 300)):
+        endorse(book, policy, day, delta_fen, changes=[change(item["certificate"], day, delta_fen)])
+        overdue.append(book.state(Policy, policy).overdue_fen("2026-09-01", frozenset()))
+    assert overdue == [4_000, 4_000, 3_700, 3_700]

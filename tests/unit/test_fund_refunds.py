@@ -7,8 +7,9 @@ import pytest
 from application.ids import new_name
 from domain.accounts import entry
 from domain.applications import Application
-from domain.errors import Conflict
+from domain.errors import Conflict, RuleBroken
 from domain.funds import Fund
+from domain.policies import Policy
 from tests.support.book import Book
 from tests.support.funding import (
     BANK,
@@ -16,6 +17,7 @@ from tests.support.funding import (
     HOUSING,
     approve,
     balances,
+    cancelled,
     filed,
     fund,
     funded,
@@ -44,7 +46,8 @@ def refund(book: Book, application: str, amount_fen: int) -> str:
 def test_refunds_go_back_in_the_ratio_of_the_charges() -> None:
     """To the house, whoever owns it now, and never more than it was charged (MF12, C6)."""
     book = funded()
-    _, application = paid(book)
+    policy, application = paid(book)
+    cancelled(book, policy, 5_000)
     claim = {"amount_fen": 5_000, "reason": "cancelled"}
     book.act(INSURER, "application.claim_refund", claim, fund=FUND, application=application)
     first = refund(book, application, 5_000)
@@ -122,20 +125,70 @@ def test_refunds_of_nothing_paid_are_refused() -> None:
     assert refusal.value.code == "refund_unknown"
 
 
-def test_no_more_is_due_back_than_was_paid() -> None:
-    """Claims of the insurer's debt together, to the fen."""
+def test_no_more_is_due_back_than_the_policy_released() -> None:
+    """Claims of the insurer's debt together, to the fen; nothing while the policy holds it all (ADR 0020)."""
     book = funded()
-    _, application = paid(book)
+    policy, application = paid(book)
 
     def claim(amount_fen: int) -> None:
         said = {"amount_fen": amount_fen, "reason": "cancelled"}
         book.act(INSURER, "application.claim_refund", said, fund=FUND, application=application)
 
+    with pytest.raises(Conflict) as refusal:
+        claim(1)
+    assert (refusal.value.code, refusal.value.details["left_fen"]) == ("refund_too_high", 0)
+    cancelled(book, policy, 7_000)
     claim(3_000)
     with pytest.raises(Conflict) as refusal:
-        claim(5_001)
-    assert (refusal.value.code, refusal.value.details["left_fen"]) == ("refund_too_high", 5_000)
-    claim(5_000)
+        claim(4_001)
+    assert (refusal.value.code, refusal.value.details["left_fen"]) == ("refund_too_high", 4_000)
+    claim(4_000)
+
+
+def test_nothing_is_issued_on_premium_that_went_back() -> None:
+    """The bank's line is a fact: it is posted and told, and the policy holds the money no longer (PB01, MF12)."""
+    book = funded()
+    policy, application = paid(book)
+    line = seen(book, 8_000, "in")
+    said = {"payment": new_name("payment"), "amount_fen": 8_000, "line": line}
+    events = book.act(BANK, "application.refund", said, fund=FUND, application=application)
+    (found,) = events[0].found["findings"]
+    assert (found["code"], found["facts"]["over_fen"]) == ("refund_not_due", 8_000)
+    assert events[-1].TOPIC == "policy.PremiumReturned"
+    state = book.state(Policy, policy)
+    assert (state.held, state.paid, state.due_fen("fund_principal")) == ({}, False, 8_000)
+    with pytest.raises(RuleBroken) as refusal:
+        book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    assert refusal.value.details["finding"] == "issued_before_premium"
+    book.now = "2026-07-01T02:00:00.000000Z"
+    assert not state.valid("2026-07-01")
+
+
+def test_only_what_the_policy_still_held_of_a_refund_is_not_due() -> None:
+    """The cancellation released 5,000 of 8,000: 6,000 that come back take 1,000 from what the insurer kept."""
+    book = funded()
+    policy, application = paid(book)
+    cancelled(book, policy, 5_000)
+    claim = {"amount_fen": 5_000, "reason": "cancelled"}
+    book.act(INSURER, "application.claim_refund", claim, fund=FUND, application=application)
+    refund(book, application, 5_000)
+    assert book.log[-1].TOPIC == "fund.Posted"
+    refund(book, application, 1_000)
+    returned = book.log[-1]
+    assert (returned.TOPIC, returned.found["amount_fen"]) == ("policy.PremiumReturned", 1_000)
+    assert book.state(Policy, policy).held == {"fund_principal": 2_000}
+
+
+def test_a_refund_that_was_declared_before_the_policy_released_it_is_told_when_it_comes() -> None:
+    """Claims were once bounded by what the fund paid alone: the money is taken from what the policy holds."""
+    book = funded()
+    policy, application = paid(book)
+    claim = {"amount_fen": 3_000, "reason": "cancelled"}
+    seed(book, Application, f"{FUND}/{application}", INSURER.party, Application.RefundDue, claim)
+    said = {"payment": new_name("payment"), "amount_fen": 3_000, "line": seen(book, 3_000, "in")}
+    events = book.act(BANK, "application.refund", said, fund=FUND, application=application)
+    assert events[0].found["findings"][0]["facts"]["over_fen"] == 3_000
+    assert book.state(Policy, policy).held == {"fund_principal": 5_000}
 
 
 def test_income_pays_and_is_refunded_as_a_whole() -> None:

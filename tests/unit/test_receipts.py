@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.receipts import Receipt, held_by_source, over_by_source, released, split_change
+from domain.receipts import Receipt, held_by_source, over_by_source, released, split_change, within
 
 RECEIPTS = {"a": Receipt("property_fee", 100, 100), "b": Receipt("property_fee", 300, 200), "c": Receipt("other", 9, 0)}
 
@@ -40,3 +40,10 @@ def test_a_change_falls_on_those_who_bear_the_premium(
 ) -> None:
     """Less lightens all of them; more is owed neither by the fund nor by a subsidy that nobody approved."""
     assert split_change(delta_fen, borne) == shares
+
+
+def test_no_more_is_held_than_the_premium() -> None:
+    """Of 300 that are held above a share of 250, 20 are above the premium of 280."""
+    borne = {"property_fee": 250, "other": 30}
+    assert held_by_source(within(RECEIPTS, borne, 280)) == {"property_fee": 280}
+    assert within(RECEIPTS, borne, 300) == RECEIPTS

@@ -15,6 +15,7 @@ from domain.policies import Policy
 from tests.support.book import Book
 from tests.support.funding import (
     BANK,
+    FUND,
     LIFT,
     PREMIUM_FEN,
     approve,
@@ -29,6 +30,7 @@ from tests.support.funding import (
     voted,
 )
 from tests.support.insuring import HOLDER, HOMES, INSURER, line, proposed
+from tests.support.seeding import seed
 
 HALVES = [{"kind": "property_fee", "amount_fen": 4_000}, {"kind": "common_income", "amount_fen": 4_000}]
 EXPIRED = "2026-07-05T00:00:00.000000Z"
@@ -251,6 +253,103 @@ def test_what_was_not_told_on_the_payment_is_returned_by_the_policys_book(monkey
     with pytest.raises(Conflict) as refusal:
         give_back(book, payment, 1)
     assert refusal.value.code == "paid_twice"
+
+
+def halves(book: Book) -> tuple[str, str]:
+    """Have a policy issued on the first of two instalments, the second one asked for; returns policy and payment."""
+    days = [{"due_on": "2026-03-20", "amount_fen": 4_000}, {"due_on": "2026-09-01", "amount_fen": 4_000}]
+    policy = quoted(book, 0, instalments=days)
+    received(book, policy, 4_000)
+    issue(book, policy)
+    return policy, requested(book, policy, 4_000)
+
+
+@pytest.mark.parametrize(
+    "effective_on, refund_fen, owed_fen",
+    [("2027-03-31", 0, 3_979), ("2026-10-01", 0, 11), ("2026-09-30", 10, 0), ("2026-04-01", 4_000, 0)],
+)
+def test_what_a_cancelled_policy_earned_is_still_received(effective_on: str, refund_fen: int, owed_fen: int) -> None:
+    """The premium less the unearned: all that is held is set off, and what is owed beyond it is paid, no more."""
+    book = funded()
+    policy, pending = halves(book)
+    said = {"effective_on": effective_on, "refund_fen": refund_fen, "reason": "sold"}
+    (cancelled, *_) = book.act(INSURER, "policy.cancel", said, policy=policy)
+    assert cancelled.found["owed"] == ({"property_fee": owed_fen} if owed_fen else {})
+    assert book.state(Policy, policy).due_fen("property_fee") == owed_fen
+    told = confirmed(book, pending)[-1]
+    assert (told.TOPIC, told.found["amount_fen"]) == ("payment.ReturnDue", 4_000 - owed_fen)
+    assert told.found["why"] == ("overpaid" if owed_fen else "policy_takes_no_premium")
+    assert book.state(Policy, policy).held_fen == 4_000 - refund_fen + owed_fen
+    with pytest.raises(Conflict) as refusal:
+        requested(book, policy, 1)
+    assert refusal.value.code == "policy_state"
+
+
+def test_what_was_earned_is_owed_by_those_who_have_not_paid() -> None:
+    """Of 8,000 one source has paid its 4,000: when 7,979 are earned, 3,979 are the other's to pay."""
+    book = funded()
+    days = [{"due_on": "2026-03-20", "amount_fen": 4_000}, {"due_on": "2026-09-01", "amount_fen": 4_000}]
+    policy = proposed(book, line("", HOMES, PREMIUM_FEN), sources=HALVES, instalments=days)
+    received(book, policy, 4_000)
+    issue(book, policy)
+    said = {"effective_on": "2027-03-31", "refund_fen": 0, "reason": "sold"}
+    assert book.act(INSURER, "policy.cancel", said, policy=policy)[0].found["owed"] == {"common_income": 3_979}
+    received(book, policy, 3_979, kind="common_income")
+    assert book.state(Policy, policy).held == {"property_fee": 4_000, "common_income": 3_979}
+
+
+def test_the_fund_pays_what_a_cancelled_policy_earned() -> None:
+    """By an application for it, as for any share."""
+    book = funded()
+    plan, vote = voted(book)
+    days = [{"due_on": "2026-03-20", "amount_fen": 4_000}, {"due_on": "2026-09-01", "amount_fen": 4_000}]
+    policy = quoted(book, 4_000, instalments=days)
+    received(book, policy, 4_000)
+    issue(book, policy)
+    said = {"effective_on": "2027-03-31", "refund_fen": 0, "reason": "sold"}
+    book.act(INSURER, "policy.cancel", said, policy=policy)
+    application = filed(book, policy, plan, vote, amount_fen=3_979)
+    approve(book, application, 3_979)
+    stage(book, application)
+    pay(book, application, amount_fen=3_979, line=seen(book, 3_979))
+    assert book.state(Policy, policy).held == {"property_fee": 4_000, "fund_principal": 3_979}
+
+
+def test_a_cancellation_of_before_owes_what_follows_from_the_unearned_premium() -> None:
+    """Schema 1 told nothing of it."""
+    state: dict[str, Any] = {"found": {"unearned_fen": 21}}
+    Policy.Cancelled.upcast_v1_v2(state)
+    assert state["found"] == {"unearned_fen": 21, "owed": None}
+    book = funded()
+    policy, _ = halves(book)
+    said = {"effective_on": "2027-03-31", "refund_fen": 0, "reason": "sold"}
+    found = {"transaction": 2, "refunds": {"property_fee": 0}, **state["found"]}
+    seed(book, Policy, policy, INSURER.party, Policy.Cancelled, said, found)
+    assert book.state(Policy, policy).due_fen("property_fee") == 3_979
+
+
+def test_what_one_source_paid_of_anothers_share_is_due_back_once_that_has_paid() -> None:
+    """Booked before sources were held apart: 8,000 of the fee over its 5,000, then the fund's 3,000; none is stuck."""
+    book = funded()
+    policy = quoted(book, 3_000)
+    application = filed(book, policy, *voted(book), amount_fen=3_000)
+    approve(book, application, 3_000)
+    stage(book, application)
+    payment = requested(book, policy, 5_000)
+    seed(book, Payment, payment, HOLDER.party, Payment.Matched, {}, {})
+    found = {"payment": payment, "source": "property_fee", "amount_fen": 8_000, "over_fen": 0, "complete": True}
+    seed(book, Policy, policy, INSURER.party, Policy.PremiumReceived, {}, found)
+    assert book.state(Policy, policy).held == {"property_fee": 8_000}
+    pay(book, application, amount_fen=3_000, line=seen(book, 3_000))
+    assert book.state(Policy, policy).held == {"property_fee": 5_000, "fund_principal": 3_000}
+    give_back(book, payment, 3_000)
+    issue(book, policy)
+    cancel(book, policy, PREMIUM_FEN)
+    give_back(book, payment, 5_000)
+    book.act(
+        INSURER, "application.claim_refund", {"amount_fen": 3_000, "reason": "sold"}, fund=FUND, application=application
+    )
+    assert book.state(Policy, policy).held == {}
 
 
 def test_a_return_of_before_was_all_that_was_due() -> None:

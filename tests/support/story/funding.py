@@ -166,7 +166,7 @@ def crowd(story: Story, plan: str, ballot: str) -> None:
 
 
 def refund(story: Story) -> None:
-    """What the cancelled policy gives back comes to the houses that paid."""
+    """What the cancelled policy gives back comes to the houses that paid, and then more than it does."""
     path = {"fund": FUND, "application": name("application", "paid")}
     amount_fen = refund_fen(story)
     story.act("insurer", "application.claim_refund", {"amount_fen": amount_fen, "reason": "policy_cancelled"}, **path)
@@ -174,3 +174,5 @@ def refund(story: Story) -> None:
     said = {"payment": payment, "amount_fen": amount_fen, "line": seen(story, "refund", amount_fen)}
     story.act("bank", "application.refund", said, **path)
     story.lines("housing", "application.stage_refunds", {"payment": payment, "group": 1}, **path)
+    more = {"payment": name("payment", "refund not due"), "amount_fen": 3_000}
+    story.act("bank", "application.refund", {**more, "line": seen(story, "refund not due", 3_000)}, **path)
