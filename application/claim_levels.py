@@ -11,11 +11,11 @@ from typing import Any
 
 from application.claim_covers import Covered
 from application.covers import records_of
+from application.limits import limits_of
 from application.work import Work
 from domain.claims import Claim, Occurrence, claim_stream
 from domain.errors import Conflict
 from domain.filed_terms import as_filed
-from domain.limits import Limit, limit_stream, policy_year
 from domain.person_limits import left_for_persons
 from domain.products import Product
 
@@ -59,9 +59,8 @@ def _of_accident(work: Work, claim: Claim, covered: Covered, records: list[str])
     """
     occurrence = work.find(Occurrence, claim.occurrence) if claim.occurrence else None
     linked = {} if occurrence is None else occurrence.linked(claim.part, claim.persons, records)
-    year = policy_year(covered.policy.period, claim.loss_on)
-    limit = work.find(Limit, limit_stream(covered.policy.id, covered.lift, year))
-    keys = () if limit is None else dict.fromkeys((*limit.consumed, *limit.reserved))
+    kept = limits_of(work, covered.policy, records, claim.loss_on)
+    keys = dict.fromkeys(key for limit in kept for key in (*limit.consumed, *limit.reserved))
     streams = [claim_stream(lift, name) for name, lift in linked.items()]
     names = [name for name, part in keys if part == claim.part and name not in linked]
     streams += [claim_stream(record, name) for name in names for record in records]

@@ -7,7 +7,7 @@ which nothing was set has no limit, and keeps what claims hold and have used aga
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domain.aggregate import Aggregate, Event
@@ -123,16 +123,26 @@ class Limit(Aggregate):
         held = sum(fen for key, fen in self.reserved.items() if key != without and part in {None, key[1]})
         return held + sum(fen for key, fen in self.consumed.items() if part in {None, key[1]})
 
-    def free_fen(self, part: str, terms: LimitTerms, without: Key | None = None) -> int | None:
-        """What may still be taken of a part under these terms, never below zero; None when nothing limits it."""
-        free = [] if terms.limit_fen is None else [terms.limit_fen - self.taken_fen(without=without)]
+    def free_fen(
+        self, part: str, terms: LimitTerms, without: Key | None = None, beside: Sequence[Limit] = ()
+    ) -> int | None:
+        """What may still be taken of a part under these terms, never below zero; None when nothing limits it.
+
+        `beside` is where the same limit is kept as well: under the other records of one lift (C11).
+        """
+        kept = (self, *beside)
+        free = []
+        if terms.limit_fen is not None:
+            free.append(terms.limit_fen - sum(limit.taken_fen(without=without) for limit in kept))
         if part in terms.parts:
-            free.append(terms.parts[part] - self.taken_fen(part, without))
+            free.append(terms.parts[part] - sum(limit.taken_fen(part, without) for limit in kept))
         return max(0, min(free)) if free else None
 
-    def require_free(self, part: str, terms: LimitTerms, amount_fen: int, without: Key) -> None:
+    def require_free(
+        self, part: str, terms: LimitTerms, amount_fen: int, without: Key, beside: Sequence[Limit] = ()
+    ) -> None:
         """Raise Conflict `limit_exhausted` when a claim cannot take so much; details say what is free."""
-        free_fen = self.free_fen(part, terms, without)
+        free_fen = self.free_fen(part, terms, without, beside)
         if free_fen is not None and amount_fen > free_fen:
             raise Conflict(
                 "the limit of the policy year does not suffice", code="limit_exhausted",

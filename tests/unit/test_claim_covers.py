@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from application import claim_decisions, claims
 from application.ids import new_name
+from domain.claims import Claim
 from domain.covers import Cover
 from domain.lifts import Lift
 from domain.limits import Limit
@@ -15,6 +18,7 @@ from tests.support.claiming import (
     CERTIFICATE,
     INSURER,
     LIFT,
+    LIMIT_FEN,
     LOSS_AT,
     OPERATOR,
     POLICY,
@@ -82,6 +86,95 @@ def test_a_loss_on_a_record_that_went_up_is_covered_by_the_surviving_one() -> No
     terms = {"interest": "owner", "premises_class": "residential", "pending": False}
     seed(book, Cover, f"{other}/cover", INSURER, Cover.Attached, line, terms)
     assert codes(book.act(BY_USE_UNIT, "claim.notify", notice())) == ["several_covers"]
+
+
+def certified_twice(**limits: int) -> tuple[Book, str]:
+    """Give a book in which two records of one lift were certified under one policy, and the second one's name."""
+    book, other = insured(part_limits=limits), new_name("lift")
+    said = {"id": other, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
+    seed(book, Lift, other, OPERATOR, Lift.Registered, said, {"on": "2025-01-01"})
+    line = {
+        "policy": POLICY, "lift": other, "certificate": new_name("certificate"), "from_date": "2026-01-01",
+        "to_date": "2027-01-01", "parts": [{"part": "third_party_injury", "premium_fen": 2_000}],
+    }  # fmt: skip
+    terms = {"interest": "owner", "premises_class": "residential", "pending": True}
+    seed(book, Cover, f"{other}/cover", INSURER, Cover.Attached, line, terms)
+    return book, other
+
+
+@pytest.mark.parametrize("before", [0, 600, 1_000])
+def test_two_records_of_one_lift_have_one_limit(before: int) -> None:
+    """What was taken under either record counts, before they were merged and after (C11)."""
+    book, other = certified_twice(per_lift_year_fen=1_000)
+    one, two = notified(book), notified(book, lift=other, loss_at="2026-02-01T02:00:00.000000Z")
+    if before:
+        book.act(BY_INSURER, "claim.approve", approval(before), **one)
+    merged(book, other, LIFT)
+    book.act(BY_INSURER, "claim.reserve", {"amount_fen": 0}, **two)
+    refused = refusal(book, BY_INSURER, "claim.approve", approval(1_001 - before), **two)
+    assert (refused.code, refused.details["free_fen"]) == ("limit_exhausted", 1_000 - before)
+    if before < 1_000:
+        book.act(BY_INSURER, "claim.approve", approval(1_000 - before), **two)
+    further = approval(1, further=True) if before else approval(1)
+    assert refusal(book, BY_INSURER, "claim.approve", further, **one).code == "limit_exhausted"
+
+
+def test_of_two_certificates_of_one_lift_the_higher_limit_binds() -> None:
+    """The lift has one limit in the policy year, and what either certificate agreed on holds for it."""
+    book, other = certified_twice()
+    merged(book, other, LIFT)
+    one, two = notified(book), notified(book, lift=other)
+    change = {"lift": other, "effective_on": "2026-01-01", "per_lift_year_fen": LIMIT_FEN + 500}
+    change["certificate"] = next(iter(book.state(Cover, f"{other}/cover").entries))
+    seed(book, Cover, f"{other}/cover", INSURER, Cover.Amended, change, {})
+    book.act(BY_INSURER, "claim.approve", approval(LIMIT_FEN + 200), **one)
+    refused = refusal(book, BY_INSURER, "claim.approve", approval(301), **two)
+    assert (refused.code, refused.details["free_fen"]) == ("limit_exhausted", 300)
+    book.act(BY_INSURER, "claim.approve", approval(300), **two)
+
+
+def test_a_claim_whose_certificate_is_taken_back_uses_what_it_held_there() -> None:
+    """The other record insures it still; nothing of its limit stays held (C11)."""
+    book, other = certified_twice()
+    path = notified(book)
+    book.act(BY_INSURER, "claim.reserve", {"amount_fen": 500}, **path)
+    merged(book, LIFT, other)
+    removal = {
+        "lift": LIFT, "certificate": CERTIFICATE, "effective_on": "2026-01-01", "refunds": [], "reason": "duplicate",
+    }  # fmt: skip
+    seed(book, Cover, f"{LIFT}/cover", INSURER, Cover.Ended, removal, {})
+    book.act(BY_INSURER, "claim.approve", approval(400), **path)
+    limit = book.state(Limit, LIMIT)
+    assert (limit.reserved_fen, limit.consumed_fen) == (100, 400)
+    book.act(BY_INSURER, "claim.pay", payment(400), **path)
+    book.act(BY_INSURER, "claim.close", {"reason": "done"}, **path)
+    assert {name: book.state(Limit, name).reserved_fen for name in book.streams if "/limit:" in name} == {
+        LIMIT: 0, f"{POLICY}/limit:all:2026": 0,
+    }  # fmt: skip
+
+
+def test_what_a_limit_holds_for_an_ended_claim_is_freed_whatever_the_claim_says() -> None:
+    """Ledgers from before hold it under one record and used it under another."""
+    book, other = certified_twice()
+    path = notified(book)
+    book.act(BY_INSURER, "claim.reserve", {"amount_fen": 500}, **path)
+    seed(
+        book,
+        Claim,
+        f"{LIFT}/{path['claim']}",
+        INSURER,
+        Claim.Approved,
+        approval(500),
+        {"taken_fen": 500, "policy": POLICY},
+    )
+    used = {"claim": path["claim"], "part": "third_party_injury", "amount_fen": 500}
+    elsewhere, whole = f"{POLICY}/limit:{other.removeprefix('lift:')}:2026", f"{POLICY}/limit:all:2026"
+    seed(book, Limit, elsewhere, INSURER, Limit.Consumed, {}, used | {"from_reserve_fen": 0})
+    seed(book, Limit, whole, INSURER, Limit.Consumed, {}, used | {"from_reserve_fen": 500})
+    merged(book, LIFT, other)
+    book.act(BY_INSURER, "claim.pay", payment(500), **path)
+    assert topics(book.act(BY_INSURER, "claim.close", {"reason": "done"}, **path)) == ["claim.Closed", "limit.Released"]
+    assert book.state(Limit, LIMIT).reserved_fen == 0
 
 
 def district() -> Book:
