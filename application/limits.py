@@ -35,9 +35,10 @@ def _row(topic: str) -> Writes:
 RESERVING = (_row("limit.Set"), _row("limit.Reserved"))
 CONSUMING = (_row("limit.Set"), _row("limit.Consumed"))
 RELEASING = (_row("limit.Released"),)
-"""Rows for every action that calls `reserve`, `consume` or `release`: no action may move a limit in another way."""
+RESTORING = (_row("limit.Restored"),)
+"""Rows for every action that calls `reserve`, `consume`, `release` or `restore`: none may move a limit otherwise."""
 
-LIMIT_WRITES = (*RESERVING, CONSUMING[1], *RELEASING)
+LIMIT_WRITES = (*RESERVING, CONSUMING[1], *RELEASING, *RESTORING)
 """All that a claim may do to a limit."""
 
 
@@ -112,6 +113,26 @@ def release(work: Work, cause: Because, *, policy: str, lift: str, part: str, lo
         if held_fen:
             facts = {"claim": claim, "part": part, "amount_fen": held_fen}
             work.change(Limit, stream).record(Limit.Released, cause, facts)
+
+
+def restore(
+    work: Work, cause: Because, *, policy: str, lift: str, part: str, loss_on: str, claim: str, amount_fen: int
+) -> None:
+    """Give back `amount_fen` of a part that a claim has used, on both levels, under whichever records it used it.
+
+    It works also when the policy has been cancelled since, from before the loss.
+    """
+    known = work.read(Policy, policy)
+    year = policy_year(known.period, loss_on)
+    whole = work.find(Limit, limit_stream(policy, None, year))
+    for kept in (limits_of(work, known, records_of(work, lift), loss_on), [] if whole is None else [whole]):
+        left_fen = amount_fen
+        for limit in kept:
+            back_fen = min(left_fen, limit.consumed.get((claim, part), 0))
+            left_fen -= back_fen
+            if back_fen:
+                facts = {"claim": claim, "part": part, "amount_fen": back_fen}
+                work.change(Limit, limit.id).record(Limit.Restored, cause, facts)
 
 
 def free_fen(work: Work, *, policy: str, lift: str, part: str, loss_on: str, claim: str) -> int | None:

@@ -103,6 +103,18 @@ class Limit(Aggregate):
             """Free it."""
             aggregate.reserved.pop((self.found["claim"], self.found["part"]), None)
 
+    class Restored(Event):
+        """A claim gave back `found.amount_fen` of a part that it had used: less is owed on it than was approved."""
+
+        TOPIC = "limit.Restored"
+
+        def apply(self, aggregate: Limit) -> None:
+            """Free it."""
+            key = (self.found["claim"], self.found["part"])
+            left = aggregate.consumed.pop(key, 0) - self.found["amount_fen"]
+            if left > 0:
+                aggregate.consumed[key] = left
+
     @property
     def terms(self) -> LimitTerms:
         """The amounts as last set."""
