@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from domain.aggregate import Aggregate, Event
 from domain.errors import Conflict, Invalid
@@ -61,6 +62,8 @@ class Limit(Aggregate):
     parts: Mapping[str, int] = field(default_factory=dict)
     reserved: dict[Key, int] = field(default_factory=dict)
     consumed: dict[Key, int] = field(default_factory=dict)
+    claims: dict[Key, str] = field(default_factory=dict)
+    """The streams of the claims that ever held or used any of it, in the order they came."""
 
     class Set(Event):
         """The limit is, as the policy stood on the day of loss: `found` {limit_fen, parts, on, findings}."""
@@ -80,6 +83,7 @@ class Limit(Aggregate):
         def apply(self, aggregate: Limit) -> None:
             """Hold it."""
             aggregate.reserved[self.found["claim"], self.found["part"]] = self.found["amount_fen"]
+            aggregate.note(self.found)
 
     class Consumed(Event):
         """A claim has used `found.amount_fen` of a part, out of what it held (`found.from_reserve_fen`)."""
@@ -93,6 +97,7 @@ class Limit(Aggregate):
             if left > 0:
                 aggregate.reserved[key] = left
             aggregate.consumed[key] = aggregate.consumed.get(key, 0) + self.found["amount_fen"]
+            aggregate.note(self.found)
 
     class Released(Event):
         """A claim holds nothing of a part any more; `found.amount_fen` became free."""
@@ -114,6 +119,11 @@ class Limit(Aggregate):
             left = aggregate.consumed.pop(key, 0) - self.found["amount_fen"]
             if left > 0:
                 aggregate.consumed[key] = left
+
+    def note(self, found: Mapping[str, Any]) -> None:
+        """Note whose claim it was: the cause stands in the claim's stream."""
+        if "because" in found:
+            self.claims.setdefault((found["claim"], found["part"]), found["because"]["stream"])
 
     @property
     def terms(self) -> LimitTerms:

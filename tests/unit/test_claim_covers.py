@@ -25,10 +25,12 @@ from tests.support.claiming import (
     approval,
     codes,
     insured,
+    merged,
     notice,
     notified,
     payment,
     refusal,
+    registered,
     topics,
 )
 from tests.support.seeding import seed
@@ -36,19 +38,10 @@ from tests.support.seeding import seed
 LIMIT = f"{POLICY}/limit:{LIFT.removeprefix('lift:')}:2026"
 
 
-def merged(book: Book, lift: str, into: str) -> None:
-    """Let a lift's record go up in another's, which is registered if it is not known."""
-    if into not in book.streams:
-        said = {"id": into, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
-        seed(book, Lift, into, OPERATOR, Lift.Registered, said, {"on": "2025-01-01"})
-    seed(book, Lift, lift, OPERATOR, Lift.MergedInto, {"into": into, "reason": "duplicate"})
-    seed(book, Lift, into, OPERATOR, Lift.Absorbed, {}, {"lift": lift, "identifiers": [], "settled": []})
-
-
 def test_the_surviving_record_of_a_merged_lift_is_insured() -> None:
     """A certificate on a record that went up in another, and that in a third, insures the lift there (C11)."""
     book = insured()
-    early, (second, third) = notified(book), (new_name("lift"), new_name("lift"))
+    early, second, third = notified(book), registered(book, certified=False), registered(book, certified=False)
     book.act(BY_INSURER, "claim.reserve", {"amount_fen": 10}, **early)
     merged(book, LIFT, second)
     merged(book, second, third)
@@ -72,9 +65,8 @@ def test_the_surviving_record_of_a_merged_lift_is_insured() -> None:
 
 def test_a_loss_on_a_record_that_went_up_is_covered_by_the_surviving_one() -> None:
     """Also where the certificate stands on the record that goes on, and two of them are seen (C11)."""
-    book, other = insured(), new_name("lift")
-    said = {"id": other, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
-    seed(book, Lift, other, OPERATOR, Lift.Registered, said, {"on": "2025-01-01"})
+    book = insured()
+    other = registered(book, certified=False)
     path = notified(book, lift=other)
     assert refusal(book, BY_INSURER, "claim.approve", approval(1), **path).code == "no_cover_in_force"
     merged(book, other, LIFT)
@@ -90,16 +82,8 @@ def test_a_loss_on_a_record_that_went_up_is_covered_by_the_surviving_one() -> No
 
 def certified_twice(**limits: int) -> tuple[Book, str]:
     """Give a book in which two records of one lift were certified under one policy, and the second one's name."""
-    book, other = insured(part_limits=limits), new_name("lift")
-    said = {"id": other, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
-    seed(book, Lift, other, OPERATOR, Lift.Registered, said, {"on": "2025-01-01"})
-    line = {
-        "policy": POLICY, "lift": other, "certificate": new_name("certificate"), "from_date": "2026-01-01",
-        "to_date": "2027-01-01", "parts": [{"part": "third_party_injury", "premium_fen": 2_000}],
-    }  # fmt: skip
-    terms = {"interest": "owner", "premises_class": "residential", "pending": True}
-    seed(book, Cover, f"{other}/cover", INSURER, Cover.Attached, line, terms)
-    return book, other
+    book = insured(part_limits=limits)
+    return book, registered(book)
 
 
 @pytest.mark.parametrize("before", [0, 600, 1_000])
