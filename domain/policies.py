@@ -234,9 +234,10 @@ class Policy(Aggregate):
             aggregate.receipts = released(aggregate.receipts, self.found["refunds"])
 
     class Lapsed(Event):
-        """The proposal, or an instalment of the issued policy, was not paid in time (失效), since `found.on`.
+        """The proposal, or an instalment of the issued policy, was not paid in time (失效).
 
-        What a proposal was paid in part is due back: nothing was insured for it.
+        `found.on` is the first day it does not insure. What a proposal was paid in part is due back: nothing was
+        insured for it.
         """
 
         TOPIC = "policy.Lapsed"

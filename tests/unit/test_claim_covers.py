@@ -212,6 +212,22 @@ def test_a_lift_added_after_its_loss_is_seen() -> None:
     assert codes(book.act(insuring.INSURER, "claim.approve", approval(1_000), **homes)) == []
 
 
+def test_a_policy_that_lapses_in_the_afternoon_insured_the_morning() -> None:
+    """An insurer's word takes no cover from hours that have passed: it ends with the day (民法典 565)."""
+    book = district()
+    instalments = [{"due_on": "2026-04-01", "amount_fen": 5_000}, {"due_on": "2026-06-30", "amount_fen": 3_000}]
+    policy = insuring.proposed(book, insuring.line("", insuring.HOMES, 8_000), instalments=instalments)
+    insuring.pay(book, policy, 5_000)
+    book.act(insuring.INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    book.now = "2026-07-01T08:00:00.000000Z"
+    book.act(insuring.INSURER, "policy.lapse", {"reason": "unpaid"}, policy=policy)
+    morning = loss(book, insuring.HOMES, "2026-07-01T01:00:00.000000Z")
+    book.act(insuring.INSURER, "claim.approve", approval(1_000), **morning)
+    book.now = "2026-07-02T08:00:00.000000Z"
+    later = loss(book, insuring.HOMES, "2026-07-02T01:00:00.000000Z")
+    assert refusal(book, insuring.INSURER, "claim.approve", approval(1_000), **later).code == "no_cover_in_force"
+
+
 def test_paying_on_a_policy_that_was_cancelled_from_before_the_loss_is_seen() -> None:
     """The approval stands and is paid; that nothing insured the loss any more is found."""
     book = district()
