@@ -99,9 +99,7 @@ class _Ties:
 
     def _named(self, name: str, claim: Claim) -> list[Claim]:
         """Read the claims that name an occurrence; first those of the claim's lift and of its persons."""
-        occurrence = self.work.find(Occurrence, name)
-        if occurrence is None:
-            return []
+        occurrence = self.work.find(Occurrence, name) or Occurrence(name)
         linked = occurrence.linked(self.deciding.part, claim.persons, self._records(claim.lift))
         rest = {other: lift for other, (lift, _, _) in occurrence.claims.items() if other not in linked}
         at_once = [
