@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from application.covers import cover_stream, covers_by_record, records_of
+from application.covers import cover_stream, covers_by_record
 from application.limits import release
 from application.ruling import ruling
 from application.work import Work
@@ -117,9 +117,10 @@ def end_claim(
     work: Work, claim: Claim, event: type[Claim.Refused | Claim.Withdrawn | Claim.Closed], statement: Statement,
     found: dict[str, Any],
 ) -> None:  # fmt: skip
-    """Record an end of the claim and free what it still holds."""
-    policy, held_fen = claim.policy, claim.reserved_fen
+    """Record an end of the claim and free what its limits still hold for it, whatever it says that it holds."""
     because = claim.record(event, statement, found)
-    if policy is not None and held_fen:
-        records = records_of(work, claim.lift)
-        release(work, because, policy=policy, lifts=records, part=claim.part, loss_on=claim.loss_on, claim=claim.name)
+    if claim.policy is not None:
+        release(
+            work, because, policy=claim.policy, lift=claim.lift, part=claim.part, loss_on=claim.loss_on,
+            claim=claim.name,
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Use cases that decide on a claim's money: reserve, advance, approve, refuse, pay.
+"""Use cases that decide on a claim's money: reserve, advance, approve, reduce, refuse, pay.
 
 A decision is held against the policy in force at the time of loss and what is left of its limits; claim and limit are
 saved together, all or nothing.
@@ -21,7 +21,7 @@ from application.claim_covers import (
     ruling_of,
 )
 from application.claim_levels import require_levels, terms_of
-from application.limits import CONSUMING, RELEASING, RESERVING, consume, reserve
+from application.limits import CONSUMING, RELEASING, RESERVING, RESTORING, consume, reserve, restore
 from application.work import Work
 from domain.aggregate import Because, Statement
 from domain.claim_checks import (
@@ -34,8 +34,9 @@ from domain.claim_checks import (
     require_payee,
     require_sum,
 )
-from domain.claim_shapes import AdvancePayment, Approval, ClaimPayment, Refusal, ReserveSetting
+from domain.claim_shapes import AdvancePayment, Approval, ApprovalReduction, ClaimPayment, Refusal, ReserveSetting
 from domain.claims import OPEN, Claim
+from domain.errors import Invalid
 from domain.findings import Finding, finding
 from domain.packs import rule_or_own
 from domain.time import civil_date
@@ -102,6 +103,35 @@ def _late_decision(work: Work, claim: Claim, on: str) -> list[Finding]:
     pack, _ = ruling_of(work, claim, claim.papers_on)
     due = clock(pack, "K3", claim.papers_on, claim.papers_on, claim.paused_days)
     return check_clock(due, on, pack, claim.papers_on)
+
+
+def reduce(work: Work, statement: Statement, path: Path) -> None:
+    """Lower an approval to what its claimant agreed to, never below what was paid; its limits get back the difference.
+
+    A sum agreed on is owed (保险法 23), so the agreement's document is named. Refuses `claim_state`, `date_in_future`,
+    `approval_not_lower`, `paid_already`.
+    """
+    claim = claim_of(work, path)
+    work.allow("claim.reduce", insures=insures(work, claim))
+    claim.require("approved")
+    approved_fen, agreed_on = statement.said["approved_fen"], statement.said["agreed_on"]
+    if agreed_on > work.today:
+        raise Invalid("nothing is agreed on yet", code="date_in_future", today=work.today)
+    restored_fen = claim.reduction_fen(approved_fen)
+    pack, _ = ruling_of(work, claim, claim.loss_on)
+    findings = check_benefit(
+        claim.part, claim.trapped_seconds, claim.trapped_persons, approved_fen, pack, claim.loss_on
+    )  # fmt: skip
+    agreed_pack, ruled = ruling_of(work, claim, agreed_on)
+    starts = claim.agreed_on is None and approved_fen > claim.paid_fen
+    due = clock(agreed_pack, "K4", agreed_on, agreed_on) if starts else []
+    found = {"restored_fen": restored_fen, "due": due, "findings": findings, **ruled}
+    because = claim.record(Claim.ApprovalReduced, statement, found)
+    if claim.policy is not None:
+        restore(
+            work, because, policy=claim.policy, lift=claim.lift, part=claim.part, loss_on=claim.loss_on,
+            claim=claim.name, amount_fen=restored_fen,
+        )  # fmt: skip
 
 
 def refuse(work: Work, statement: Statement, path: Path) -> None:
@@ -183,6 +213,11 @@ ACTIONS = (
     Action(
         "claim.approve", "POST", f"{_AT}/approve", Approval, approve,
         (Writes("claim.Approved", _CLAIM, "", "/effective_on"), *CONSUMING), "Approve a claim", "核赔通过",
+    ),
+    Action(
+        "claim.reduce", "POST", f"{_AT}/reduce", ApprovalReduction, reduce,
+        (Writes("claim.ApprovalReduced", _CLAIM, "", "/agreed_on"), *RESTORING),
+        "Lower an approval as agreed with the claimant", "协商减少赔款",
     ),
     Action(
         "claim.refuse", "POST", f"{_AT}/refuse", Refusal, refuse,

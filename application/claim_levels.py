@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from application.accidents import claims_of_accident
 from application.claim_covers import Covered
 from application.covers import records_of
 from application.work import Work
-from domain.claims import Claim, Occurrence, claim_stream
+from domain.claims import Claim
 from domain.errors import Conflict
 from domain.filed_terms import as_filed
-from domain.limits import Limit, limit_stream, policy_year
 from domain.person_limits import left_for_persons
 from domain.products import Product
 
@@ -33,7 +33,7 @@ def require_levels(work: Work, claim: Claim, covered: Covered, asked_fen: int) -
     if per_person_fen is None and per_accident_fen is None:
         return
     records = records_of(work, claim.lift)
-    others = _of_accident(work, claim, covered, records)
+    others = claims_of_accident(work, claim, covered.policy)
     if per_person_fen is not None:
         taken = [(other.sufferers, other.held_fen) for other in others]
         own = (claim.sufferers, claim.authorised_fen)
@@ -50,24 +50,3 @@ def _require(level: str, claim: Claim, limit_fen: int, left_fen: int, asked_fen:
             f"above the limit for one {level}", code="limit_exceeded",
             level=level, part=claim.part, limit_fen=limit_fen, remaining_fen=left_fen, asked_fen=asked_fen,
         )  # fmt: skip
-
-
-def _of_accident(work: Work, claim: Claim, covered: Covered, records: list[str]) -> list[Claim]:
-    """Find the other claims that share these limits: same policy, part and accident, and the lift or a person.
-
-    One accident is the same occurrence, or the same instant of loss of the same lift where none was named.
-    """
-    occurrence = work.find(Occurrence, claim.occurrence) if claim.occurrence else None
-    linked = {} if occurrence is None else occurrence.linked(claim.part, claim.persons, records)
-    year = policy_year(covered.policy.period, claim.loss_on)
-    limit = work.find(Limit, limit_stream(covered.policy.id, covered.lift, year))
-    keys = () if limit is None else dict.fromkeys((*limit.consumed, *limit.reserved))
-    streams = [claim_stream(lift, name) for name, lift in linked.items()]
-    names = [name for name, part in keys if part == claim.part and name not in linked]
-    streams += [claim_stream(record, name) for name in names for record in records]
-    found = [other for stream in streams if stream != claim.id and (other := work.find(Claim, stream)) is not None]
-    return [
-        other
-        for other in found
-        if other.policy == covered.policy.id and (other.name in linked or other.loss_at == claim.loss_at)
-    ]

@@ -15,12 +15,12 @@ from application.covers import attach, cover_stream, filed_rate
 from application.returns import RETURN_DUE, tell_returns
 from application.schemes import pack_in_force
 from application.work import Work
-from domain.aggregate import Because, Statement
+from domain.aggregate import Statement
 from domain.covers import Cover, changed, ended, require_changeable
 from domain.errors import Conflict, Invalid
 from domain.filed_terms import check_filed_aggregate
 from domain.findings import refuse_violations
-from domain.limits import LimitTerms, policy_year
+from domain.limits import policy_year
 from domain.policies import Policy
 from domain.policy_checks import check_entry, classes_of, shares_of
 from domain.policy_shapes import ENDORSED_LIFTS_MAX, Endorsement
@@ -65,8 +65,8 @@ def endorse(work: Work, statement: Statement, path: Path) -> None:
         _change(work, policy, part, found)
     for part in _parts(statement, "removes"):
         _remove(work, policy, part, found)
-    if "limits" in said:
-        _reset_whole(work, because, policy, effective_on)
+    for day in _days(policy, effective_on) if "limits" in said else ():
+        limits.reset_whole(work, because, policy, day)
     tell_returns(work, policy, before, because, "policy_endorsed")
 
 
@@ -128,7 +128,7 @@ def _change(work: Work, policy: Policy, part: Statement, found: Mapping[str, Any
     )  # fmt: skip
     if "per_lift_year_fen" in change:
         for day in _days(policy, change["effective_on"]):
-            limits.reset(work, because, policy, change["lift"], limits.lift_terms(work, policy, after, day), day)
+            limits.reset_lift(work, because, policy, change["lift"], day)
 
 
 def _remove(work: Work, policy: Policy, part: Statement, found: Mapping[str, Any]) -> None:
@@ -155,13 +155,6 @@ def _days(policy: Policy, effective_on: str) -> Iterator[str]:
     while day < policy.to_date:
         yield day
         day = policy_year(policy.period, day).to_date
-
-
-def _reset_whole(work: Work, because: Because, policy: Policy, effective_on: str) -> None:
-    """Set the policy's own limit anew; the lifts' limits follow when a claim next needs one."""
-    for day in _days(policy, effective_on):
-        whole = policy.limits_on(day).get("policy_year_fen")
-        limits.reset(work, because, policy, None, LimitTerms(whole, {}), day)
 
 
 ACTIONS = (

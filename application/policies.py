@@ -29,6 +29,7 @@ from domain.policy_checks import (
 from domain.policy_shapes import Cancellation, PolicyDraft, PolicyEnding, PolicyIssue, Proposal, ScheduleClosing
 from domain.products import Product
 from domain.receipts import SUBSIDY_KINDS
+from domain.time import add_days
 
 Path = Mapping[str, str]
 
@@ -198,7 +199,8 @@ def cancel(work: Work, statement: Statement, path: Path) -> None:
 def lapse(work: Work, statement: Statement, path: Path) -> None:
     """Let a quotation past its validity, or an issued policy with an overdue instalment, lapse.
 
-    What a quotation was paid in part is due back to whoever paid it.
+    What a quotation was paid in part is due back to whoever paid it. An issued policy ends with the day (24:00): cover
+    is by whole days, and an insurer's word takes none from hours that have passed (民法典 565: from notice on).
     """
     policy = _own(work, path, "policy.lapse")
     policy.require("quoted", "proposed", "issued")
@@ -208,7 +210,8 @@ def lapse(work: Work, statement: Statement, path: Path) -> None:
     elif policy.valid(work.today):
         raise Conflict("the quotation is still valid", code="quote_valid", until=policy.valid_until)
     before = policy.receipts
-    cause = policy.record(Policy.Lapsed, statement, {"on": work.today})
+    on = work.today if policy.number is None else add_days(work.today, 1)
+    cause = policy.record(Policy.Lapsed, statement, {"on": on})
     tell_returns(work, policy, before, cause, "policy_lapsed")
 
 

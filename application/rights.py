@@ -163,6 +163,7 @@ RIGHTS: Final[dict[str, Rule]] = {
     "claim.reserve": _of(insurer="insures"),
     "claim.advance": _of(insurer="insures"),
     "claim.approve": _of(insurer="insures"),
+    "claim.reduce": _of(insurer="insures"),
     "claim.refuse": _of(insurer="insures"),
     "claim.pay": _of(insurer="insures"),
     "claim.close": _of(insurer="insures"),

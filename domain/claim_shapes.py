@@ -160,6 +160,21 @@ class Approval(TypedDict):
 
 
 @strict
+class ApprovalReduction(TypedDict):
+    """Less is owed on the claim than was approved (协商减少赔款), as its claimant agreed in `document`.
+
+    `approved_fen` is what is approved in all from then on. What was agreed on is owed (保险法 23), so that nobody but
+    who is owed it can let go of any of it.
+    """
+
+    approved_fen: Annotated[int, Ge(0), Le(APPROVED_MAX_FEN)]
+    currency: Literal["CNY"]
+    reason: Code
+    agreed_on: CivilDate
+    document: Digest
+
+
+@strict
 class Refusal(TypedDict):
     """The insurer will not pay (拒赔), with its reasons as codes; `notice_on` is when the notice went out."""
 

@@ -142,6 +142,23 @@ class Claim(Aggregate):
             aggregate.policy = self.found["policy"]
             aggregate.state = "approved"
 
+    class ApprovalReduced(Event):
+        """Less is owed, as agreed with the claimant: `said.approved_fen` in all, `found.restored_fen` less than before.
+
+        An approval that comes to nothing is none any more.
+        """
+
+        TOPIC = "claim.ApprovalReduced"
+
+        def apply(self, aggregate: Claim) -> None:
+            """Lower it; a first agreement on an amount that is still to be paid starts the clock (保险法 23)."""
+            said = _said(self)
+            aggregate.approved_fen = min(aggregate.approved_fen, said["approved_fen"])
+            if aggregate.state == "approved" and not aggregate.approved_fen:
+                aggregate.state = aggregate.undecided
+            elif aggregate.agreed_on is None and aggregate.approved_fen > aggregate.paid_fen:
+                aggregate.agreed_on = said["agreed_on"]
+
     class Refused(Event):
         """The insurer will not pay, with reasons."""
 
@@ -198,10 +215,7 @@ class Claim(Aggregate):
 
         def apply(self, aggregate: Claim) -> None:
             """Back to where it stood by its money."""
-            if aggregate.approved_fen:
-                aggregate.state = "approved"
-            else:
-                aggregate.state = "notified" if aggregate.assessed_fen is None else "assessed"
+            aggregate.state = "approved" if aggregate.approved_fen else aggregate.undecided
 
     # ------------------------------------------------------------------------------------------------ what it is
 
@@ -219,6 +233,11 @@ class Claim(Aggregate):
     def loss_on(self) -> str:
         """The civil date of the loss in Asia/Shanghai."""
         return civil_date(self.loss_at)
+
+    @property
+    def undecided(self) -> str:
+        """Its state while nothing of it is approved."""
+        return "notified" if self.assessed_fen is None else "assessed"
 
     @property
     def authorised_fen(self) -> int:
@@ -273,6 +292,20 @@ class Claim(Aggregate):
         if self.approved_fen:
             raise Conflict("approved already: this is a payment, no advance", code="approved_already")
         return amount_fen
+
+    def reduction_fen(self, approved_fen: int) -> int:
+        """Give what goes back to the limits when so much is approved in all; what was paid and advanced stays.
+
+        Raises Conflict `approval_not_lower`, and `paid_already` below what was paid.
+        """
+        if approved_fen >= self.approved_fen:
+            raise Conflict(
+                "no less than was approved", code="approval_not_lower",
+                approved_fen=self.approved_fen, asked_fen=approved_fen,
+            )  # fmt: skip
+        if approved_fen < self.paid_fen:
+            raise Conflict("more was paid on it already", code="paid_already", paid_fen=self.paid_fen)
+        return self.approved_fen - approved_fen
 
     def require_payable(self, amount_fen: int) -> None:
         """Raise Conflict `over_approved` when so much more would exceed what was approved."""

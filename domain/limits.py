@@ -7,8 +7,9 @@ which nothing was set has no limit, and keeps what claims hold and have used aga
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from domain.aggregate import Aggregate, Event
 from domain.errors import Conflict, Invalid
@@ -61,6 +62,8 @@ class Limit(Aggregate):
     parts: Mapping[str, int] = field(default_factory=dict)
     reserved: dict[Key, int] = field(default_factory=dict)
     consumed: dict[Key, int] = field(default_factory=dict)
+    claims: dict[Key, str] = field(default_factory=dict)
+    """The streams of the claims that ever held or used any of it, in the order they came."""
 
     class Set(Event):
         """The limit is, as the policy stood on the day of loss: `found` {limit_fen, parts, on, findings}."""
@@ -80,6 +83,7 @@ class Limit(Aggregate):
         def apply(self, aggregate: Limit) -> None:
             """Hold it."""
             aggregate.reserved[self.found["claim"], self.found["part"]] = self.found["amount_fen"]
+            aggregate.note(self.found)
 
     class Consumed(Event):
         """A claim has used `found.amount_fen` of a part, out of what it held (`found.from_reserve_fen`)."""
@@ -93,6 +97,7 @@ class Limit(Aggregate):
             if left > 0:
                 aggregate.reserved[key] = left
             aggregate.consumed[key] = aggregate.consumed.get(key, 0) + self.found["amount_fen"]
+            aggregate.note(self.found)
 
     class Released(Event):
         """A claim holds nothing of a part any more; `found.amount_fen` became free."""
@@ -102,6 +107,23 @@ class Limit(Aggregate):
         def apply(self, aggregate: Limit) -> None:
             """Free it."""
             aggregate.reserved.pop((self.found["claim"], self.found["part"]), None)
+
+    class Restored(Event):
+        """A claim gave back `found.amount_fen` of a part that it had used: less is owed on it than was approved."""
+
+        TOPIC = "limit.Restored"
+
+        def apply(self, aggregate: Limit) -> None:
+            """Free it."""
+            key = (self.found["claim"], self.found["part"])
+            left = aggregate.consumed.pop(key, 0) - self.found["amount_fen"]
+            if left > 0:
+                aggregate.consumed[key] = left
+
+    def note(self, found: Mapping[str, Any]) -> None:
+        """Note whose claim it was: the cause stands in the claim's stream."""
+        if "because" in found:
+            self.claims.setdefault((found["claim"], found["part"]), found["because"]["stream"])
 
     @property
     def terms(self) -> LimitTerms:
@@ -123,16 +145,26 @@ class Limit(Aggregate):
         held = sum(fen for key, fen in self.reserved.items() if key != without and part in {None, key[1]})
         return held + sum(fen for key, fen in self.consumed.items() if part in {None, key[1]})
 
-    def free_fen(self, part: str, terms: LimitTerms, without: Key | None = None) -> int | None:
-        """What may still be taken of a part under these terms, never below zero; None when nothing limits it."""
-        free = [] if terms.limit_fen is None else [terms.limit_fen - self.taken_fen(without=without)]
+    def free_fen(
+        self, part: str, terms: LimitTerms, without: Key | None = None, beside: Sequence[Limit] = ()
+    ) -> int | None:
+        """What may still be taken of a part under these terms, never below zero; None when nothing limits it.
+
+        `beside` is where the same limit is kept as well: under the other records of one lift (C11).
+        """
+        kept = (self, *beside)
+        free = []
+        if terms.limit_fen is not None:
+            free.append(terms.limit_fen - sum(limit.taken_fen(without=without) for limit in kept))
         if part in terms.parts:
-            free.append(terms.parts[part] - self.taken_fen(part, without))
+            free.append(terms.parts[part] - sum(limit.taken_fen(part, without) for limit in kept))
         return max(0, min(free)) if free else None
 
-    def require_free(self, part: str, terms: LimitTerms, amount_fen: int, without: Key) -> None:
+    def require_free(
+        self, part: str, terms: LimitTerms, amount_fen: int, without: Key, beside: Sequence[Limit] = ()
+    ) -> None:
         """Raise Conflict `limit_exhausted` when a claim cannot take so much; details say what is free."""
-        free_fen = self.free_fen(part, terms, without)
+        free_fen = self.free_fen(part, terms, without, beside)
         if free_fen is not None and amount_fen > free_fen:
             raise Conflict(
                 "the limit of the policy year does not suffice", code="limit_exhausted",

@@ -133,8 +133,7 @@ class Policy(Aggregate):
     class PremiumReceived(Event):
         """Premium was matched: `found` {payment, source, amount_fen, received_fen, over_fen, complete}.
 
-        `over_fen` of it is above what its source owed, and due back; `received_fen` is all that ever came in. Before
-        sources were held apart it was above what all of them owed: then one source's money may be over only now.
+        `over_fen` is above what its source owed (once: what all of them owed), and due back; `received_fen` is all ever.
         """
 
         TOPIC = "policy.PremiumReceived"
@@ -251,9 +250,10 @@ class Policy(Aggregate):
             aggregate.earned = {kind: held.get(kind, 0) + owed.get(kind, 0) for kind in {**held, **owed}}
 
     class Lapsed(Event):
-        """The proposal, or an instalment of the issued policy, was not paid in time (失效), since `found.on`.
+        """The proposal, or an instalment of the issued policy, was not paid in time (失效).
 
-        What a proposal was paid in part is due back: nothing was insured for it.
+        `found.on` is the first day it does not insure. What a proposal was paid in part is due back: nothing was
+        insured for it.
         """
 
         TOPIC = "policy.Lapsed"

@@ -30,7 +30,7 @@ def _rows(stream: str, state: State) -> Iterator[Row]:
 
 CLAIMS = Bitemporal(
     name="claims",
-    version=1,
+    version=2,
     columns=(
         Column("claim"), Column("lift"), Column("state"), Column("kind"), Column("part"), Column("interest"),
         Column("insurer"), Column("policy"), Column("notifier"), Column("occurrence"), Column("loss_at"),

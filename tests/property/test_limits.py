@@ -51,7 +51,7 @@ def act(book: Book, policy: str, kind: str, claim: str, fen: int) -> None:
         cause = Because(f"{HOMES}/{claim}", 1)
         of = {"policy": policy, "part": PART, "loss_on": "2026-05-01", "claim": claim}
         if kind == "release":
-            limits.release(work, cause, lifts=[HOMES], **of)
+            limits.release(work, cause, lift=HOMES, **of)
         elif kind == "reserve":
             limits.reserve(work, cause, lift=HOMES, **of, amount_fen=fen)
         else:

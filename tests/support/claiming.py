@@ -32,11 +32,16 @@ LIMIT_FEN = 100_000_00
 
 
 def insured(
-    *, part_limits: dict[str, int] | None = None, limit_fen: int = LIMIT_FEN, filed_limits: dict[str, int] | None = None
+    *,
+    part_limits: dict[str, int] | None = None,
+    limit_fen: int = LIMIT_FEN,
+    filed_limits: dict[str, int] | None = None,
+    policy_fen: int | None = None,
 ) -> Book:
     """Give a book in which LIFT is covered by POLICY for 2026, in all PARTS and the owner's interest.
 
-    Each part has the limits that the policy says, `part_limits`, and those of its product, `filed_limits`.
+    Each part has the limits that the policy says, `part_limits`, and those of its product, `filed_limits`; the policy's
+    own in a year is `policy_fen`.
     """
     actions = (*claims.ACTIONS, *claim_decisions.ACTIONS, *schemes.ACTIONS)
     book = Book({action.id: action for action in actions}, now="2025-12-01T00:00:00.000000Z")
@@ -54,9 +59,10 @@ def insured(
     }  # fmt: skip
     seed(book, Product, product, INSURER, Product.Filed, filed)
     parts = [{"part": part, "premium_fen": 2_000, **(part_limits or {})} for part in PARTS]
+    limits = {"per_lift_year_fen": limit_fen} | ({} if policy_fen is None else {"policy_year_fen": policy_fen})
     draft = {
         "id": POLICY, "product": product, "area": "370100", "holder": USE_UNIT, "interest": "owner",
-        "parts": parts, "limits": {"per_lift_year_fen": limit_fen}, "from_date": "2026-01-01",
+        "parts": parts, "limits": limits, "from_date": "2026-01-01",
         "to_date": "2027-01-01", "premium_fen": 6_000, "sources": [], "valid_until": "2026-03-01",
     }  # fmt: skip
     found = {"insurers": [{"party": INSURER, "share_bp": 10_000}], "findings": []}
@@ -70,6 +76,27 @@ def insured(
     seed(book, Cover, f"{LIFT}/cover", INSURER, Cover.Attached, line, terms)
     book.now = "2026-03-05T00:00:00.000000Z"
     return book
+
+
+def registered(book: Book, *, certified: bool = True) -> str:
+    """Register another lift, insured under POLICY as LIFT is unless it is not `certified`; gives its name."""
+    lift = new_name("lift")
+    said = {"id": lift, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
+    seed(book, Lift, lift, OPERATOR, Lift.Registered, said, {"on": "2025-01-01"})
+    if certified:
+        line = {
+            "policy": POLICY, "lift": lift, "certificate": new_name("certificate"), "from_date": "2026-01-01",
+            "to_date": "2027-01-01", "parts": [{"part": part, "premium_fen": 2_000} for part in PARTS],
+        }  # fmt: skip
+        terms = {"interest": "owner", "premises_class": "residential", "pending": True}
+        seed(book, Cover, f"{lift}/cover", INSURER, Cover.Attached, line, terms)
+    return lift
+
+
+def merged(book: Book, lift: str, into: str) -> None:
+    """Let a lift's record go up in another's."""
+    seed(book, Lift, lift, OPERATOR, Lift.MergedInto, {"into": into, "reason": "duplicate"})
+    seed(book, Lift, into, OPERATOR, Lift.Absorbed, {}, {"lift": lift, "identifiers": [], "settled": []})
 
 
 def notice(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - members of any type

@@ -138,6 +138,10 @@ def _claim(rng: random.Random, lift: str, policy: str) -> Iterator[Told]:
     approval = {"amount_fen": 20_000, "currency": "CNY"}
     found = {"taken_fen": 20_000, "policy": policy}
     yield Told(stream, "claim.Approved", approval, found, _instant(rng) if rng.random() < 0.5 else None)
+    if rng.random() < 0.3:
+        less = {"approved_fen": rng.choice([0, 20_000 - 1]), "currency": "CNY", "agreed_on": _day(rng)}
+        yield Told(stream, "claim.ApprovalReduced", less, {"restored_fen": 1}, _instant(rng))
+        return
     if rng.random() < 0.5:
         at = _instant(rng)
         said = {"amount_fen": 20_000, "currency": "CNY", "payee": {"kind": "passenger"}, "paid_at": at}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from application import claim_decisions, claims
 from application.ids import new_name
+from domain.claims import Claim
 from domain.covers import Cover
 from domain.lifts import Lift
 from domain.limits import Limit
@@ -15,16 +18,19 @@ from tests.support.claiming import (
     CERTIFICATE,
     INSURER,
     LIFT,
+    LIMIT_FEN,
     LOSS_AT,
     OPERATOR,
     POLICY,
     approval,
     codes,
     insured,
+    merged,
     notice,
     notified,
     payment,
     refusal,
+    registered,
     topics,
 )
 from tests.support.seeding import seed
@@ -32,19 +38,10 @@ from tests.support.seeding import seed
 LIMIT = f"{POLICY}/limit:{LIFT.removeprefix('lift:')}:2026"
 
 
-def merged(book: Book, lift: str, into: str) -> None:
-    """Let a lift's record go up in another's, which is registered if it is not known."""
-    if into not in book.streams:
-        said = {"id": into, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
-        seed(book, Lift, into, OPERATOR, Lift.Registered, said, {"on": "2025-01-01"})
-    seed(book, Lift, lift, OPERATOR, Lift.MergedInto, {"into": into, "reason": "duplicate"})
-    seed(book, Lift, into, OPERATOR, Lift.Absorbed, {}, {"lift": lift, "identifiers": [], "settled": []})
-
-
 def test_the_surviving_record_of_a_merged_lift_is_insured() -> None:
     """A certificate on a record that went up in another, and that in a third, insures the lift there (C11)."""
     book = insured()
-    early, (second, third) = notified(book), (new_name("lift"), new_name("lift"))
+    early, second, third = notified(book), registered(book, certified=False), registered(book, certified=False)
     book.act(BY_INSURER, "claim.reserve", {"amount_fen": 10}, **early)
     merged(book, LIFT, second)
     merged(book, second, third)
@@ -68,9 +65,8 @@ def test_the_surviving_record_of_a_merged_lift_is_insured() -> None:
 
 def test_a_loss_on_a_record_that_went_up_is_covered_by_the_surviving_one() -> None:
     """Also where the certificate stands on the record that goes on, and two of them are seen (C11)."""
-    book, other = insured(), new_name("lift")
-    said = {"id": other, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
-    seed(book, Lift, other, OPERATOR, Lift.Registered, said, {"on": "2025-01-01"})
+    book = insured()
+    other = registered(book, certified=False)
     path = notified(book, lift=other)
     assert refusal(book, BY_INSURER, "claim.approve", approval(1), **path).code == "no_cover_in_force"
     merged(book, other, LIFT)
@@ -82,6 +78,87 @@ def test_a_loss_on_a_record_that_went_up_is_covered_by_the_surviving_one() -> No
     terms = {"interest": "owner", "premises_class": "residential", "pending": False}
     seed(book, Cover, f"{other}/cover", INSURER, Cover.Attached, line, terms)
     assert codes(book.act(BY_USE_UNIT, "claim.notify", notice())) == ["several_covers"]
+
+
+def certified_twice(**limits: int) -> tuple[Book, str]:
+    """Give a book in which two records of one lift were certified under one policy, and the second one's name."""
+    book = insured(part_limits=limits)
+    return book, registered(book)
+
+
+@pytest.mark.parametrize("before", [0, 600, 1_000])
+def test_two_records_of_one_lift_have_one_limit(before: int) -> None:
+    """What was taken under either record counts, before they were merged and after (C11)."""
+    book, other = certified_twice(per_lift_year_fen=1_000)
+    one, two = notified(book), notified(book, lift=other, loss_at="2026-02-01T02:00:00.000000Z")
+    if before:
+        book.act(BY_INSURER, "claim.approve", approval(before), **one)
+    merged(book, other, LIFT)
+    book.act(BY_INSURER, "claim.reserve", {"amount_fen": 0}, **two)
+    refused = refusal(book, BY_INSURER, "claim.approve", approval(1_001 - before), **two)
+    assert (refused.code, refused.details["free_fen"]) == ("limit_exhausted", 1_000 - before)
+    if before < 1_000:
+        book.act(BY_INSURER, "claim.approve", approval(1_000 - before), **two)
+    further = approval(1, further=True) if before else approval(1)
+    assert refusal(book, BY_INSURER, "claim.approve", further, **one).code == "limit_exhausted"
+
+
+def test_of_two_certificates_of_one_lift_the_higher_limit_binds() -> None:
+    """The lift has one limit in the policy year, and what either certificate agreed on holds for it."""
+    book, other = certified_twice()
+    merged(book, other, LIFT)
+    one, two = notified(book), notified(book, lift=other)
+    change = {"lift": other, "effective_on": "2026-01-01", "per_lift_year_fen": LIMIT_FEN + 500}
+    change["certificate"] = next(iter(book.state(Cover, f"{other}/cover").entries))
+    seed(book, Cover, f"{other}/cover", INSURER, Cover.Amended, change, {})
+    book.act(BY_INSURER, "claim.approve", approval(LIMIT_FEN + 200), **one)
+    refused = refusal(book, BY_INSURER, "claim.approve", approval(301), **two)
+    assert (refused.code, refused.details["free_fen"]) == ("limit_exhausted", 300)
+    book.act(BY_INSURER, "claim.approve", approval(300), **two)
+
+
+def test_a_claim_whose_certificate_is_taken_back_uses_what_it_held_there() -> None:
+    """The other record insures it still; nothing of its limit stays held (C11)."""
+    book, other = certified_twice()
+    path = notified(book)
+    book.act(BY_INSURER, "claim.reserve", {"amount_fen": 500}, **path)
+    merged(book, LIFT, other)
+    removal = {
+        "lift": LIFT, "certificate": CERTIFICATE, "effective_on": "2026-01-01", "refunds": [], "reason": "duplicate",
+    }  # fmt: skip
+    seed(book, Cover, f"{LIFT}/cover", INSURER, Cover.Ended, removal, {})
+    book.act(BY_INSURER, "claim.approve", approval(400), **path)
+    limit = book.state(Limit, LIMIT)
+    assert (limit.reserved_fen, limit.consumed_fen) == (100, 400)
+    book.act(BY_INSURER, "claim.pay", payment(400), **path)
+    book.act(BY_INSURER, "claim.close", {"reason": "done"}, **path)
+    assert {name: book.state(Limit, name).reserved_fen for name in book.streams if "/limit:" in name} == {
+        LIMIT: 0, f"{POLICY}/limit:all:2026": 0,
+    }  # fmt: skip
+
+
+def test_what_a_limit_holds_for_an_ended_claim_is_freed_whatever_the_claim_says() -> None:
+    """Ledgers from before hold it under one record and used it under another."""
+    book, other = certified_twice()
+    path = notified(book)
+    book.act(BY_INSURER, "claim.reserve", {"amount_fen": 500}, **path)
+    seed(
+        book,
+        Claim,
+        f"{LIFT}/{path['claim']}",
+        INSURER,
+        Claim.Approved,
+        approval(500),
+        {"taken_fen": 500, "policy": POLICY},
+    )
+    used = {"claim": path["claim"], "part": "third_party_injury", "amount_fen": 500}
+    elsewhere, whole = f"{POLICY}/limit:{other.removeprefix('lift:')}:2026", f"{POLICY}/limit:all:2026"
+    seed(book, Limit, elsewhere, INSURER, Limit.Consumed, {}, used | {"from_reserve_fen": 0})
+    seed(book, Limit, whole, INSURER, Limit.Consumed, {}, used | {"from_reserve_fen": 500})
+    merged(book, LIFT, other)
+    book.act(BY_INSURER, "claim.pay", payment(500), **path)
+    assert topics(book.act(BY_INSURER, "claim.close", {"reason": "done"}, **path)) == ["claim.Closed", "limit.Released"]
+    assert book.state(Limit, LIMIT).reserved_fen == 0
 
 
 def district() -> Book:
@@ -133,6 +210,22 @@ def test_a_lift_added_after_its_loss_is_seen() -> None:
     assert codes(events) == ["cover_recorded_after_loss"]
     homes = loss(book, insuring.HOMES, "2026-05-01T02:00:00.000000Z")
     assert codes(book.act(insuring.INSURER, "claim.approve", approval(1_000), **homes)) == []
+
+
+def test_a_policy_that_lapses_in_the_afternoon_insured_the_morning() -> None:
+    """An insurer's word takes no cover from hours that have passed: it ends with the day (民法典 565)."""
+    book = district()
+    instalments = [{"due_on": "2026-04-01", "amount_fen": 5_000}, {"due_on": "2026-06-30", "amount_fen": 3_000}]
+    policy = insuring.proposed(book, insuring.line("", insuring.HOMES, 8_000), instalments=instalments)
+    insuring.pay(book, policy, 5_000)
+    book.act(insuring.INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    book.now = "2026-07-01T08:00:00.000000Z"
+    book.act(insuring.INSURER, "policy.lapse", {"reason": "unpaid"}, policy=policy)
+    morning = loss(book, insuring.HOMES, "2026-07-01T01:00:00.000000Z")
+    book.act(insuring.INSURER, "claim.approve", approval(1_000), **morning)
+    book.now = "2026-07-02T08:00:00.000000Z"
+    later = loss(book, insuring.HOMES, "2026-07-02T01:00:00.000000Z")
+    assert refusal(book, insuring.INSURER, "claim.approve", approval(1_000), **later).code == "no_cover_in_force"
 
 
 def test_paying_on_a_policy_that_was_cancelled_from_before_the_loss_is_seen() -> None:

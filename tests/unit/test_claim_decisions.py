@@ -113,6 +113,72 @@ def test_entrapment_benefit_below_the_floor_is_flagged(book: Book) -> None:
     assert codes(book.act(BY_INSURER, "claim.approve", approval(40_000), **other)) == []
 
 
+def less(approved_fen: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of any type
+    """Give a reduction of an approval."""
+    said = {"approved_fen": approved_fen, "currency": "CNY", "reason": "settled", "agreed_on": "2026-03-05"}
+    return said | {"document": "d" * 64} | more
+
+
+def test_an_approval_is_lowered_as_agreed_and_its_limits_get_back_the_difference(book: Book) -> None:
+    """What was settled for less is closed when that is paid, and others may take what came back (保险法 23)."""
+    path, other = notified(book), notified(book)
+    book.act(BY_INSURER, "claim.approve", approval(LIMIT_FEN), **path)
+    book.act(BY_INSURER, "claim.pay", payment(800), **path)
+    events = book.act(BY_INSURER, "claim.reduce", less(900), **path)
+    assert topics(events) == ["claim.ApprovalReduced", "limit.Restored", "limit.Restored"]
+    assert events[0].found["restored_fen"] == LIMIT_FEN - 900
+    assert [(due["clock"], due["start_on"]) for due in events[0].found["due"]] == [("K4", "2026-03-05")]
+    assert claim_at(book, path).agreed_on == "2026-03-05"
+    assert book.act(BY_INSURER, "claim.reduce", less(800, agreed_on="2026-03-04"), **path)[0].found["due"] == []
+    assert claim_at(book, path).agreed_on == "2026-03-05"
+    book.act(BY_INSURER, "claim.close", {"reason": "settled"}, **path)
+    refused = refusal(book, BY_INSURER, "claim.approve", approval(LIMIT_FEN), **other)
+    assert refused.details["free_fen"] == LIMIT_FEN - 800
+    book.act(BY_INSURER, "claim.approve", approval(LIMIT_FEN - 800), **other)
+
+
+def test_an_approval_is_lowered_by_its_insurer_to_what_is_paid_at_the_least(book: Book) -> None:
+    """What was paid or advanced stays taken; what is no less than before is no reduction."""
+    path = notified(book)
+    assert refusal(book, BY_INSURER, "claim.reduce", less(0), **path).code == "claim_state"
+    book.act(BY_INSURER, "claim.advance", payment(300, kind="quick_half"), **path)
+    book.act(BY_INSURER, "claim.approve", approval(1_000), **path)
+    book.act(BY_INSURER, "claim.pay", payment(100), **path)
+    for author in (BY_OTHER, BY_USE_UNIT):
+        assert refusal(book, author, "claim.reduce", less(500), **path).code == "right_missing"
+    assert refusal(book, BY_INSURER, "claim.reduce", less(1_000), **path).code == "approval_not_lower"
+    refused = refusal(book, BY_INSURER, "claim.reduce", less(399), **path)
+    assert (refused.code, refused.details["paid_fen"]) == ("paid_already", 400)
+    later = less(400, agreed_on="2026-03-06")
+    assert refusal(book, BY_INSURER, "claim.reduce", later, **path).code == "date_in_future"
+    book.act(BY_INSURER, "claim.reduce", less(400), **path)
+    assert book.state(Limit, LIMIT).consumed_fen == 400
+    assert refusal(book, BY_INSURER, "claim.pay", payment(1), **path).code == "over_approved"
+
+
+def test_an_approval_that_comes_to_nothing_is_none_any_more(book: Book) -> None:
+    """The claim is decided on again, or withdrawn."""
+    path, assessed = notified(book), notified(book)
+    heads = [{"head": "medical", "amount_fen": 600}]
+    book.act(BY_INSURER, "claim.assess", {"heads": heads, "total_fen": 600}, **assessed)
+    for claim in (path, assessed):
+        book.act(BY_INSURER, "claim.approve", approval(600), **claim)
+        book.act(BY_INSURER, "claim.reduce", less(0), **claim)
+    assert (claim_at(book, path).state, claim_at(book, assessed).state) == ("notified", "assessed")
+    assert book.state(Limit, LIMIT).consumed == {}
+    book.act(BY_INSURER, "claim.approve", approval(500), **path)
+    book.act(BY_USE_UNIT, "claim.withdraw", {"reason": "settled_otherwise"}, **assessed)
+
+
+def test_a_benefit_lowered_below_the_floor_is_flagged(book: Book) -> None:
+    """Whatever was agreed, a floor is a floor (domain-model L5)."""
+    entrapment = {"alarm_at": LOSS_AT, "released_at": "2026-03-01T02:30:00.000000Z", "persons": 2}
+    path = notified(book, part="entrapment", kind="entrapment", entrapment=entrapment)
+    book.act(BY_INSURER, "claim.approve", approval(50_000), **path)
+    assert codes(book.act(BY_INSURER, "claim.reduce", less(40_000), **path)) == []
+    assert codes(book.act(BY_INSURER, "claim.reduce", less(39_999), **path)) == ["benefit_below_floor"]
+
+
 def test_refusal_frees_what_was_held(book: Book) -> None:
     """A refused claim holds nothing; its reasons are codes."""
     path = notified(book)

@@ -14,6 +14,7 @@ from application.work import Work
 from domain.aggregate import Because, Event, Statement
 from domain.covers import Cover, CoverEntry
 from domain.errors import Conflict, DomainError, Forbidden, Invalid, RuleBroken
+from domain.lifts import Lift
 from domain.limits import Limit, limit_stream
 from domain.packs import parse_pack
 from domain.policies import Policy
@@ -21,6 +22,7 @@ from domain.policy_checks import check_entry
 from domain.time import Period
 from tests.support.book import Book
 from tests.support.insuring import BARE, HOMES, HOSPITAL, INSURER, OFFICE, RIVAL, derive, issued, line, office, reading
+from tests.support.seeding import seed
 
 NOW = "2026-09-01T02:00:00.000000Z"
 INJURY = "third_party_injury"
@@ -205,6 +207,30 @@ def test_a_limit_lowered_under_what_is_taken_is_a_finding(whole: bool) -> None:
     assert limit.free_fen(INJURY, limit.terms) == 0
     with pytest.raises(Conflict):
         derive(book, consume)
+
+
+def test_a_limit_is_set_anew_under_whichever_record_of_the_lift_it_is_kept() -> None:
+    """Two records of one lift are one lift (C11): what was taken under either is held against the new limit."""
+    book = office()
+    homes, offices = line("", HOMES, 8_000), line("", OFFICE, 8_000)
+    policy = issued(book, homes, offices, limits={"per_lift_year_fen": 100_000, "policy_year_fen": 200_000})
+    seed(book, Lift, OFFICE, INSURER.party, Lift.MergedInto, {"into": HOMES, "reason": "duplicate"})
+    seed(book, Lift, HOMES, INSURER.party, Lift.Absorbed, {}, {"lift": OFFICE, "identifiers": [], "settled": []})
+    claim = new_name("claim")
+
+    def consume(work: Work, _statement: Statement, _path: Mapping[str, str]) -> None:
+        cause = Because(f"{HOMES}/{claim}", 1)
+        of = {"policy": policy, "part": INJURY, "loss_on": "2026-07-01", "claim": claim}
+        limits.consume(work, cause, lift=HOMES, **of, amount_fen=90_000)
+
+    derive(book, consume)
+    lowered = [
+        change(homes["certificate"], "2026-06-01", per_lift_year_fen=50_000),
+        change(offices["certificate"], "2026-06-01", per_lift_year_fen=80_000) | {"lift": OFFICE},
+    ]
+    *_, last = endorse(book, policy, "2026-06-01", 0, changes=lowered)
+    assert (last.TOPIC, last.originator_id.split("/limit:")[1]) == ("limit.Set", f"{HOMES.removeprefix('lift:')}:2026")
+    assert last.found["findings"][0]["facts"] == {"taken_fen": 90_000, "limit_fen": 80_000}
 
 
 def test_a_limit_nobody_has_begun_is_left_to_the_first_claim() -> None:

@@ -44,8 +44,7 @@ def run(
     """Call one of the module's functions as a claim's use case would."""
 
     def handle(work: Work, _statement: Statement, _path: Mapping[str, str]) -> None:
-        where: dict[str, Any] = {"lifts": [lift]} if act is limits.release else {"lift": lift}
-        act(work, CAUSE, policy=policy, part=part, loss_on=loss_on, claim=claim, **where, **more)
+        act(work, CAUSE, policy=policy, lift=lift, part=part, loss_on=loss_on, claim=claim, **more)
 
     return derive(book, handle)
 

@@ -237,8 +237,8 @@ def test_before_the_notice_a_policy_might_come_first() -> None:
     book.now = "2025-06-01T00:00:00.000000Z"
     book.act(INSURER, "policy.lapse", {"reason": "unpaid"}, policy=policy)
     state = book.state(Policy, policy)
-    assert state.in_force_on("2025-05-31")
-    assert not state.in_force_on("2025-06-01")
+    assert state.in_force_on("2025-06-01")
+    assert not state.in_force_on("2025-06-02")
 
 
 def test_a_quote_past_its_validity_goes_no_further() -> None:
@@ -276,7 +276,7 @@ def test_premium_received_in_time_keeps_the_quote() -> None:
 
 
 def test_an_overdue_instalment_lets_an_issued_policy_lapse() -> None:
-    """Only what is due by then counts."""
+    """Only what is due by then counts; it insures to the end of the day, whose losses may have happened already."""
     book = office()
     instalments = [{"due_on": "2026-04-01", "amount_fen": 5_000}, {"due_on": "2026-06-30", "amount_fen": 3_000}]
     policy = proposed(book, line(""), instalments=instalments)
@@ -286,8 +286,8 @@ def test_an_overdue_instalment_lets_an_issued_policy_lapse() -> None:
         book.act(INSURER, "policy.lapse", {"reason": "unpaid"}, policy=policy)
     book.now = LATER
     book.act(INSURER, "policy.lapse", {"reason": "unpaid"}, policy=policy)
-    assert cover_in_force(reading(book), HOMES, None, None, "2026-06-30") is not None
-    assert cover_in_force(reading(book), HOMES, None, None, "2026-07-01") is None
+    assert cover_in_force(reading(book), HOMES, None, None, "2026-07-01") is not None
+    assert cover_in_force(reading(book), HOMES, None, None, "2026-07-02") is None
 
 
 def test_premium_over_what_is_due_is_told() -> None:

@@ -37,7 +37,7 @@ def test_a_policy_was_issued_on_the_days_it_insured() -> None:
     said = {"effective_on": "2026-06-12", "refund_fen": 6_000, "reason": "sold"}
     book.act(INSURER, "policy.cancel", said, policy=cancelled)
     assert stretches(book, lapsed) == [
-        ("2026-03-31", "issued", True, 5_000), ("2026-06-30", "lapsed", False, 5_000),
+        ("2026-03-31", "issued", True, 5_000), ("2026-07-01", "lapsed", False, 5_000),
     ]  # fmt: skip
     assert stretches(book, cancelled) == [
         ("2026-03-31", "issued", True, 2_000), ("2026-06-11", "cancelled", False, 2_000),

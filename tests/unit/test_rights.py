@@ -82,7 +82,10 @@ def test_an_unknown_action_is_nobodys(action: str) -> None:
 
 NEVER: Final = {
     "money of claims is the insurers'": (
-        ("claim.reserve", "claim.advance", "claim.approve", "claim.refuse", "claim.pay", "claim.close"), {"insurer"},
+        (
+            "claim.reserve", "claim.advance", "claim.approve", "claim.reduce", "claim.refuse", "claim.pay",
+            "claim.close",
+        ), {"insurer"},
     ),
     "policies are the insurers'": (
         (

@@ -88,8 +88,10 @@ def decline(story: Story) -> None:
 
 
 def at_once(story: Story) -> None:
-    """Under another policy money is paid before anything was held, then a claim is approved without a reserve."""
+    """Under another policy money is paid before anything was held; a claim approved without a reserve is lowered."""
     advanced, approved = path("in advance", SECOND), path("at once", SECOND)
     story.act("insurer", "claim.advance", money(50_000, kind="quick_half"), **advanced)
     story.act("insurer", "policy.endorse", {**LOWER, "number": "E9"}, policy=FUNDED)
     story.act("insurer", "claim.approve", {"amount_fen": 40_000, "currency": "CNY"}, **approved)
+    less = {"approved_fen": 30_000, "currency": "CNY", "reason": "hospital_bill_lower", "agreed_on": "2026-03-05"}
+    story.act("insurer", "claim.reduce", {**less, "document": digest("less")}, **approved)
