@@ -16,7 +16,7 @@ from application.work import Work
 from audit.merkle import leaf_hash, root
 from domain.aggregate import Due, Statement
 from domain.claims import Claim
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict
 from domain.parties import Agent
 from domain.persons import RETENTION_RULE, Person, PersonErasure
 from domain.policies import Policy
@@ -31,8 +31,8 @@ DISPUTES_TOLD_MAX: Final = 20
 def erase(work: Work, statement: Statement, path: Path) -> None:
     """Restrict a person until the last retention has run out; at once over where none runs, so that time erases next.
 
-    Refused: `person_unknown` where nothing is held of such a person, `erased_already`, `restricted_already`,
-    `person_held`, and `retention_runs` where the basis says otherwise.
+    Refused: `erased_already`, `restricted_already`, `person_held`, and `retention_runs` where the basis says otherwise.
+    Of whom nothing is held may be restricted too: what is gone already is explained by that.
     """
     work.allow("person.erase")
     require_manager(work)
@@ -44,8 +44,6 @@ def erase(work: Work, statement: Statement, path: Path) -> None:
         raise Conflict(f"{person.id} is restricted already", code="restricted_already", until=until)
     person.require_unheld()
     held = work.streams.records_of(person.id)
-    if not (held.records or held.requests or person.version):
-        raise NotFound("nothing is held of such a person", code="person_unknown", person=person.id)
     if disputes := _keeping(work, person, held, DISPUTES_TOLD_MAX):
         raise Conflict(
             f"a legal hold covers {person.id}", code="person_held", person=person.id, disputes=list(disputes)

@@ -362,7 +362,10 @@ def test_dealings_are_not_shown_to_maintainers(reads: Reads) -> None:
     position = reads.views.tracked().position
     known = {claim["lift"]: reads.views.find("lifts", position, where={"key": claim["lift"]})[-1]
              for claim in claims.register(ask(reads))["claims"]}  # fmt: skip
-    claimed, row = next((lift, row) for lift, row in known.items() if row["maintainer"] and row["use_unit"])
+    insured = {cover["lift"] for cover in reads.views.find("covers", position)}
+    claimed, row = next(
+        (lift, row) for lift, row in known.items() if row["maintainer"] and row["use_unit"] and lift in insured
+    )
     path, maintainer = {"lift": claimed}, Author(row["maintainer"], "maintainer")
     entries = lifts.timeline(ask(reads, maintainer, path))["entries"]
     told = {entry["stream"].partition("/")[2][:5]: entry["facts"] for entry in entries}

@@ -11,7 +11,7 @@ from application.timers import Due, fire_due
 from audit.merkle import leaf_hash, root
 from domain.aggregate import Event
 from domain.disputes import Dispute
-from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from domain.errors import Conflict, DomainError, Forbidden, Invalid
 from domain.parties import Agent
 from domain.persons import RETENTION_RULE, Person
 from domain.retention import Kept, class_of, retentions
@@ -228,13 +228,6 @@ def test_only_the_operators_administrator_erases() -> None:
     told = story()
     with pytest.raises(Forbidden):
         told.act("market", "person.erase", {"basis": "request"}, person=person_of(told.ledger, BROKER))
-
-
-def test_nobody_erases_a_person_of_whom_nothing_is_held() -> None:
-    """A name that was mistyped is refused, not restricted for ever."""
-    with pytest.raises(NotFound) as refused:
-        story().act("operator", "person.erase", {"basis": "request"}, person=name("person", "nobody"))
-    assert refused.value.code == "person_unknown"
 
 
 # ---------------------------------------------------------------------------------------------------- holds
