@@ -133,7 +133,7 @@ class Policy(Aggregate):
     class PremiumReceived(Event):
         """Premium was matched: `found` {payment, source, amount_fen, received_fen, over_fen, complete}.
 
-        `over_fen` is above what its source owed (once: all of them), and due back; `received_fen` is all that ever came.
+        `over_fen` is above what its source owed (once: all of them) and due back; `received_fen` is all that came.
         """
 
         TOPIC = "policy.PremiumReceived"
