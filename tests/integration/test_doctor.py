@@ -20,7 +20,7 @@ from api.doctor import command
 from application.errors import RolledBack
 from audit.cosignatures import cosigner_vkey
 from infrastructure.connection import Database, connect_plain
-from infrastructure.doctor import Check, examine
+from infrastructure.doctor import ERASABLE, GUARDED, Check, examine
 from infrastructure.halting import halt
 from infrastructure.keys import CHECKPOINT, RECEIPT
 from infrastructure.migrations import migrate
@@ -54,6 +54,16 @@ def test_a_ledger_that_is_well(settings: bootstrap.Settings) -> None:
     assert "wrong" not in found.values()
     _project(settings)
     assert states(settings)["projector"] == "good"
+
+
+def test_every_trigger_is_looked_at(settings: bootstrap.Settings) -> None:
+    """The lists are those of the migrations: a new table that is guarded is looked at too."""
+    with owner(settings) as connection:
+        found = connection.execute(
+            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname IN ('append_only', 'erased_by_eraser')"
+        ).fetchall()
+    wanted = {(table, "append_only") for table in GUARDED} | {(table, "erased_by_eraser") for table in ERASABLE}
+    assert set(found) == wanted
 
 
 def test_separate_roles(database_url: str, tmp_path: Path) -> None:
@@ -112,6 +122,8 @@ def _parked(settings: bootstrap.Settings) -> None:
 HARMS: dict[str, tuple[Callable[[bootstrap.Settings], object], str, str]] = {
     "durability off": (_unsafe, "durability", "wrong"),
     "trigger off": (_sql("ALTER TABLE receipts DISABLE TRIGGER append_only"), "triggers", "wrong"),
+    "trigger of checkpoints off": (_sql("ALTER TABLE checkpoints DISABLE TRIGGER append_only"), "triggers", "wrong"),
+    "anybody erases": (_sql("ALTER TABLE sealed_values DISABLE TRIGGER erased_by_eraser"), "triggers", "wrong"),
     "trigger for origins only": (_sql("ALTER TABLE events ENABLE TRIGGER append_only"), "triggers", "wrong"),
     "older tables": (_sql("UPDATE alembic_version SET version_num = '0001'"), "tables", "wrong"),
     "key open to others": (lambda s: (s.keys_folder / RECEIPT).chmod(0o640), "keys", "wrong"),
