@@ -11,6 +11,7 @@ import pytest
 from api import bootstrap
 from infrastructure import indexes
 from infrastructure.connection import connect_plain
+from infrastructure.doctor import ERASABLE
 from infrastructure.indexes import Indexes
 from tests.support.written import Written, agent_of, run_on
 
@@ -46,7 +47,10 @@ def harm(ledger: Written, statement: LiteralString) -> None:
         for table in TABLES:
             run_on(connection, "ALTER TABLE {} DISABLE TRIGGER ALL", table)
         assert connection.execute(statement).rowcount == 1
-        connection.execute("ALTER TABLE sources ENABLE ALWAYS TRIGGER append_only")
+        for table in TABLES:
+            run_on(connection, "ALTER TABLE {} ENABLE ALWAYS TRIGGER append_only", table)
+            if table in ERASABLE:
+                run_on(connection, "ALTER TABLE {} ENABLE ALWAYS TRIGGER erased_by_eraser", table)
 
 
 HARMS: dict[str, dict[str, LiteralString]] = {
