@@ -146,20 +146,26 @@ def _numbers(connection: psycopg.Connection, stopped: Stopped) -> Iterator[Row]:
 def _differing_numbers(connection: psycopg.Connection, stopped: Stopped) -> tuple[Iterator[SourceKey], list[SourceKey]]:
     """Give the stored numbers that the log does not say, read as they are asked for, and those it says that lack.
 
-    The table is read before the log, so that the log has the event of each row; what came after is not missed.
+    Where two events say one number, the first has it, as when they are written. The table is read before the log, so
+    that the log has the event of each row; what came after is not missed. Of each number hashes are held, no texts.
     """
     size = _size(connection)
-    stored = {hash(each): False for each in _stored_numbers(connection, stopped)}
+    unsaid = {hash(_key(each)): hash(each) for each in _stored_numbers(connection, stopped)}
+    told: set[int] = set()
     missing = []
     for position, number in _told_numbers(connection, stopped):
-        if hash(number) in stored:
-            stored[hash(number)] = True
+        key = hash(_key(number))
+        if key in told:
+            continue
+        told.add(key)
+        if unsaid.get(key) == hash(number):
+            del unsaid[key]
         elif position <= size:
             missing.append(number)
-    if stopped() or all(stored.values()):
-        return iter(()), [] if stopped() else missing
-    unsaid = {number for number, said in stored.items() if not said}
-    return (each for each in _stored_numbers(connection, stopped) if hash(each) in unsaid), missing
+    if stopped():
+        return iter(()), []
+    stray = (each for each in _stored_numbers(connection, stopped) if hash(_key(each)) in unsaid)
+    return stray if unsaid else iter(()), missing
 
 
 def _told_numbers(connection: psycopg.Connection, stopped: Stopped) -> Iterator[tuple[int, SourceKey]]:
@@ -187,10 +193,7 @@ def _number_text(number: SourceKey) -> str:
 
 
 def rebuild_numbers(database: Database, origin: str) -> int:
-    """Make `sources` say what the log says, by its owner, under the writers' lock; gives how many rows were wrong.
-
-    Where two events say one number, the first has it, as when they were written.
-    """
+    """Make `sources` say what the log says, by its owner, under the writers' lock; gives how many rows were wrong."""
     with connect_plain(database, "liftledger numbers") as connection, connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(origin),))
         stray, missing = _differing_numbers(connection, lambda: False)
@@ -201,19 +204,19 @@ def rebuild_numbers(database: Database, origin: str) -> int:
         with connection.cursor() as cursor:
             cursor.executemany(
                 "DELETE FROM sources WHERE party = %s AND system = %s AND kind = %s AND id = %s",
-                [_row(each)[:4] for each in gone],
+                [_key(each) for each in gone],
             )
             cursor.executemany(
                 "INSERT INTO sources (party, system, kind, id, stream) VALUES (%s, %s, %s, %s, %s)"
                 " ON CONFLICT DO NOTHING",
-                [_row(each) for each in missing],
+                [(*_key(each), each.stream) for each in missing],
             )
         connection.execute("ALTER TABLE sources ENABLE ALWAYS TRIGGER append_only")
     return len(gone) + len(missing)
 
 
-def _row(number: SourceKey) -> tuple[str, ...]:
-    return number.party, number.system, number.kind, number.id, number.stream
+def _key(number: SourceKey) -> tuple[str, str, str, str]:
+    return number.party, number.system, number.kind, number.id
 
 
 # ------------------------------------------------------------------------------------------------ persons

@@ -97,6 +97,22 @@ def test_each_change_of_a_table_is_named_and_put_right(numbered: Written, monkey
     assert checks["triggers"] == "good"
 
 
+def test_the_first_event_of_a_number_keeps_it(numbered: Written) -> None:
+    """A row is taken away so that its number can be said again: a verdict on the log, and the row is the first's."""
+    harm(numbered, "DELETE FROM sources WHERE id = '3'")
+    again = agent_of(
+        numbered.insurer.party, name="王七", phone="13800000007", source={"system": "hr", "id": "3"},
+    )  # fmt: skip
+    numbered.write(numbered.insurer, "agent.enrol", again, uri="/agents")
+    assert numbered.broken() == {"source_taken"}
+    tables = Indexes(bootstrap.place(numbered.settings).writer)
+    (stray, _, _), (missing, _, _) = ((detail, *more) for _, detail, *more in tables.compare(lambda: False))
+    assert (again["id"] in stray, stray.endswith("not of the log")) == (True, True)
+    assert (again["id"] in missing, missing.endswith("of the log, missing")) == (False, True)
+    assert bootstrap.rebuild_numbers(numbered.settings) == 2
+    assert tables.compare(lambda: False) == []
+
+
 def test_without_the_keys_a_token_is_held_against_whose_value_it_is(numbered: Written) -> None:
     """A verifier who cannot open the values sees that a row belongs to no value of that person, and no more."""
     where = bootstrap.place(numbered.settings)
