@@ -66,7 +66,7 @@ class Receiver:
     sees: Callable[[Header], bool]
     sees_all: bool = False
     opens_own: bool = True
-    """Whether personal values are opened that the party wrote: not for an agent of it who is no administrator."""
+    """Whether personal values are opened that the party wrote: not where an agent asks who is no administrator."""
 
     def opens(self, header: Header) -> bool:
         """Say whether personal values are opened for him: those that he wrote himself."""

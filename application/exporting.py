@@ -78,7 +78,7 @@ class Exports:
             )
         query = query_of(said)
         head = self.reads.log.head().size
-        receiver = self._receiver(party, head, opens_own=party != author.party or manages(author))
+        receiver = self._receiver(party, head, opens_own=manages(author))
         command = Command(identity.claims.jti, request.action.method, request.uri, digest)
         if known := self.reads.log.saved(author.party, command):
             return self._again(manifest_of(known), receiver, said)
