@@ -79,7 +79,7 @@ class WriteAnswer(TypedDict):
 
 
 def answer(saves: Sequence[Saved]) -> dict[str, Any]:
-    """Give the answer to a command from its stored groups, in order: a WriteAnswer, before it speaks Chinese."""
+    """Give the answer to a command from its stored groups, in order: a WriteAnswer, whose `message_zh` the API adds."""
     refused: list[Any] = []
     groups: list[dict[str, Any]] = []
     for saved in saves:

@@ -36,10 +36,9 @@ from domain.claim_checks import (
 )
 from domain.claim_shapes import AdvancePayment, Approval, ApprovalReduction, ClaimPayment, Refusal, ReserveSetting
 from domain.claims import OPEN, Claim
-from domain.errors import Invalid
 from domain.findings import Finding, finding
 from domain.packs import rule_or_own
-from domain.time import civil_date
+from domain.time import civil_date, require_not_later
 
 
 def hold(work: Work, statement: Statement, path: Path) -> None:
@@ -115,8 +114,7 @@ def reduce(work: Work, statement: Statement, path: Path) -> None:
     work.allow("claim.reduce", insures=insures(work, claim))
     claim.require("approved")
     approved_fen, agreed_on = statement.said["approved_fen"], statement.said["agreed_on"]
-    if agreed_on > work.today:
-        raise Invalid("nothing is agreed on yet", code="date_in_future", today=work.today)
+    require_not_later(agreed_on, work.today)
     restored_fen = claim.reduction_fen(approved_fen)
     pack, _ = ruling_of(work, claim, claim.loss_on)
     findings = check_benefit(

@@ -9,10 +9,11 @@ from application.actions import Action, Writes
 from application.relations import supervises
 from application.work import Work
 from domain.aggregate import Because, Event, Statement
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict
 from domain.fund_shapes import FundChange, FundIncome, FundOpening
 from domain.funds import HOUSES_MAX, Fund
 from domain.houses import House, HouseDeposit, HouseOpening, HouseTransfer, head_tag
+from domain.time import require_not_later
 
 Path = Mapping[str, str]
 
@@ -33,12 +34,6 @@ def relations(work: Work, fund: Fund) -> dict[str, bool]:
 def caused_by(event: Event) -> Because:
     """Give the reference with which a derived event names an event of this save as its cause."""
     return Because(event.originator_id, event.originator_version, event.effective_at)
-
-
-def require_not_later(on: str, today: str) -> None:
-    """Raise Invalid `date_in_future` when a day on which something is said to have happened is yet to come."""
-    if on > today:
-        raise Invalid("the day lies in the future", code="date_in_future", today=today)
 
 
 def open_fund(work: Work, statement: Statement, _path: Path) -> None:

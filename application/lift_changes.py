@@ -179,10 +179,8 @@ def merge(work: Work, statement: Statement, path: Path) -> None:
     because = lift.record(Lift.MergedInto, statement)
     settled = [i.id for i in passing if i.id in other.contested]
     absorbed: dict[str, Any] = {
-        "lift": lift.id,
-        "identifiers": [list(key) for key in lift.identifiers],
-        "settled": settled,
-    }
+        "lift": lift.id, "identifiers": [list(key) for key in lift.identifiers], "settled": settled,
+    }  # fmt: skip
     if weighed.held:
         absorbed["findings"] = weighed.findings
     other.record(Lift.Absorbed, because, absorbed)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from application.actions import Action, Writes
-from application.funds import caused_by, events_of, prefetch_houses, relations, require_not_later, words
+from application.funds import caused_by, events_of, prefetch_houses, relations, words
 from application.schemes import pack_in_force
 from application.work import Work
 from domain.aggregate import Event, Statement
@@ -16,6 +16,7 @@ from domain.funds import Fund
 from domain.houses import BallotPaper, BallotRevocation, House
 from domain.lifts import Lift
 from domain.plans import Plan, PlanPublishing, ResultPublishing, Vote, VoteClosing, VoteOpening
+from domain.time import require_not_later
 from domain.vote import count, decide, use_fund_rule
 
 Path = Mapping[str, str]

@@ -99,6 +99,12 @@ def civil_midnight(date_text: str) -> str:
     return format_instant(begins_summer if _offset(begins_summer) == _SUMMER else begins_standard)
 
 
+def require_not_later(on: str, today: str) -> None:
+    """Raise Invalid `date_in_future` when a day on which something is said to have happened is yet to come."""
+    if on > today:
+        raise Invalid("the day lies in the future", code="date_in_future", today=today)
+
+
 def add_days(date_text: str, days: int) -> str:
     """Return the date so many days later (earlier if negative)."""
     try:

@@ -150,18 +150,18 @@ def immutability(examined: Examined) -> Iterator[Check]:
     """Look what keeps the log from being changed in the database: triggers, and roles that could not anyhow."""
     wanted = [*((table, "append_only") for table in GUARDED), *((table, "erased_by_eraser") for table in ERASABLE)]
     rows = examined.connection.execute(
-        "SELECT q.name, t.tgenabled = 'A', pg_has_role(c.relowner, 'USAGE')"
+        "SELECT q.name, q.trigger, t.tgenabled = 'A', pg_has_role(c.relowner, 'USAGE')"
         " OR has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'TRUNCATE')"
         " FROM unnest(%s::text[], %s::text[]) q (name, trigger) JOIN pg_class c ON c.oid = to_regclass(q.name)"
         " LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = q.trigger",
         ([table for table, _ in wanted], [trigger for _, trigger in wanted]),
     ).fetchall()
-    shut = {table for table, _ in wanted} - {name for name, enabled, _ in rows if not enabled}
-    if open_ := sorted({table for table, _ in wanted} - (shut & {name for name, _, _ in rows})):
+    shut = {(name, trigger) for name, trigger, enabled, _ in rows if enabled}
+    if open_ := sorted({table for table, trigger in wanted if (table, trigger) not in shut}):
         yield Check("triggers", "wrong", f"nothing refuses a change of {', '.join(open_)}", {"tables": open_})
     else:
         yield Check("triggers", "good", "triggers refuse every change of the log", {})
-    if any(may for _, _, may in rows):
+    if any(may for *_, may in rows):
         says = "the service's role could switch the triggers off: immutability in the database rests on them alone"
         yield Check("roles", "warning", says, {"separate": False})
     else:

@@ -15,9 +15,9 @@ COLUMNS = (
     "maintainer", "holder", "variety",
 )  # fmt: skip
 HELD = Column("held", "texts")
+"""The identifiers that another lift owns and this one claims, by their streams: held for review (L17)."""
 CO_MAINTAINERS = Column("co_maintainers", "texts")
 """Whose contracts run besides that of `maintainer`, which began last: overlapping words displace nobody."""
-"""The identifiers that another lift owns and this one claims, by their streams: held for review (L17)."""
 
 
 def _evolve() -> Mapping[str, Evolve]:

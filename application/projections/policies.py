@@ -20,7 +20,6 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
     for day, end in zip(days, [*days[1:], policy.to_date], strict=True):
         issued = bool(policy.stack)
         in_force = policy.in_force_on(day)
-        # on the days it insured it was issued, however it ended afterwards
         yield Row(
             "", begins(day), begins(end),
             (
