@@ -5,7 +5,7 @@ A bundle carries those events of a save that are its business. What the others a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +22,7 @@ from audit.merkle import verify_inclusion
 from audit.pages import EVENTS_PER_SAVE_MAX, PageReport, SealedRow
 from audit.receiptproofs import open_receipt
 from audit.requests import Carried, Group, check_carried, sealed_fields
+from audit.standing import TELLING, Standing, Told
 from audit.stated import check_derived, check_request
 from audit.verdicts import Verdict
 
@@ -31,7 +32,7 @@ _OF_BODIES: Final = frozenset({"said", "action", "because", "possession", "actio
 _OF_REQUESTS: Final = frozenset({"request_digest", "request_invalid", "request_missing", "withheld", "erased"})
 _OF_SEALED: Final = frozenset({"sealed", "sealed_missing", "sealed_value"})
 _SAVE_WIDE: Final = _OF_REQUESTS | {
-    "action_unknown", "author", "contested", "evidence_digest", "evidence_invalid", "evidence_missing",
+    "action_unknown", "author", "author_ended", "contested", "evidence_digest", "evidence_invalid", "evidence_missing",
     "evidence_unchecked", "genesis", "key_ended", "key_unknown", "late", "on_behalf", "receipt", "signature", "timer",
 }  # fmt: skip
 """Findings at the first position of a save that stand for all its events."""
@@ -56,7 +57,7 @@ class Authorship:
     used_sealed: set[str] = field(default_factory=set)
     _closed: Mapping[int, frozenset[int]] = field(default_factory=dict)
     _lines: Mapping[int, Mapping[int, bytes]] = field(default_factory=dict)
-    _agents: Mapping[str, str] = field(default_factory=dict)
+    _standing: Standing = field(default_factory=Standing)
 
     def __post_init__(self) -> None:
         closed: dict[int, set[int]] = {}
@@ -67,7 +68,9 @@ class Authorship:
         for (first, line), data in self.contents.requests.items():
             lines.setdefault(first, {})[line] = data
         self._lines = lines
-        self._agents = dict(_enrolled(self.anchored.events.values()))
+        for header in (event.header for event in self.anchored.events.values()):
+            if header.type in TELLING:
+                self._standing.take(Told(header.position, header.type, header.stream, header.party))
 
     def check(self, save: SaveProof) -> None:
         """Check one save: receipt, evidence, author, request, actions."""
@@ -86,8 +89,8 @@ class Authorship:
                 *header[:5], header.command, header.recorded_at,
             ):  # fmt: skip
                 report.find("author", event.header.position, "differs within the save")
-        if self._agents.get(header.agent or "", header.party) != header.party:
-            report.find("author", save.first, "the agent is another party's")
+        for found in self._standing.faults({(header.party, header.agent): (save.first,)}):
+            report.find(*found)
         self._author(report, save, events)
         self._ledgers(report, save, events)
         self._tell(report, events)
@@ -210,17 +213,6 @@ class Authorship:
                 for event in events:
                     if not found.detail.startswith("line ") or _line(event) == found.detail.removeprefix("line "):
                         self.findings.touch(found.code, event.header.position)
-
-
-def _enrolled(events: Iterable[Event]) -> list[tuple[str, str]]:
-    """Give the party of each agent whose enrolment is carried with its words."""
-    found: list[tuple[str, str]] = []
-    for event in events:
-        if event.header.type == "agent.Enrolled" and event.body is not None:
-            party = (event.body["said"] or event.body["found"]).get("party")
-            if isinstance(party, str):
-                found.append((event.header.stream, party))
-    return found
 
 
 def _line(event: Event) -> str | None:

@@ -1,4 +1,4 @@
-"""The order of events inside a page: subjects' chains, streams' versions, what decisions read, authors' numbers.
+"""The order of events inside a page: subjects' chains, streams' versions, what decisions read, authors, their numbers.
 
 What is not decided inside the page is noted for whoever joins the pages: where each chain and stream begins and ends.
 """
@@ -15,6 +15,7 @@ from audit.errors import CanonicalError
 from audit.lens import Seen
 from audit.names import kind_of, subject_of
 from audit.pages import EventRow, PageReport, Root, Span
+from audit.standing import TELLING, Told
 
 __all__ = ["UNREAD", "Chains"]
 
@@ -44,17 +45,22 @@ class Chains:
             link[3:] = row.seq, leaf
             stream = self._streams.setdefault(row.stream, [row.version - 1, row.version, row.position, True])
             stream[1] = row.version
+            if row.type in TELLING:
+                self._report.told.append(Told(row.position, row.type, row.stream, None))
 
     def saving(self, events: Sequence[Seen]) -> None:
         """Check the events of one save, in order."""
         find, subjects, streams = self._report.find, self._subjects, self._streams
         before: dict[str, int] = {}
         author = events[0].header
+        self._report.acting.setdefault((author.party, author.agent), []).append(author.position)
         if author.author_seq is not None and author.key is not None:
             self._report.numbers.append((author.key, author.author_seq))
         for row, header, body, leaf in events:
             if self._lost:
                 self._take_lost(row.position)
+            if header.type in TELLING:
+                self._report.told.append(Told(row.position, header.type, header.stream, header.party))
             stream, seq, version = header.stream, header.seq, header.version
             reads = body["found"].get("reads")
             if reads is not None:

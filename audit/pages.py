@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
+from audit.standing import Told
 from audit.verdicts import CODES, Verdict
 
 __all__ = [
@@ -197,6 +198,10 @@ class PageReport:
     """Key and author's own number of each save that has one."""
     keys: list[int] = field(default_factory=list)
     """Positions of events on `key:` streams."""
+    acting: dict[tuple[str, str | None], list[int]] = field(default_factory=dict)
+    """First positions of the saves of each author, as `audit.standing.Acting`."""
+    told: list[Told] = field(default_factory=list)
+    """Events that tell who may act for whom."""
     tallies: Counter[str] = field(default_factory=Counter)
     """Rows met: events, saves, receipts, commands, lines, evidence."""
     verdicts: list[Verdict] = field(default_factory=list)

@@ -25,7 +25,7 @@ __all__ = ["PLAIN_BYTES_MAX", "Retraced", "State"]
 
 PLAIN_BYTES_MAX: Final = 2**33
 """Bytes of the tables before they are packed: of some 40 million events."""
-_MAGIC: Final = b"ledger-verified/v1\n"
+_MAGIC: Final = b"ledger-verified/v2\n"
 _LENGTHS: Final = struct.Struct(">QQ")  # of the packed tables, of the plain ones
 _LEVEL: Final = 1
 """zlib's quickest: hashes do not pack anyway."""
@@ -54,6 +54,8 @@ class State:
     commands: Sequence[int]
     cited: Sequence[str]
     numbers: Mapping[str, Sequence[object]]
+    agents: Mapping[str, tuple[str | None, int]]
+    ended: Mapping[str, int]
     keys: Sequence[int]
     tallies: Mapping[str, int]
     counts: Mapping[str, int]
@@ -128,6 +130,7 @@ class State:
         root, map_root = tables.pop("root"), tables.pop("map_root")
         tables["tree"] = bytes.fromhex(tables["tree"])
         tables["heads"] = {subject: (seq, leaf) for subject, (seq, leaf) in tables["heads"].items()}
+        tables["agents"] = {agent: (party, at) for agent, (party, at) in tables["agents"].items()}
         tables["sources"] = [(name, stream) for name, stream in tables["sources"]]
         tables["verdicts"] = [Verdict(*each) for each in tables["verdicts"]]
         state = cls(map=heads, **tables)

@@ -18,6 +18,7 @@ from audit.headmap import HeadMap
 from audit.merkle import EMPTY_ROOT, HASH_BYTES, Frontier
 from audit.note import Checkpoint
 from audit.pages import VERDICTS_KEPT_MAX, Context, PageReport, Segment
+from audit.standing import Standing
 from audit.states import State
 from audit.verdicts import CODES, Verdict
 
@@ -167,6 +168,7 @@ class Whole:
     _commands: set[int] = field(default_factory=set)
     _cited: set[str] = field(default_factory=set)
     _numbers: AuthorNumbers = field(default_factory=AuthorNumbers)
+    _standing: Standing = field(default_factory=Standing)
     _keys: list[int] = field(default_factory=list)
     _tallies: Counter[str] = field(default_factory=Counter)
     _verdicts: list[Verdict] = field(default_factory=list)
@@ -185,7 +187,8 @@ class Whole:
         return State(
             self.origin, self.size, self._tree.to_bytes(), signatures, compromised, self._recorded, self._versions,
             self._heads, sorted(self._moved), sorted(self._roots), self._map, list(self._sources.items()),
-            sorted(self._commands), sorted(self._cited), self._numbers.as_json(), self._keys, dict(self._tallies),
+            sorted(self._commands), sorted(self._cited), self._numbers.as_json(), self._standing.agents,
+            self._standing.ended, self._keys, dict(self._tallies),
             dict(self._counts), dict(self._kept), list(self._verdicts),
         )  # fmt: skip
 
@@ -197,7 +200,7 @@ class Whole:
             _tree=Frontier.from_bytes(state.size, state.tree), _edge_at=state.size, _recorded=state.recorded,
             _versions=dict(state.versions), _heads=dict(state.heads), _moved=set(state.moved), _roots=set(state.roots),
             _map=state.map, _sources=dict(state.sources), _commands=set(state.commands), _cited=set(state.cited),
-            _numbers=AuthorNumbers.from_json(state.numbers),
+            _numbers=AuthorNumbers.from_json(state.numbers), _standing=Standing(dict(state.agents), dict(state.ended)),
             _keys=list(state.keys), _tallies=Counter(state.tallies), _verdicts=list(state.verdicts),
             _counts=Counter(state.counts), _kept=Counter(state.kept),
         )  # fmt: skip
@@ -236,12 +239,20 @@ class Whole:
             self._commands.add(command)
         for key, number in page.numbers:
             self._numbers.take(key, number)
+        self._judge_authors(page)
         self._keys += page.keys
         self._cited |= page.cited
         self._tallies += page.tallies
         self._counts += page.counts
         for found in page.verdicts:
             self._keep(found)
+
+    def _judge_authors(self, page: PageReport) -> None:
+        """Hold who wrote a page's saves against who might, by what stands ahead of each."""
+        for told in page.told:
+            self._standing.take(told)
+        for code, position, words in self._standing.faults(page.acting):
+            self.find(code, position, words)
 
     def _grow(self, page: PageReport) -> None:
         """Grow the tree by a page's leaves, holding it against stored edges and known checkpoints on the way."""
