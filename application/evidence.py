@@ -128,10 +128,17 @@ class _Collecting:
 
         These are the keys that signed what is taken, the persons whose erasure explains a gap, and those asked for.
         """
+        self._take_anew()
         keys = {key for position in self._taken if (key := self.headers[position].key) is not None}
         asked = {subject for subject, chain in self._chains.items() if chain and subject.startswith(HISTORIES)}
         wanted = keys | self.gone | asked
         return sorted(each for each in wanted if not self._taken.issuperset(self._positions.get(each, (0,))))
+
+    def _take_anew(self) -> None:
+        """Forget what was withheld of persons of whom only now is known that something is gone: it is shown."""
+        shown = {at for person in self.gone for at in self._positions.get(person, ())} & self._withheld
+        for known in (self._taken, self._withheld, self._proven):
+            known.difference_update(shown)
 
     # ------------------------------------------------------------------------------------------------ events
 

@@ -142,11 +142,11 @@ def rotate(work: Work, statement: Statement, path: Path) -> None:
 
 
 def revoke(work: Work, statement: Statement, path: Path) -> None:
-    """Revoke a key; the key that signs this request cannot be the operator's own last one."""
+    """Revoke a key, or report since when an ended one was in other hands; not the operator's own that signs this."""
     key = work.change(Key, path["key"])
     work.allow("key.revoke", self=_own(work, key.holder))
     require_manager(work, key.holder)
-    key.require_live()
+    key.require_revocable(statement.said.get("compromised_since"), work.now)
     if key.id == work.author.key and work.author.kind == "operator":
         raise Conflict("the operator's key in use cannot revoke itself", code="administrator_needed")
     key.record(Key.Revoked, statement)

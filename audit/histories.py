@@ -85,7 +85,7 @@ class _Found:
             self.ended.setdefault(stream, position)
             since = said.get("compromised_since")
             if isinstance(since, str):
-                self.compromised.setdefault(stream, since)
+                self.compromised[stream] = min(since, self.compromised.get(stream, since))
         elif kind == "person.Restricted":
             self.restricted.setdefault(stream, str(facts["until"]))
         elif kind in {"person.HoldSet", "person.HoldLifted"}:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from domain.aggregate import Aggregate, Event
-from domain.errors import Conflict
+from domain.errors import Conflict, Invalid
 from domain.mandates import Held
 from domain.shapes import (
     AgentName,
@@ -259,11 +259,12 @@ class Agent(Aggregate):
 
 @dataclass
 class Key(Aggregate):
-    """A public key: whose it is, and whether it may still sign."""
+    """A public key: whose it is, whether it may still sign, and since when somebody else is said to have had it."""
 
     holder: str = ""
     public: Mapping[str, str] = field(default_factory=dict)
     ended: str | None = None
+    compromised_since: str | None = None
 
     class Registered(Event):
         """The key belongs to `found.holder`; `said` is a KeyRegistration, or `found.public` for the first key."""
@@ -285,13 +286,27 @@ class Key(Aggregate):
             aggregate.ended = "rotated"
 
     class Revoked(Event):
-        """The key signs no longer."""
+        """The key signs no longer, or of one that had ended: it was in other hands since `said.compromised_since`."""
 
         TOPIC = "key.Revoked"
 
         def apply(self, aggregate: Key) -> None:
-            """Remember why."""
-            aggregate.ended = (self.said or self.found)["reason"]
+            """Remember why, and the earliest time that was reported."""
+            said = self.said or self.found
+            aggregate.ended = said["reason"]
+            reported = [each for each in (aggregate.compromised_since, said.get("compromised_since")) if each]
+            aggregate.compromised_since = min(reported, default=None)
+
+    def require_revocable(self, since: str | None, now: str) -> None:
+        """Refuse a revocation that would say nothing, or of a time to come.
+
+        A theft is often found after the key was replaced: of an ended key a time since which it was compromised may
+        still be reported, and an earlier one later. Raises Conflict `key_ended`, Invalid `instant_in_future`.
+        """
+        if since is not None and since > now:
+            raise Invalid("the instant lies in the future", code="instant_in_future", ledger_time=now)
+        if since is None or (self.compromised_since is not None and self.compromised_since <= since):
+            self.require_live()
 
     def require_live(self) -> None:
         """Raise Conflict `key_ended` when the key was rotated or revoked."""

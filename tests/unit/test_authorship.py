@@ -15,7 +15,9 @@ from application.timers import Due
 from audit.base64text import encode_url
 from audit.bundlefiles import unpack
 from audit.bundles import SAVES, chain_file
+from audit.events import Header
 from audit.instants import format_instant, parse_instant
+from domain.errors import DomainError
 from domain.persons import RETENTION_RULE
 from infrastructure.receipts import ReceiptSigner
 from tests.support.bundles import (
@@ -147,6 +149,34 @@ def test_a_key_that_was_compromised_contests_what_it_signed_since() -> None:
     assert [event.verdicts for event in report.events] == [("proven",), ("contested",), ("contested",)]
 
 
+def test_a_theft_that_is_found_after_the_key_had_ended_contests_too() -> None:
+    """T9: a rotated key is reported later, then since an earlier time; ever more is contested."""
+    ledger = Rehearsal()
+    operator = ledger.begin()
+    insurer = name("party", "insurer")
+    member = {"id": insurer, "kind": "insurer", "name": "x", "key": ledger.registration(insurer, "insurer")}
+    ledger.act(operator, "party.register", {"parties": [member]})
+    who = Credentials(insurer, name("key", "insurer"), private_key("insurer"))
+    for day, label in enumerate(("a", "b", "c"), 1):
+        ledger.now = f"2025-11-0{day}T08:00:00.000000Z"
+        ledger.act(who, "agent.enrol", {"id": name("agent", label), "party": insurer, "role": "worker"})
+    ledger.act(who, "key.rotate", {"key": ledger.registration(insurer, "new")}, key=who.key)
+
+    def report(since: str, reason: str = "compromised") -> int:
+        said = {"reason": reason, "compromised_since": since}
+        ledger.act(operator, "key.revoke", said, key=who.key)
+        return ledger.stored().verify().counts["contested"]
+
+    assert report("2025-11-03T00:00:00.000000Z") == 2  # the last enrolment, and the rotation itself
+    assert report("2025-11-02T00:00:00.000000Z") == 3
+    for since, code in (
+        ("2025-11-02T00:00:00.000000Z", "key_ended"), ("2025-11-03T09:00:00.000000Z", "instant_in_future"),
+    ):  # fmt: skip
+        with pytest.raises(DomainError) as refused:
+            report(since)
+        assert refused.value.code == code
+
+
 def test_a_revocation_cannot_be_hidden() -> None:
     """T9: a ledger that cuts the key's chain before the revocation has no proof in the map for it."""
     log = story()
@@ -268,6 +298,15 @@ def test_what_was_erased_is_told_and_the_chain_stands() -> None:
         assert report.holds is holds
         assert report.counts[code] == 1 + (code == "erased")
         assert report.events[0].verdicts == (("erased",) if holds else ("missing",))
+        # The same for a receiver who may not see the person's own record, and asks for it as well.
+        asked = unpack(log.bundle(name("agent", "a"), label, sees=lambda header: not _is_persons(header)).data)
+        report = verified(asked, log)
+        assert report.holds is holds
+        assert verdicts(report)[enrolled.position or 0] == (("erased",) if holds else ("missing",))
+
+
+def _is_persons(header: Header) -> bool:
+    return header.stream.startswith("person:")
 
 
 def test_an_erasure_elsewhere_explains_a_request_that_is_gone() -> None:
