@@ -14,13 +14,14 @@ HEADER_BYTES_MAX: Final = 16 * 1024
 """A request's line and headers; the token in it has at most 4 KiB."""
 HEAD_S_MAX: Final = 30
 """For so long a client may take over a request's line and headers, from its connection or their first byte on."""
+_BETWEEN: Final = len(": \r\n")
 
 
 class Connection(HttpToolsProtocol):
     """One client's connection: headers that pass `HEADER_BYTES_MAX` end it, whatever they wanted.
 
-    httptools gathers a header until it ends, so the bytes are counted as they come in. What came together with the
-    first byte of a request is not counted: it may be the end of the one before. So one reading more may be held.
+    Target and headers are counted as they are read. httptools gathers each until it ends, so the bytes are counted too
+    as they come in: but for those that came together with the first byte of a request, which may end the one before.
 
     Nor is a client waited for that never comes to the end of its headers, or sends no byte at all, `HEAD_S_MAX` after
     it began: nobody has proven who he is by then, and open connections are few. Idleness between two requests has
@@ -29,6 +30,7 @@ class Connection(HttpToolsProtocol):
 
     _in_head = False
     _head_bytes = 0
+    _came_bytes = 0
     _deadline: TimerHandle | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -49,22 +51,36 @@ class Connection(HttpToolsProtocol):
             self._await_head()
         if not (was_in_head and self._in_head) or self.transport.is_closing():
             return
-        self._head_bytes += len(data)
-        if self._head_bytes > HEADER_BYTES_MAX:
-            self._end(
-                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large."
-            )  # fmt: skip
+        self._came_bytes += len(data)
+        if self._came_bytes > HEADER_BYTES_MAX:
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._came_bytes = True, 0, 0
         super().on_message_begin()
 
+    def on_url(self, url: bytes) -> None:
+        """Take the target, or a part of it."""
+        self._head_bytes += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._head_bytes += len(name) + len(value) + _BETWEEN
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """Go on to the body."""
+        """Go on to the body, unless the headers pass the limit."""
         self._in_head = False
         self._have_head()
-        super().on_headers_complete()
+        if self._head_bytes > HEADER_BYTES_MAX:
+            self._refuse_head()
+        elif not self.transport.is_closing():
+            super().on_headers_complete()
+
+    def _refuse_head(self) -> None:
+        self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large.")
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""

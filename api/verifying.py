@@ -25,6 +25,7 @@ OUTCOMES: Final[Mapping[bool, tuple[str, str]]] = {
     True: ("verified · 验证通过", "green"),
     False: ("BROKEN · 验证不通过", "red"),
 }
+NOT_STRICT: Final = ("not accepted under --strict · 严格模式未通过", "red")
 STRUCTURE: Final = ("structure holds, signatures not checked · 结构完好，签名未验", "yellow")
 
 
@@ -87,6 +88,8 @@ def show(report: Report, seconds: float, out: Console, *, strict: bool) -> bool:
     good = not report.failed(strict=strict)
     rate = report.size / seconds if seconds else 0
     outcome = STRUCTURE if good and not report.signatures else OUTCOMES[good]
+    if not good and not report.failed():
+        outcome = NOT_STRICT
     told = f": {report.size:,} events in {seconds:.1f} s, {rate:,.0f} events/s"
     out.print(Text.assemble(outcome, told), soft_wrap=True)
     return good

@@ -41,7 +41,7 @@ SLICE_S: Final = 2.0
 SHAPES: Final = ((1, 1), (8, 1), (64, 1), (8, 31), (4, 250))
 """Writers × events a save."""
 TARGETS: Final = {(1, 1): 0.75, (64, 1): 4.0, (8, 31): 1.2, (4, 250): 1.2}
-_BODY = canonical.encode({"found": {}, "from": {"at": "", "line": None}, "said": {"note": "x" * 200}, "salt": "0" * 32})
+BODY = canonical.encode({"found": {}, "from": {"at": "", "line": None}, "said": {"note": "x" * 200}, "salt": "0" * 32})
 _SQL_POOL = 5  # the library's defaults
 _SQL_OVERFLOW = 10
 
@@ -108,7 +108,7 @@ class Ours:
             (Evidence("jwt", sha256(token).hexdigest(), token),),
             Command(str(uuid.uuid4()), "POST", "/lifts", "0" * 64), int(time.time()),
         )  # fmt: skip
-        new = tuple(NewEvent(stream, version, "lift.Registered", _BODY) for version in range(1, events + 1))
+        new = tuple(NewEvent(stream, version, "lift.Registered", BODY) for version in range(1, events + 1))
         self.recorder.submit(Save(act, new)).result()
 
 
@@ -131,7 +131,7 @@ class Plain:
         """Save some events of a new stream, and wait until they are durable."""
         stream = f"lift:{uuid7()}"
         self.recorder.insert_events(
-            [StoredEvent(stream, version, "lift.Registered", _BODY) for version in range(1, events + 1)]
+            [StoredEvent(stream, version, "lift.Registered", BODY) for version in range(1, events + 1)]
         )
 
 
@@ -141,7 +141,7 @@ def commits(url: str, schema: str, seconds: float) -> float:
         connection.execute(f'CREATE TABLE IF NOT EXISTS "{schema}".one (data bytea)')
         count, began = 0, time.perf_counter()
         while time.perf_counter() - began < seconds:
-            connection.execute(f'INSERT INTO "{schema}".one VALUES (%b)', (_BODY,), prepare=True)  # noqa: S608 - hex
+            connection.execute(f'INSERT INTO "{schema}".one VALUES (%b)', (BODY,), prepare=True)  # noqa: S608 - hex
             count += 1
         return count / (time.perf_counter() - began)
 

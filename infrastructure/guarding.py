@@ -59,10 +59,10 @@ def check_rollback(
         with telling_unwritten(keys):
             halt(keys, refused)
             # Who told is believed later as well, when he is silent: the log signed what he holds.
-            heads = [read_head(own, each, log) for each in statements]
-            for head in heads:
+            heads = [(each.source, read_head(own, each, log)) for each in statements]
+            for source, head in heads:
                 if isinstance(head, Head) and len(reached(keys)) < REACHED_MAX:
-                    remember(keys, Reached(head.size, head.root))
+                    remember(keys, Reached(head.size, head.root, source))
             return found
         raise
     else:

@@ -32,10 +32,16 @@ log = structlog.get_logger()
 
 
 class Reached(NamedTuple):
-    """How far a process saw the log committed: its size and root then."""
+    """How far the log was seen: its size and root then, and who told; a process of this ledger where that is empty."""
 
     size: int
     root: bytes
+    source: str = ""
+
+    @property
+    def head(self) -> tuple[int, bytes]:
+        """Size and root, whoever told."""
+        return self.size, self.root
 
 
 class Guard(Protocol):
@@ -131,13 +137,14 @@ def halt(folder: Path, why: RolledBack) -> None:
 
 
 def remember(folder: Path, new: Reached) -> None:
-    """Add to a halt that stands what a process saw committed: each may have acknowledged what no other knows of."""
+    """Add to a halt that stands what was seen of the log: each may know of what no other does. Who told first stays."""
     if not (folder / HALT).exists():
         return
     with _alone(folder):
         word = _read(folder)
-        if word is not None and new not in (known := _reached(word)):
-            _write(folder, _whole(word) | {"reached": [[size, root.hex()] for size, root in (*known, new)]})
+        if word is not None and new.head not in {each.head for each in _reached(word)}:
+            seen = [[each.size, each.root.hex(), each.source] for each in (*_reached(word), new)]
+            _write(folder, _whole(word) | {"reached": seen})
 
 
 def go_on(folder: Path, known: Sequence[Reached] = ()) -> None:
@@ -148,7 +155,7 @@ def go_on(folder: Path, known: Sequence[Reached] = ()) -> None:
         word = _read(folder)
         if word is None or _whole(word).get(_TORN):
             return  # what could not be read is for an operator: nobody knows what must be there again
-        if set(_reached(word)) <= set(known):
+        if {each.head for each in _reached(word)} <= {each.head for each in known}:
             (folder / HALT).unlink(missing_ok=True)
 
 
@@ -213,7 +220,10 @@ def _write(folder: Path, word: dict[str, Any]) -> None:
 
 def _reached(word: dict[str, Any]) -> list[Reached]:
     with suppress(TypeError, ValueError):
-        return [Reached(int(size), bytes.fromhex(root)) for size, root in word.get("reached", ())]
+        return [
+            Reached(int(size), bytes.fromhex(root), str(source[0]) if source else "")
+            for size, root, *source in word.get("reached", ())
+        ]
     return []
 
 

@@ -116,5 +116,9 @@ def kept_checkpoint(folder: Path) -> Statement:
 
 
 def remembered(reached: Sequence[Reached], origin: str) -> list[Statement]:
-    """Give as statements what processes of this ledger saw committed before it was halted."""
-    return [Statement(REMEMBERED, None, head=Head(origin, size, root, "")) for size, root in reached]
+    """Give as statements what was seen of this ledger before, by its processes or by those who told them."""
+    return [
+        Statement(f"{each.source}, asked before" if each.source else REMEMBERED, None,
+                  head=Head(origin, each.size, each.root, ""))
+        for each in reached
+    ]  # fmt: skip

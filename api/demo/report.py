@@ -23,6 +23,8 @@ CLASSES: Final = (
 """By the class as the ledger answers it; a register need not tell every lift's."""
 CLAIMS_SHOWN: Final = 8
 ENTRIES_SHOWN: Final = 8
+ENTRIES_FIRST: Final = 3
+"""Of a statement's entries these at the beginning, and the rest of them at the end."""
 WORDS: Final = {
     "target_reached": ("reached", "达标"), "target_missed": ("missed", "未达标"), "target_open": ("open", "未到期"),
     "target_not_fixed": ("unfixed", "未定"), "target_not_counted": ("no count", "未计"),
@@ -123,7 +125,12 @@ def _statement(stage: Stage, position: int, out: Console) -> None:
     table = Table(title="Statement of a maintenance fund · 维修资金对账单 (CNY)")
     for column in ("effective", "entry", "amount", "balance"):
         table.add_column(column, justify="right" if column in {"amount", "balance"} else "left")
-    for entry in entries if len(entries) <= ENTRIES_SHOWN else entries[:3] + entries[3 - ENTRIES_SHOWN :]:
+    left_out = max(0, len(entries) - ENTRIES_SHOWN)
+    for number, entry in enumerate(entries):
+        if ENTRIES_FIRST <= number < ENTRIES_FIRST + left_out:
+            if number == ENTRIES_FIRST:
+                table.add_row("…", f"{left_out} more · 另 {left_out} 笔", "", "")
+            continue
         balance = entry["balance_fen"]
         table.add_row(
             entry["effective_at"][:10], f"{entry['kind']} ({entry['type']})", yuan(entry["amount_fen"]),

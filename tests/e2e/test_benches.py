@@ -14,7 +14,7 @@ SMALL: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "proofs": ({"SHAPES": {(2, 3): 0.15}, "SLICES": 2, "WARMING_S": 0.05}, {"slices": 2, "seconds": 0.1}),
     "verify": ({"LINE_REQUESTS": 2}, {"requests": 4, "slices": 1, "processes": 1}),
     "headmap": ({"SUBJECTS": 2_000}, {"large": False, "slices": 1}),
-    "import": ({"ROWS": 30}, {"workers": 1}),
+    "import": ({}, {"workers": 1, "slices": 1, "rows": 30}),
     "evidence": (
         {"SIZES": (100,), "LIFT_EVENTS": 40, "STREAM_EVENTS": 20, "LINES": 20, "MADE": 1, "VERIFIED": 1},
         {"workers": 1, "large": False},

@@ -7,11 +7,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
 from base64 import b64decode, urlsafe_b64decode
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from audit.bundlefiles import unpack
 from audit.bundleverify import verify_bundle
@@ -24,6 +28,7 @@ POLICY = Policy.parse(
     b"log scripted.ledger.example/district+52302885+Ae1JKMYo0cLG6ukDOJBZlWEpWSc6XGP5NjbBRhSshzfR\nquorum none\n"
 )
 """The checkpoint key of the vectors."""
+PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
 
 
 def test_a_bundle_made_now_equals_the_one_made_then() -> None:
@@ -66,6 +71,20 @@ def test_a_bundle_is_verified_by_hand() -> None:
     claims = [json.loads(urlsafe_b64decode(data.split(".")[1] + "==")) for data in tokens if data.count(".") == 2]
     bound = {each["bh"] for each in claims if "bh" in each}
     assert {sha256(files[f"requests/{first}.json"]).hexdigest() for first in (5, 9, 10)} == bound
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("bash", "jq", "openssl", "sha256sum"))), reason="wants these tools")
+def test_the_pages_commands_run_as_they_stand(tmp_path: Path) -> None:
+    """The shell block of docs/evidence.md, in the unpacked bundle: no complaint, and the claims in plain."""
+    for name, data in unpack(BUNDLE.read_bytes()).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    block = PAGE.read_text(encoding="utf-8").partition("## By hand")[2].partition("```sh\n")[2].partition("```")[0]
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line for line in done.stdout.splitlines() if '"uri":' in line and '"bh":' in line]
 
 
 def leaf_of(data: bytes) -> bytes:

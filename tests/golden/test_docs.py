@@ -18,7 +18,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
 
-from api import errors, meanings
+from api import credentials, errors, meanings
+from api.client import Client, Credentials
 from api.importing_reasons import ENDINGS, REJECTS, RejectCode
 from api.importing_rows import Rows, read_mapping
 from api.terminal import REFUSED
@@ -280,6 +281,25 @@ def test_the_chinese_page_says_what_the_code_does() -> None:
 
 
 CHINESE_PAGE: Final = ROOT / "docs" / "zh.md"
+
+
+def test_the_chinese_pages_program_opens_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Word for word, with a party's file beside it, up to the requests, which want a ledger."""
+    key, private = credentials.new_key()
+    credentials.save(tmp_path / "party.json", "ledger.example/district", Credentials("party:x", key, private))
+    opened: list[tuple[str, str, Credentials]] = []
+
+    def opening(*asked: Any) -> Client:  # noqa: ANN401 - whatever the page hands over
+        opened.append(asked)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(Client, "open", opening)
+    monkeypatch.chdir(tmp_path)
+    program = CHINESE_PAGE.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    with pytest.raises(ConnectionRefusedError):
+        exec(compile(program, CHINESE_PAGE.name, "exec"), {})  # noqa: S102 - our own page
+    ((_, origin, who),) = opened
+    assert (origin, who.key) == ("ledger.example/district", key)
 
 
 def test_the_example_of_a_mapping_is_one() -> None:

@@ -17,7 +17,7 @@ from infrastructure.guarding import check_rollback
 from infrastructure.halting import HALT, FolderGuard, Reached, go_on, halt, halted, reached, remember, told
 from infrastructure.lock import held
 from infrastructure.recorder import LedgerRecorder
-from infrastructure.seen_elsewhere import KEPT, REMEMBERED, keep_checkpoint
+from infrastructure.seen_elsewhere import BESIDE_KEYS, KEPT, REMEMBERED, keep_checkpoint
 from tests.support.logs import Log
 from tests.support.saving import ORIGIN, RECEIPT_SEED, TestLedger, event, lift, save
 
@@ -231,9 +231,12 @@ def test_who_told_is_believed_when_he_is_silent(ledger: TestLedger, tmp_path: Pa
     keep_checkpoint(tmp_path, seen.note(9))  # stands for any teller: a head that the log signed
     assert not check_rollback(ledger.database, ORIGIN, tmp_path, seen.keys).ok
     (tmp_path / KEPT).unlink()
-    assert not check_rollback(ledger.database, ORIGIN, tmp_path, seen.keys, lift=True).ok
+    found = check_rollback(ledger.database, ORIGIN, tmp_path, seen.keys, lift=True)
+    assert [(each.kind, each.source) for each in found.findings if each.kind != "silent"] == [
+        ("ahead", f"{BESIDE_KEYS}, asked before")
+    ]
     assert halted(tmp_path) is not None
-    assert [each.size for each in reached(tmp_path)] == [9]
+    assert [(each.size, each.source) for each in reached(tmp_path)] == [(9, BESIDE_KEYS)]
 
 
 @pytest.mark.parametrize("word", ["", "{", '{"message": "m", "details": {}, "reached": [["x"]]}'])

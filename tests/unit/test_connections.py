@@ -81,3 +81,18 @@ def test_an_answer_takes_the_time_it_takes() -> None:
     told = b"POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"
     heard = asyncio.run(_talk(told, b"x", b"y", pause_s=1.5 * LIMIT_S))
     assert heard.startswith(b"HTTP/1.1 204")
+
+
+@pytest.mark.parametrize(
+    "told,others", [(b"GET /%b HTTP/1.1", 1), (b"GET / HTTP/1.1\r\nX: %b", len("/X: \r\n"))], ids=["target", "header"]
+)
+def test_a_head_that_comes_at_once_is_bound_too(told: bytes, others: int) -> None:
+    """The limit holds however the bytes come: the last that fits is served, one more is refused."""
+    close = b"Connection: close"
+    fits = connections.HEADER_BYTES_MAX - others - len(close + b"\r\n")
+    served, refused = (
+        asyncio.run(_talk(told % (b"a" * count) + b"\r\n" + close + b"\r\n\r\n")) for count in (fits, fits + 1)
+    )
+    assert served.startswith(b"HTTP/1.1 204")
+    assert refused.startswith(b"HTTP/1.1 431 ")
+    assert b'"code":"headers_too_large"' in refused
