@@ -86,6 +86,12 @@ class DatabaseAway(Busy):
     code = "database_away"
 
 
+class LockHeld(Busy):
+    """Another session holds the ledger's lock and does not let it go; nothing was written. It is for the operator."""
+
+    code = "lock_held"
+
+
 class NotSupported(DomainError):
     """The ledger does not do this, on purpose; the sentence says what it does instead."""
 

@@ -18,7 +18,7 @@ import psycopg
 import structlog
 from psycopg import errors as pg
 
-from application.errors import ClockBehind, DatabaseAway, OutcomeUnknown, QueueFull, RolledBack, Unforeseen
+from application.errors import ClockBehind, DatabaseAway, LockHeld, OutcomeUnknown, QueueFull, RolledBack, Unforeseen
 from application.saves import Save, Saved
 from audit import canonical
 from audit.merkle import Frontier
@@ -148,7 +148,7 @@ class Writer:
                 in_doubt = in_doubt or (session is not None and session.commit_sent)
                 self._after_trouble(session, error)
                 if time.monotonic() > deadline:
-                    self._give_up(entries, in_doubt=in_doubt)
+                    self._give_up(entries, error, in_doubt=in_doubt)
                     return
 
     def _alone(self, entries: list[Entry], error: Exception, *, in_doubt: bool) -> None:
@@ -331,13 +331,16 @@ class Writer:
                 resolve([entry], [found])
         return rest
 
-    def _give_up(self, entries: list[Entry], *, in_doubt: bool) -> None:
+    def _give_up(self, entries: list[Entry], error: Exception, *, in_doubt: bool) -> None:
         if in_doubt:
             self._fail(entries, _unknown)
             return
         # Nothing of these was ever committed, nor can those queued behind them be.
         entries = entries + self._drained_all()
-        self._fail(entries, lambda: DatabaseAway("the database is away", retry_after_s=5))
+        if isinstance(error, pg.LockNotAvailable):
+            self._fail(entries, lambda: LockHeld("another session holds the ledger's lock", retry_after_s=5))
+        else:
+            self._fail(entries, lambda: DatabaseAway("the database is away", retry_after_s=5))
 
     def _fail(self, entries: list[Entry], make: Callable[[], Exception]) -> None:
         waiting = [entry for entry in entries if not entry.done]

@@ -22,6 +22,7 @@ from audit.note import parse_vkey
 from audit.policy import Policy
 from audit.states import State
 from audit.whole import Report
+from domain.errors import Conflict
 from infrastructure import blind as blind_index
 from infrastructure import checkpoint_store, exporting, indexes
 from infrastructure.blind import BlindIndex
@@ -140,8 +141,14 @@ def _beside(database: Database, name: str) -> Database:
 
 
 def accept_clock(settings: Settings) -> str:
-    """Accept the database's present time after a great step, so that writing goes on; gives that time."""
-    return accept_step(place(settings).writer, accepted_by="operator")
+    """Accept the database's present time after a great step, so that writing goes on; gives that time.
+
+    Raises Conflict `clock_scripted`: a scripted ledger has no other time than it was told.
+    """
+    where = place(settings)
+    if read_ledger(where).origin.startswith("scripted."):
+        raise Conflict("the ledger's clock is scripted: `liftledger clock set` moves it", code="clock_scripted")
+    return accept_step(where.writer, accepted_by="operator")
 
 
 def clock_setter(settings: Settings, origin: str) -> Callable[[str], None]:

@@ -14,6 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from application.errors import LockHeld
+from infrastructure import writer
 from infrastructure.clock import set_scripted
 from infrastructure.connection import lock_key
 from infrastructure.session import Watchdog, WriterSession
@@ -87,6 +89,19 @@ def test_stale_lock_is_broken(ledger: TestLedger) -> None:
     with pytest.raises(psycopg.OperationalError):
         holder.execute("SELECT 1")
     holder.close()
+
+
+def test_a_strangers_session_that_holds_the_lock_is_named_as_what_it_is(
+    ledger: TestLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is nobody's to end; whoever writes is told that the lock is held, not that the database is away."""
+    monkeypatch.setattr(writer, "RECOVERY_S_MAX", 0.5)
+    with psycopg.connect(ledger.database.url, application_name="psql") as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(ledger.origin),))
+        with pytest.raises(LockHeld):
+            ledger.recorder.submit(save(event(lift()))).result(60)
+    ledger.recorder.submit(save(event(lift()))).result(30)
+    assert ledger.check().size == 1
 
 
 STOPPING = """
