@@ -15,6 +15,7 @@ from domain.errors import Conflict
 from domain.filed_terms import check_filed_rate
 from domain.findings import Finding, finding
 from domain.lifts import Lift
+from domain.money import check_fen
 from domain.packs import Pack
 from domain.policies import Policy
 from domain.policy_checks import Checked, check_clashes, check_line
@@ -184,7 +185,10 @@ def stage(work: Work, statement: Statement, _path: Path) -> None:
 
 
 def sum_up(work: Work) -> None:
-    """Record on each policy what the lines of this save come to: count, premium, and the root over all lines so far."""
+    """Record on each policy what the lines of this save come to: count, premium, and the root over all lines so far.
+
+    Raises Invalid `amount_out_of_range`.
+    """
     lines: dict[str, list[Event]] = {}
     for event in work.journal.events:
         if isinstance(event, Cover.Attached) and event.said is not None:
@@ -200,6 +204,7 @@ def sum_up(work: Work) -> None:
             premium_fen += event.found["premium_fen"]
             for part in said["parts"]:
                 parts[part["part"]] = parts.get(part["part"], 0) + part["premium_fen"]
+        check_fen(premium_fen)
         last = events[-1]
         policy.record(
             Policy.LinesStaged,

@@ -17,6 +17,7 @@ from domain.covers import Cover
 from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, RuleBroken
 from domain.fund_shapes import FundSource
 from domain.lifts import Lift
+from domain.money import FEN_MAX
 from domain.policies import Policy
 from domain.policy_shapes import FUND_SOURCES, Part, PremisesClass, SourceKind
 from tests.support.book import ORIGIN, Book
@@ -299,6 +300,19 @@ def test_lines_of_one_save_are_summed_up_once() -> None:
     assert sums[0].found["root"] == merkle.root(leaves).hex()
     assert "reads" not in sums[0].found
     assert names[0] in work.journal.events[0].found["reads"]
+
+
+def test_lines_that_come_to_more_than_any_amount_are_refused() -> None:
+    """With a code of its own, before any number is too large to be written."""
+    book = office()
+    name = new_name("policy")
+    parts = [{"part": "parts_repair", "premium_fen": FEN_MAX}]
+    lines = [line(name, lift, parts=parts) for lift in (HOMES, OFFICE)]
+    book.act(INSURER, "policy.draft", head(name, lines[:1]))
+    book.act(INSURER, "policy.stage", lines[0])
+    with pytest.raises(Invalid) as refusal:
+        book.act(INSURER, "policy.stage", lines[1])
+    assert (refusal.value.code, book.state(Policy, name).staged.premium_fen) == ("amount_out_of_range", FEN_MAX)
 
 
 def test_a_group_loads_its_streams_at_once() -> None:
