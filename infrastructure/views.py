@@ -314,12 +314,13 @@ def _counted(account: str, known: int, effective: str | None, cut: Cut | None = 
         return by_then if last is None else and_(by_then, instant < last)
 
     # What is staged is so once the fund's posting is: nothing was paid on the days between the two.
+    # Applications are named within their fund, and so are an application's refunds.
     awaited = exists().where(
-        posted.c.type == "fund.Posted", posted.c.kind.in_(("premium", "refund")), posted.c.position <= known,
-        in_time(posted.c.effective_at),
+        posted.c.type == "fund.Posted", posted.c.account == entries.c.awaits, posted.c.position <= known,
+        in_time(posted.c.effective_at), posted.c.application == entries.c.application,
         or_(
-            and_(posted.c.kind == "premium", posted.c.application == entries.c.awaits),
-            and_(posted.c.kind == "refund", posted.c.payment == entries.c.awaits),
+            and_(posted.c.kind == "premium", entries.c.payment.is_(None)),
+            and_(posted.c.kind == "refund", posted.c.payment == entries.c.payment),
         ),
     )  # fmt: skip
     return (

@@ -17,6 +17,7 @@ SIGNS: Final[Mapping[str, int]] = {
 def _entry(
     event: LoggedEvent, kind: str, amount_fen: int, facts: Mapping[str, Any], awaits: str | None = None
 ) -> tuple[str, tuple[Value, ...]]:
+    """Give a row; `awaits` names the fund that has yet to post what the entry is a house's part of."""
     return event.stream, (
         kind, amount_fen, awaits, facts.get("application"), facts.get("payment"), facts.get("line"),
         event.effective_at, event.recorded_at, event.party, event.type,
@@ -35,17 +36,17 @@ def _entries(event: LoggedEvent) -> Iterator[tuple[str, tuple[Value, ...]]]:
         case "house.Deposited":
             yield _entry(event, "deposit", facts["amount_fen"], facts)
         case "house.Charged":
-            # Staged: it counts once the fund has posted the application's premium.
-            yield _entry(event, "charge", -facts["amount_fen"], facts, awaits=facts["application"])
+            # Staged: it counts once the house's own fund has posted the application's premium, or the refund below.
+            yield _entry(event, "charge", -facts["amount_fen"], facts, awaits=facts["fund"])
         case "house.ShareOwed":
-            yield _entry(event, "share_owed", 0, facts, awaits=facts["application"])
+            yield _entry(event, "share_owed", 0, facts, awaits=facts["fund"])
         case _:
-            yield _entry(event, "refund", facts["amount_fen"], facts, awaits=facts["payment"])
+            yield _entry(event, "refund", facts["amount_fen"], facts, awaits=facts["fund"])
 
 
 ENTRIES = Listing(
     name="entries",
-    version=1,
+    version=2,
     columns=(
         Column("kind"), Column("amount_fen", "integer"), Column("awaits"), Column("application"), Column("payment"),
         Column("line"), Column("effective_at"), Column("recorded_at"), Column("party"), Column("type"),

@@ -212,7 +212,7 @@ def test_statement_counts_what_was_posted(ledger: TestLedger, reads: Reads) -> N
         [
             Told(fund, "fund.Opened", {"id": fund, "area": "370102", "bank": PARTIES[3]}, {}, None),
             Told(house, "house.Opened", said, {}, None),
-            Told(house, "house.Charged", None, {"application": application, "amount_fen": 1_200}, None),
+            Told(house, "house.Charged", None, {"fund": fund, "application": application, "amount_fen": 1_200}, None),
         ],
     )
     project(ledger)

@@ -199,7 +199,7 @@ def _house(rng: random.Random, fund: str, house: str) -> Iterator[Told]:
     said = {"id": house, "fund": fund, "area_m2_hundredths": 9_000, "delivered": True, "first_deposit_fen": 50_000}
     yield Told(house, "house.Opened", {**said, "owner_person": name(rng, "person", 4)}, {"head": "h"}, None)
     yield Told(house, "house.Deposited", {"house": house, "amount_fen": 50_000}, {}, None)
-    found = {"application": name(rng, "application"), "amount_fen": 1_000, "working": {}}
+    found = {"fund": fund, "application": name(rng, "application"), "amount_fen": 1_000, "working": {}}
     yield Told(house, "house.Charged", None, found, None)
 
 
