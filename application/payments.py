@@ -200,9 +200,22 @@ def give_back(work: Work, statement: Statement, path: Path) -> None:
     cause = payment.record(Payment.Returned, statement, {"amount_fen": parts[0][1]})
     for other, fen in parts[1:]:
         work.change(Payment, other.id).record(Payment.Returned, cause, {"amount_fen": fen, "line": line.id})
+    for told, _ in parts:
+        _tell_subsidy(work, work.change(Payment, told.id), cause)
     line.record(SeenLine.Used, cause, {"payment": payment.id})
     if payment.application is not None:
         work.change(Fund, payment.application.partition("/")[0]).take_back(cause, payment.id, line.id)
+
+
+def _tell_subsidy(work: Work, payment: Payment, cause: Because) -> None:
+    """Tell the subsidy that a payment was of what came back of it: of a payment first what it did not cover."""
+    if payment.subsidy is None:
+        return
+    fen = work.read(Subsidy, payment.subsidy).back_fen(payment.id, payment.amount_fen - payment.returned_fen)
+    if fen:
+        work.change(Subsidy, payment.subsidy).record(
+            Subsidy.Returned, cause, {"payment": payment.id, "amount_fen": fen}
+        )
 
 
 def _parts(work: Work, payment: Payment, open_fen: int, line: SeenLine) -> list[tuple[Payment, int]]:
@@ -270,7 +283,7 @@ ACTIONS = (
         "payment.return", "POST", "/payments/{payment}/return", PaymentConfirmation, give_back,
         (
             Writes("payment.Returned", "{payment}"), Writes("payment.Returned", "payment:", derived=True), USED,
-            Writes("fund.Posted", "fund:", derived=True),
+            Writes("subsidy.Returned", "subsidy:", derived=True), Writes("fund.Posted", "fund:", derived=True),
         ),
         "Note that money came back", "退回到账",
     ),

@@ -1,9 +1,9 @@
-"""Public subsidies of premiums (财政补贴) by programme: claimed, granted, paid, clawed back."""
+"""Public subsidies of premiums (财政补贴) by programme: claimed, granted, paid, returned, clawed back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, NotRequired
 
 from annotated_types import Ge
@@ -54,7 +54,11 @@ class Subsidy(Aggregate):
     claimed_fen: int = 0
     granted_fen: int = 0
     paid_fen: int = 0
+    """What was paid of it and did not come back; `paid_by` is of which payments."""
+    paid_by: Mapping[str, int] = field(default_factory=dict)
     clawed_back_fen: int = 0
+    """What was ever asked back; `settled_fen` is what of that came back."""
+    settled_fen: int = 0
 
     class Claimed(Event):
         """It was asked for; `said` is a SubsidyClaim."""
@@ -84,8 +88,22 @@ class Subsidy(Aggregate):
 
         def apply(self, aggregate: Subsidy) -> None:
             """Add it."""
+            payment, fen = self.found["payment"], self.found["amount_fen"]
             aggregate.state = "paid"
-            aggregate.paid_fen += self.found["amount_fen"]
+            aggregate.paid_fen += fen
+            aggregate.paid_by = {**aggregate.paid_by, payment: aggregate.paid_by.get(payment, 0) + fen}
+
+    class Returned(Event):
+        """Money of it came back with a payment (退回), `found {payment, amount_fen}`."""
+
+        TOPIC = "subsidy.Returned"
+
+        def apply(self, aggregate: Subsidy) -> None:
+            """It is paid no longer; what was asked back before is settled by it."""
+            payment, fen = self.found["payment"], self.found["amount_fen"]
+            aggregate.settled_fen += min(fen, aggregate.asked_fen)
+            aggregate.paid_fen -= fen
+            aggregate.paid_by = {**aggregate.paid_by, payment: aggregate.paid_by[payment] - fen}
 
     class ClawedBack(Event):
         """It is asked back; `said` is a SubsidyClawback."""
@@ -98,8 +116,17 @@ class Subsidy(Aggregate):
 
     @property
     def payable_fen(self) -> int:
-        """What of the grant is not paid yet."""
-        return max(0, self.granted_fen - self.paid_fen)
+        """What of the grant is not paid yet, or no longer; what was asked back and came back is granted no more."""
+        return max(0, self.granted_fen - self.paid_fen - self.settled_fen)
+
+    @property
+    def asked_fen(self) -> int:
+        """What was asked back and has not come back by the payments it was paid with."""
+        return self.clawed_back_fen - self.settled_fen
+
+    def back_fen(self, payment: str, out_fen: int) -> int:
+        """Give what has come back of what a payment paid of it, when `out_fen` of the payment is still out."""
+        return max(0, self.paid_by.get(payment, 0) - out_fen)
 
     def require_grantable(self, amount_fen: int) -> None:
         """Raise Conflict `granted_already` or `above_claim`."""
@@ -121,6 +148,6 @@ class Subsidy(Aggregate):
             raise Conflict("no more is paid than was granted", code="above_grant", granted_fen=self.granted_fen)
 
     def require_returnable(self, amount_fen: int) -> None:
-        """Raise Conflict `above_paid`."""
-        if self.clawed_back_fen + amount_fen > self.paid_fen:
+        """Raise Conflict `above_paid`: what came back, or was asked back already, is not asked back again."""
+        if self.asked_fen + amount_fen > self.paid_fen:
             raise Conflict("no more comes back than was paid", code="above_paid", paid_fen=self.paid_fen)

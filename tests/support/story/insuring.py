@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from domain.payments import Payment
 from domain.policies import Policy
 from tests.support.rehearsal import name
 from tests.support.story.cast import AREA, Story, digest
@@ -163,7 +164,10 @@ def lapse(story: Story) -> None:
 
 
 def endorse(story: Story) -> None:
-    """A lift is added late, a certificate changed with its limit, the policy's limits change, the lift is removed."""
+    """A lift is added late, a certificate changed with its limit, the policy's limits change, the lift is removed.
+
+    Of that, the subsidy's part goes back.
+    """
     added = line(MAIN, LIFTS["office"], "office", from_date="2026-02-01")
     adds = {"number": "E1", "effective_on": "2026-02-01", "delta_fen": PREMIUM_FEN, "reason": "lift_added"}
     story.act("insurer", "policy.endorse", {**adds, "adds": [added]}, policy=MAIN)
@@ -188,6 +192,9 @@ def endorse(story: Story) -> None:
         ],
     }  # fmt: skip
     story.act("insurer", "policy.endorse", removes, policy=MAIN)
+    subsidised = name("payment", "subsidised")
+    back = seen(story, "subsidy back", story.ledger.state(Payment, subsidised).open_fen, direction="out")
+    story.act("insurer", "payment.return", {"line": back}, payment=subsidised)
 
 
 def cancel(story: Story) -> None:
