@@ -77,11 +77,12 @@ def instruct(work: Work, statement: Statement, path: Path) -> None:
 def confirm(work: Work, statement: Statement, path: Path) -> None:
     """Confirm a payment by a bank line; the policy receives the premium in the same save.
 
-    A confirmation is a fact: when what it was for has gone, the money is due back instead (domain-model C3).
+    A confirmation is a fact, also of a payment that was noted as failed: when what it was for has gone, the money is
+    due back instead (domain-model C3).
     """
     payment = work.change(Payment, path["payment"])
     work.allow("payment.confirm", **_sides(work, payment))
-    payment.require("requested", "instructed")
+    payment.require("requested", "instructed", "failed")
     line = usable_line(work, statement.said["line"], payment.amount_fen)
     if payment.application is None:
         line.require_flow({payment.payee: "in"}, others=True)
@@ -150,12 +151,15 @@ def settle(work: Work, payment: Payment, cause: Because, line: SeenLine) -> None
 
 
 def _post(work: Work, payment: Payment, cause: Because, line: SeenLine, *, accepts: bool) -> bool:
-    """Post a payment of the fund; False when nothing stands behind it any more and it is due back."""
+    """Post a payment of the fund; False when nothing stands behind it any more and it is due back.
+
+    Nothing stands behind one that was noted as failed once another was ordered in its place.
+    """
     stream = payment.application or ""
     name, _, application_name = stream.partition("/")
     fund, application = work.change(Fund, name), work.change(Application, stream)
     amounts = {"payment": payment.id, "line": line.id, "amount_fen": payment.amount_fen}
-    held = application_name in fund.reservations
+    held = application_name in fund.reservations and application.payment in {None, payment.id}
     if held and accepts:
         fund.pay(cause, application_name, payment.id, line.id)
         application.record(Application.Paid, cause, amounts)
@@ -168,7 +172,7 @@ def _post(work: Work, payment: Payment, cause: Because, line: SeenLine, *, accep
 
 
 def fail(work: Work, statement: Statement, path: Path) -> None:
-    """Note that the bank could not pay; an application may be ordered again."""
+    """Note that the bank could not pay; an application may be ordered again. A bank line still proves the contrary."""
     payment = work.change(Payment, path["payment"])
     work.allow("payment.fail", **_sides(work, payment))
     payment.require("requested", "instructed")

@@ -243,8 +243,9 @@ class Application(Aggregate):
         TOPIC = "application.Paid"
 
         def apply(self, aggregate: Application) -> None:
-            """It is done."""
+            """It is done; by a payment noted as failed, too, if the money had left all the same."""
             aggregate.state = "paid"
+            aggregate.payment = self.found["payment"]
 
     class ReturnDue(Event):
         """The bank paid though nothing was reserved any more: the money is due back, `found {payment, amount_fen}`."""
@@ -252,8 +253,10 @@ class Application(Aggregate):
         TOPIC = "application.ReturnDue"
 
         def apply(self, aggregate: Application) -> None:
-            """Wait for it."""
-            aggregate.state = "return_due"
+            """Wait for it, unless another payment took the place of this one, which was noted as failed."""
+            if aggregate.payment in {None, self.found["payment"]}:
+                aggregate.state = "return_due"
+                aggregate.payment = self.found["payment"]
 
     class RefundDue(Event):
         """Premium paid from the fund is due back to its houses; `said` is a RefundClaim (domain-model C3, MF12)."""

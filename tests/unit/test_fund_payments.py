@@ -321,14 +321,31 @@ def test_money_for_a_policy_that_ended_meanwhile_is_due_back() -> None:
 
 
 def test_a_failed_payment_may_be_ordered_again() -> None:
-    """The reservation still holds."""
+    """The reservation still holds; should the first have left all the same, it is due back."""
     book, _, application, payment = under_way()
     book.act(BANK, "payment.fail", {"reason": "account_unknown"}, payment=payment)
     assert on(book, application).state == "approved"
     pay(book, application, line=seen(book))
-    with pytest.raises(Conflict) as refusal:
-        book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
-    assert refusal.value.code == "payment_state"
+    book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
+    assert (on(book, application).state, book.state(Payment, payment).state) == ("paid", "return_due")
+    assert fund(book).bank_fen == 300_000 - 2 * PREMIUM_FEN
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_a_payment_noted_as_failed_that_left_all_the_same_is_confirmed(*, given_up: bool) -> None:
+    """The bank's line is a fact: it pays what is reserved still, and is due back else; 1001 is what the bank has."""
+    book, policy, application, payment = under_way()
+    book.act(BANK, "payment.fail", {"reason": "typing_error"}, payment=payment)
+    if given_up:
+        book.act(HOUSING, "application.void", {"reason": "withdrawn"}, fund=FUND, application=application)
+    book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
+    told = on(book, application)
+    assert (told.state, told.payment) == ("return_due" if given_up else "paid", payment)
+    assert fund(book).bank_fen == 300_000 - PREMIUM_FEN
+    assert book.state(Policy, policy).held_fen == (0 if given_up else PREMIUM_FEN)
+    if given_up:
+        book.act(BANK, "payment.return", {"line": seen(book, direction="in")}, payment=payment)
+        assert fund(book).bank_fen == 300_000
 
 
 def test_five_hundred_houses_are_staged_in_saves_below_the_limit() -> None:
