@@ -13,7 +13,7 @@ from application.schemes import PackRef, pack_in_force
 from application.work import Work
 from audit import canonical, merkle
 from domain.aggregate import Statement
-from domain.allotments import applied_already, taken_by
+from domain.allotments import Allotment, Beside, Reservation, applied_already, insufficient, taken_by
 from domain.applications import (
     CHARGES_PER_GROUP,
     Application,
@@ -27,10 +27,11 @@ from domain.covers import Cover
 from domain.errors import Conflict, RuleBroken
 from domain.findings import Finding, gravest, refuse_violations
 from domain.fund_checks import Facts, application_findings
-from domain.fund_shapes import POOLED, FundSource
-from domain.funds import EXPIRY_RULE, Allotment, Fund, Reservation, insufficient
+from domain.fund_shapes import FundSource
+from domain.funds import EXPIRY_RULE, Fund
 from domain.houses import groups
 from domain.packs import Pack
+from domain.payments import Payment
 from domain.plans import Plan, Vote
 from domain.policies import Policy
 from domain.time import add_days, civil_midnight
@@ -50,6 +51,7 @@ def shares_root(allotment: Allotment | Reservation) -> str:
 
 def _facts(work: Work, fund: Fund, named: Mapping[str, Any]) -> Facts:
     """Read what the checks rest on; `named` has the members of an ApplicationFiling, and `filed_on` once filed."""
+    beside = money_beside(work, fund, fund.released)
     policy = work.read(Policy, named["policy"])
     plan = work.read(Plan, f"{fund.id}/{named['plan']}")
     vote = work.read(Vote, f"{fund.id}/{named['vote']}") if named.get("vote") else None
@@ -60,7 +62,8 @@ def _facts(work: Work, fund: Fund, named: Mapping[str, Any]) -> Facts:
     insured_from = _insured_from(work, plan, policy)
     return Facts(
         policy=policy, plan=plan, vote=vote,
-        allotment=fund.allot(named["pays_from"], named["amount_fen"], plan.buildings),
+        allotment=fund.allot(named["pays_from"], named["amount_fen"], plan.buildings, beside.names),
+        beside=beside, free_fen=fund.free_fen(named["pays_from"], beside),
         pays_from=named["pays_from"], amount_fen=named["amount_fen"], emergency=named.get("emergency") is not None,
         covered=len(insured_from), lifts=plan_lifts(work, plan.lifts, insured_from),
         filed_on=named.get("filed_on", work.today), on=work.today, beside_fen=_beside_fen(work, fund, named),
@@ -114,16 +117,15 @@ def file(work: Work, statement: Statement, path: Path) -> None:
         Application.Filed, statement,
         {
             "proposal": facts.policy.proposal, "insurer": facts.policy.insurer,
-            "premium_fen": facts.policy.premium_fen, **_amounts(facts.allotment),
+            "premium_fen": facts.policy.premium_fen, **_amounts(facts),
             "findings": findings, "on": facts.on, "pack": ref.as_json(),
         },
     )  # fmt: skip
 
 
-def _amounts(allotment: Allotment) -> dict[str, int]:
-    return {
-        "bearable_fen": allotment.amount_fen, "owed_fen": allotment.owed_fen, "owed_houses": len(allotment.owed),
-    }  # fmt: skip
+def _amounts(facts: Facts) -> dict[str, int]:
+    owed = facts.allotment.owed
+    return {"bearable_fen": facts.bearable_fen, "owed_fen": sum(owed.values()), "owed_houses": len(owed)}
 
 
 def check(work: Work, statement: Statement, path: Path) -> None:
@@ -137,7 +139,7 @@ def check(work: Work, statement: Statement, path: Path) -> None:
     application.record(
         Application.Checked, statement,
         {
-            "findings": findings, "verdict": gravest(findings), **_amounts(facts.allotment), "on": facts.on,
+            "findings": findings, "verdict": gravest(findings), **_amounts(facts), "on": facts.on,
             "pack": ref.as_json(),
         },
     )  # fmt: skip
@@ -156,7 +158,7 @@ def approve(work: Work, statement: Statement, path: Path) -> None:
     if not facts.emergency and (facts.vote is None or facts.vote.passed is not True):
         raise RuleBroken("the owners have not voted for this", code="not_voted", rule="vote.use_fund")
     refuse_violations(findings)
-    held = _held(fund, application, path["application"], facts, _expires(pack, work.today))
+    held = _held(application, path["application"], facts, _expires(pack, work.today))
     if facts.policy.state != "proposed" or facts.policy.received.get(application.pays_from):
         require_due(facts.policy, application.pays_from, held.amount_fen)
     share_fen = statement.said["fund_share_fen"]
@@ -179,15 +181,19 @@ def approve(work: Work, statement: Statement, path: Path) -> None:
             "apportioned_fen": application.amount_fen, "buildings": _list(facts.plan.buildings), "count": count,
             "root": shares_root(held), **amounts, "rule": EXPIRY_RULE, "pack": ref.as_json(),
         },
-        under_way_fen(work, fund, fund.released),
+        facts.beside,
     )  # fmt: skip
 
 
-def under_way_fen(work: Work, fund: Fund, applications: Iterable[str]) -> int:
-    """Sum what the bank was told to pay for these applications of the fund and may yet take out of the account."""
-    streams = [f"{fund.id}/{name}" for name in sorted(applications)]
-    work.prefetch(dict.fromkeys(streams, Application))
-    return sum(work.read(Application, stream).under_way_fen for stream in streams)
+def money_beside(work: Work, fund: Fund, applications: Iterable[str]) -> Beside:
+    """Name the fund's applications whose money is out and due back, and those of these whose money may leave yet."""
+    streams = {name: f"{fund.id}/{name}" for name in sorted(applications)}
+    work.prefetch(dict.fromkeys(streams.values(), Application))
+    work.prefetch(dict.fromkeys(fund.return_due, Payment))
+    return Beside(
+        out=tuple(sorted((work.read(Payment, name).application or "").partition("/")[2] for name in fund.return_due)),
+        under_way=tuple(name for name, stream in streams.items() if work.read(Application, stream).under_way_fen),
+    )
 
 
 def require_due(policy: Policy, source: FundSource, amount_fen: int) -> None:
@@ -216,10 +222,10 @@ def range_of(held: Reservation) -> list[str]:
     return sorted({*held.charged, *held.owed})
 
 
-def _held(fund: Fund, application: Application, name: str, facts: Facts, expires: str) -> Reservation:
+def _held(application: Application, name: str, facts: Facts, expires: str) -> Reservation:
     allotment = facts.allotment
-    if application.pays_from in POOLED and allotment.amount_fen > fund.free_income_fen():
-        raise insufficient(allotment.amount_fen, fund.free_income_fen())
+    if allotment.amount_fen > facts.free_fen:
+        raise insufficient(allotment.amount_fen, facts.free_fen)
     return Reservation(
         name, application.policy, application.pays_from, allotment.amount_fen, expires, allotment.charged,
         allotment.owed,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.actions import Action, Writes
-from application.applications import range_of, require_due, shares_root, under_way_fen
+from application.applications import money_beside, range_of, require_due, shares_root
 from application.funds import relations
 from application.payments import (
     PAID,
@@ -22,6 +22,7 @@ from application.ruling import ruling
 from application.schemes import pack_in_force
 from application.work import Work
 from domain.aggregate import Statement
+from domain.allotments import Reservation
 from domain.applications import (
     CHARGES_PER_GROUP,
     Application,
@@ -34,7 +35,7 @@ from domain.applications import (
 from domain.errors import Conflict
 from domain.findings import Finding, finding, refuse_violations
 from domain.fund_checks import require_result_public, result_publicity
-from domain.funds import Fund, Reservation, insufficient
+from domain.funds import Fund
 from domain.houses import House, groups
 from domain.packs import rule_or_own
 from domain.payments import Payment, SeenLine
@@ -101,7 +102,8 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     application.require("approved")
     held = fund.reservation(path["application"])
     _require_ready(work, application, held)
-    _require_in_bank(work, fund, held)
+    others = {*fund.released, *fund.reservations} - {held.application}
+    fund.require_borne(held, money_beside(work, fund, others))
     policy = work.read(Policy, application.policy)
     require_taking(work, policy, held.source)
     require_payee(policy, said["payee"])
@@ -139,17 +141,6 @@ def _require_ready(work: Work, application: Application, held: Reservation) -> N
             "not all shares of houses are staged", code="charges_not_staged", next=application.staged_groups + 1,
             groups=application.groups,
         )  # fmt: skip
-
-
-def _require_in_bank(work: Work, fund: Fund, held: Reservation) -> None:
-    """Raise Conflict `fund_insufficient` when the bank has not got it besides all that is under way.
-
-    Reservations keep that apart by themselves; those of before they counted what is due back may not.
-    """
-    others = {*fund.released, *fund.reservations} - {held.application}
-    free_fen = fund.bank_fen - under_way_fen(work, fund, others)
-    if held.amount_fen > free_fen:
-        raise insufficient(held.amount_fen, free_fen)
 
 
 def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None:

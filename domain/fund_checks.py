@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from domain.allotments import Allotment, Beside
 from domain.errors import RuleBroken
 from domain.findings import VERDICTS, Finding, Verdict, finding
-from domain.funds import Allotment
 from domain.packs import Pack
 from domain.plans import Plan, Vote
 from domain.policies import Policy
@@ -39,8 +39,9 @@ class PlanLift:
 class Facts:
     """What the checks rest on; `on` is the civil date of the check, `covered` the plan's lifts that the policy covers.
 
-    `vote` None: none was named. `filed_on` is the day of filing, `on` if it is being filed now. `beside_fen` is what
-    other applications take by the plan for the policy.
+    `vote` None: none was named. `filed_on` is the day of filing, `on` if it is being filed now. `free_fen` is what the
+    fund has free of this source's money, `beside` whose money is none of it though nothing is reserved for them.
+    `beside_fen` is what other applications take by the plan for the policy.
     """
 
     policy: Policy
@@ -54,7 +55,14 @@ class Facts:
     lifts: Sequence[PlanLift]
     filed_on: str
     on: str
+    free_fen: int
+    beside: Beside
     beside_fen: int = 0
+
+    @property
+    def bearable_fen(self) -> int:
+        """What the fund can bear: the shares that sub-accounts can, as far as the money is in the bank and free."""
+        return max(0, min(self.allotment.amount_fen, self.free_fen))
 
 
 def plan_findings(pack: Pack, estate: str, lifts: Iterable[PlanLift], on: str) -> list[Finding]:
@@ -184,11 +192,11 @@ def _amounts(pack: Pack, facts: Facts) -> list[Finding]:
         findings.append(finding(checks, "sources_not_premium", "violates", check="MF06", premium_fen=due_fen))
     if facts.amount_fen + facts.beside_fen > facts.plan.amount_fen:
         findings.append(finding(checks, "above_plan", "violates", check="MF05", plan_fen=facts.plan.amount_fen))
-    if declared_fen != allotment.amount_fen:
+    if declared_fen != facts.bearable_fen:
         findings.append(
             finding(
                 checks, "fund_share_differs", "needs_supplement", check="MF06",
-                declared_fen=declared_fen, bearable_fen=allotment.amount_fen,
+                declared_fen=declared_fen, bearable_fen=facts.bearable_fen,
             )
         )  # fmt: skip
     if allotment.owed:

@@ -13,10 +13,21 @@ from typing import Any, Final
 
 from domain.accounts import BANK, DEPOSITS, INCOME, RETURN_DUE, Account, Posting, check_balanced, entry, posted
 from domain.aggregate import Aggregate, Because, Due, Event, Statement
-from domain.allotments import Allotment, HouseAccount, Reservation, applied_already, taken_by
+from domain.allotments import (
+    Allotment,
+    Beside,
+    HouseAccount,
+    Reservation,
+    allotted,
+    applied_already,
+    borne_fen,
+    by_house,
+    insufficient,
+    pooled_fen,
+    taken_by,
+)
 from domain.errors import Conflict, Invalid, NotFound
 from domain.fund_shapes import POOLED
-from domain.houses import House
 from domain.money import apportion
 from domain.time import civil_midnight
 from domain.vote import Unit
@@ -49,8 +60,8 @@ class Fund(Aggregate):
     paid_fen: int = 0
     refunded: dict[str, Mapping[str, int]] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
-    released: set[str] = field(default_factory=set)
-    """Applications whose reservation was voided: money ordered for them before that may be under way still."""
+    released: dict[str, Reservation] = field(default_factory=dict)
+    """Voided reservations by application: money ordered on them before that may be under way still, or out (C3)."""
     paid: dict[str, Reservation] = field(default_factory=dict)
     return_due: dict[str, int] = field(default_factory=dict)
     refunds: dict[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
@@ -105,14 +116,24 @@ class Fund(Aggregate):
             aggregate.houses[house] = known._replace(head=self.found["head"], delivered=self.found["delivered"])
 
     class Reserved(Event):
-        """Money is held for an application until `found.expires`; `found.root` is over the shares it leads to."""
+        """Money is held for an application until `found.expires`; `found.root` is over the shares it leads to.
+
+        `found.beside` names the applications whose money is out or under way though nothing is reserved for them, once
+        for each payment; before schema 2 what they had taken counted as free.
+        """
 
         TOPIC = "fund.Reserved"
+        SCHEMA = 2
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that nothing was taken off for money out or under way."""
+            state["found"]["beside"] = []
 
         def apply(self, aggregate: Fund) -> None:
             """Work the shares out again; they must come to the amount reserved."""
             found = self.found
-            allotment = aggregate.allot(found["source"], found["apportioned_fen"], found["buildings"])
+            allotment = aggregate.allot(found["source"], found["apportioned_fen"], found["buildings"], found["beside"])
             if allotment.amount_fen != found["amount_fen"]:
                 raise Conflict("the shares do not come to the amount reserved", code="shares_differ")
             aggregate.reservations[found["application"]] = Reservation(
@@ -130,8 +151,7 @@ class Fund(Aggregate):
             found = self.found
             for name, held in list(aggregate.reservations.items()):
                 if name == found.get("application") or held.expires == found.get("due"):
-                    del aggregate.reservations[name]
-                    aggregate.released.add(name)
+                    aggregate.released[name] = aggregate.reservations.pop(name)
 
     class Posted(Event):
         """An entry in double entry: `found {kind, amount_fen, postings, …}`.
@@ -150,14 +170,6 @@ class Fund(Aggregate):
 
     # ------------------------------------------------------------------------------------------------ reading
 
-    def held_fen(self) -> dict[str, int]:
-        """Give what open reservations hold of each house's balance."""
-        held: dict[str, int] = {}
-        for reservation in self.reservations.values():
-            for house, fen in reservation.charged.items():
-                held[house] = held.get(house, 0) + fen
-        return held
-
     @property
     def reserved_fen(self) -> int:
         """What is reserved in all."""
@@ -172,11 +184,6 @@ class Fund(Aggregate):
     def bank_fen(self) -> int:
         """What is in the bank (1001 银行存款): the balance without what left it and is due back."""
         return self.ledger.get(BANK, 0)
-
-    @property
-    def available_fen(self) -> int:
-        """What is in the bank and not reserved; money due back is none until it is back (domain-model C3)."""
-        return self.bank_fen - self.reserved_fen
 
     def scope(self, buildings: Collection[str] | None) -> dict[str, HouseAccount]:
         """Give the houses of the expenditure scope (列支范围): of these buildings, or all.
@@ -204,27 +211,31 @@ class Fund(Aggregate):
         _, head, delivered = max(reversed(begun), key=lambda row: row[0])
         return head, delivered
 
-    def allot(self, source: str, total_fen: int, buildings: Collection[str] | None) -> Allotment:
-        """Divide an amount by area over the scope (Civil Code 283), by largest remainder.
+    def allot(
+        self, source: str, total_fen: int, buildings: Collection[str] | None, beside: Collection[str]
+    ) -> Allotment:
+        """Divide an amount as `allotted` does over the scope, of what is free besides all that is taken.
 
-        A house whose free balance is below its share pays its whole share itself (Qingdao 2025: 余额不足的由业主
-        自行承担), so no balance falls below zero. Pooled money is taken from as a whole. Raises Invalid `scope_empty`.
+        Pooled money is taken from as a whole. Raises Invalid `scope_empty`.
         """
         if source in POOLED:
             return Allotment({}, {}, total_fen)
-        inside = self.scope(buildings)
-        held = self.held_fen()
-        charged: dict[str, int] = {}
-        owed: dict[str, int] = {}
-        for house, fen in apportion(total_fen, {n: h.area_m2_hundredths for n, h in inside.items()}).items():
-            bears = inside[house].balance_fen - held.get(house, 0) >= fen
-            if fen:
-                (charged if bears else owed)[house] = fen
-        return Allotment(charged, owed, sum(charged.values()))
+        return allotted(total_fen, self.scope(buildings), by_house(self.taken(beside)))
 
-    def free_income_fen(self) -> int:
-        """Give undistributed income that is not reserved."""
-        return self.income_fen - sum(r.amount_fen for r in self.reservations.values() if r.source in POOLED)
+    def taken(self, beside: Collection[str]) -> list[Reservation]:
+        """Give the open reservations, and those on which the money of applications went out or is about to."""
+        return [*self.reservations.values(), *self._shares(beside)]
+
+    def _shares(self, applications: Collection[str]) -> list[Reservation]:
+        known = {**self.paid, **self.released, **self.reservations}
+        return [known[name] for name in applications]
+
+    def free_fen(self, source: str, beside: Beside) -> int:
+        """Give what is in the bank, neither reserved nor under way; of pooled money no more than is free of that."""
+        free_fen = self.bank_fen - sum(held.amount_fen for held in self.taken(beside.under_way))
+        if source not in POOLED:
+            return free_fen
+        return min(free_fen, self.income_fen - pooled_fen(self.taken(beside.names)))
 
     def due(self, now: str) -> list[str]:
         """Give the expiries reached at `now`, earliest first."""
@@ -243,26 +254,21 @@ class Fund(Aggregate):
         amount_fen = statement.said["amount_fen"]
         return self._post(statement, "income", entry(BANK, INCOME, amount_fen), amount_fen)
 
-    def reserve(self, cause: Because, held: Reservation, found: Mapping[str, Any], under_way_fen: int = 0) -> Because:
-        """Hold money for an application; raises Conflict `policy_applied_already`, `fund_insufficient`, `too_many`.
-
-        `under_way_fen` is what was ordered for applications whose reservation was voided and may yet leave the bank.
-        """
+    def reserve(self, cause: Because, held: Reservation, found: Mapping[str, Any], beside: Beside) -> Because:
+        """Hold money for an application; raises Conflict `policy_applied_already`, `fund_insufficient`, `too_many`."""
         other = taken_by(self.reservations.values(), held.policy, held.source)
         if other is not None:
             raise applied_already(other)
         if len(self.reservations) >= RESERVATIONS_MAX:
             raise Conflict("too many open reservations", code="too_many", maximum=RESERVATIONS_MAX)
-        free_fen = self.available_fen - under_way_fen
-        if held.source in POOLED:
-            free_fen = min(free_fen, self.free_income_fen())
+        free_fen = self.free_fen(held.source, beside)
         if not 0 < held.amount_fen <= free_fen:
             raise insufficient(held.amount_fen, free_fen)
         return self.record(
             Fund.Reserved, cause,
             {
                 "application": held.application, "policy": held.policy, "source": held.source,
-                "amount_fen": held.amount_fen, "expires": held.expires, **found,
+                "amount_fen": held.amount_fen, "expires": held.expires, "beside": list(beside.names), **found,
             },
         )  # fmt: skip
 
@@ -274,6 +280,16 @@ class Fund(Aggregate):
         if held is None:
             raise Conflict("nothing is reserved for this application", code="not_reserved", application=application)
         return held
+
+    def require_borne(self, held: Reservation, beside: Beside) -> None:
+        """Raise Conflict `fund_insufficient` unless bank, houses and income have a reservation's money besides others'.
+
+        Reservations keep that apart by themselves; those of before they counted what is out or under way may not.
+        """
+        in_bank_fen = self.bank_fen - sum(each.amount_fen for each in self._shares(beside.under_way))
+        free_fen = min(in_bank_fen, borne_fen(held, self.houses, self.income_fen, self._shares(beside.names)))
+        if held.amount_fen > free_fen:
+            raise insufficient(held.amount_fen, free_fen)
 
     def void(self, cause: Because, application: str) -> Because:
         """Release a reservation by command; raises Conflict as `reservation`."""
@@ -328,11 +344,6 @@ class Fund(Aggregate):
         return self.record(Fund.Posted, cause, {"kind": kind, "amount_fen": amount_fen, "postings": rows, **facts})
 
 
-def insufficient(wanted_fen: int, free_fen: int) -> Conflict:
-    """Make the refusal of an amount above what the fund can bear."""
-    return Conflict("the fund cannot bear this", code="fund_insufficient", wanted_fen=wanted_fen, free_fen=free_fen)
-
-
 def _move(fund: Fund, amounts: Iterable[tuple[str, int]]) -> None:
     for house, fen in amounts:
         account = fund.houses[house]
@@ -385,5 +396,3 @@ _POSTINGS: Final = {
     "deposit": _deposit, "income": _income, "premium": _premium, "return_due": _return_due, "returned": _returned,
     "refund": _refund,
 }  # fmt: skip
-
-__all__ = ["EXPIRY_RULE", "Allotment", "Fund", "House", "HouseAccount", "Reservation", "insufficient"]  # fmt: skip

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from application.applications import shares_root
 from domain.accounts import BANK, INCOME, RETURN_DUE, trial_balance_fen
 from domain.aggregate import Authorship, Because, Journal, Statement
+from domain.allotments import Beside, Reservation
 from domain.errors import Conflict, NotFound
-from domain.funds import Fund, Reservation
+from domain.fund_shapes import POOLED
+from domain.funds import Fund
 from domain.money import apportion
 
 CAUSE = Because("house:cause", 1)
@@ -43,11 +45,14 @@ class Trial:
 
     fund: Fund
     ordered: dict[str, int] = field(default_factory=dict)
+    out: dict[str, str] = field(default_factory=dict)
+    """Whose money is due back, by payment."""
 
     @property
-    def under_way_fen(self) -> int:
-        """What was ordered and is reserved no longer."""
-        return sum(fen for name, fen in self.ordered.items() if name in self.fund.released)
+    def beside(self) -> Beside:
+        """What was ordered and is reserved no longer, and what is due back."""
+        under_way = tuple(sorted(name for name in self.ordered if name in self.fund.released))
+        return Beside(tuple(sorted(self.out[payment] for payment in self.fund.return_due)), under_way)
 
 
 def opened(areas: list[int]) -> Fund:
@@ -63,15 +68,15 @@ def opened(areas: list[int]) -> Fund:
 
 
 def reserve(
-    fund: Fund, name: str, amount_fen: int, source: str, expires: str, under_way_fen: int = 0
+    fund: Fund, name: str, amount_fen: int, source: str, expires: str, beside: Beside
 ) -> None:  # fmt: skip
     """Hold an amount as the use case does."""
-    allotment = fund.allot(source, amount_fen, None)
+    allotment = fund.allot(source, amount_fen, None, beside.names)
     held = Reservation(
         name, f"policy:{name}", "fund_income" if source == "fund_income" else "fund_principal", allotment.amount_fen,
         expires, allotment.charged, allotment.owed,
     )  # fmt: skip
-    fund.reserve(CAUSE, held, {"apportioned_fen": amount_fen, "buildings": None}, under_way_fen)
+    fund.reserve(CAUSE, held, {"apportioned_fen": amount_fen, "buildings": None}, beside)
 
 
 def step(trial: Trial, number: int, kind: str, amount_fen: int, which: int) -> None:
@@ -85,7 +90,7 @@ def step(trial: Trial, number: int, kind: str, amount_fen: int, which: int) -> N
         pooled = kind == "income_reserve"
         whole_fen = fund.income_fen if pooled else fund.balance_fen - fund.income_fen
         source, part_fen = "fund_income" if pooled else "fund_principal", whole_fen * amount_fen // 5_000
-        reserve(fund, name, part_fen, source, str(which), trial.under_way_fen)
+        reserve(fund, name, part_fen, source, str(which), trial.beside)
     elif kind == "order" and held in fund.reservations:
         ordered[held] = fund.reservations[held].amount_fen
     elif kind == "void":
@@ -97,6 +102,7 @@ def step(trial: Trial, number: int, kind: str, amount_fen: int, which: int) -> N
         ordered.pop(held, None)
     elif kind == "lost" and lost in ordered:
         fund.suspend(CAUSE, f"payment:{number}", ordered.pop(lost), "bankline:b")
+        trial.out[f"payment:{number}"] = lost
     elif kind == "fail":
         ordered.pop(lost, None)
     elif kind == "back":
@@ -122,14 +128,20 @@ def pick(names: Iterable[str], which: int) -> str:
     return known[which % len(known)] if known else "application:none"
 
 
-def hold_laws(fund: Fund, under_way_fen: int) -> None:
-    """Assert what must always be so: nothing is promised or leaves that is not in the bank, above all."""
+def hold_laws(trial: Trial) -> None:
+    """Assert what must always be so: nothing is promised or leaves that is not in the bank, above all.
+
+    Nor is it another's: each house, and the income, has all that is held of it, out or under way for it.
+    """
+    fund, beside = trial.fund, trial.beside
+    known = {**fund.released, **fund.reservations}
+    under_way_fen = sum(known[name].amount_fen for name in beside.under_way)
     assert fund.ledger.get(BANK, 0) >= fund.reserved_fen + under_way_fen >= 0
     assert trial_balance_fen(fund.ledger) == 0
-    held = fund.held_fen()
-    assert all(0 <= held.get(name, 0) <= account.balance_fen for name, account in fund.houses.items())
-    assert fund.free_income_fen() >= 0
-    assert fund.available_fen >= 0
+    taken = [*fund.reservations.values(), *(known[name] for name in beside.names)]
+    for name, account in fund.houses.items():
+        assert 0 <= sum(each.charged.get(name, 0) for each in taken) <= account.balance_fen
+    assert 0 <= sum(each.amount_fen for each in taken if each.source in POOLED) <= fund.income_fen
     due_fen = sum(fund.return_due.values())
     assert fund.ledger.get(RETURN_DUE, 0) == due_fen
     assert fund.ledger.get(BANK, 0) + due_fen == fund.balance_fen
@@ -151,7 +163,7 @@ def test_whatever_happens_the_books_balance(areas: list[int], steps: list[tuple[
             step(trial, number, kind, amount_fen, which)
         except (Conflict, NotFound):
             assert fund.version == before
-        hold_laws(fund, trial.under_way_fen)
+        hold_laws(trial)
 
 
 @given(areas=AREAS, steps=STEPS)
@@ -185,14 +197,14 @@ def test_shares_sum_to_the_amount_and_follow_the_areas(areas: list[int], total_f
     ]  # fmt: skip
     if rows:
         fund.credit(CAUSE, rows)
-    allotment = fund.allot("fund_principal", total_fen, None)
+    allotment = fund.allot("fund_principal", total_fen, None, ())
     shares: Mapping[str, int] = {**allotment.charged, **allotment.owed}
     assert sum(shares.values()) == total_fen
     assert allotment.amount_fen + allotment.owed_fen == total_fen
     whole = sum(areas)
     for name, account in fund.houses.items():
         assert abs(shares.get(name, 0) * whole - total_fen * account.area_m2_hundredths) < whole
-    assert shares_root(allotment) == shares_root(fund.allot("fund_principal", total_fen, None))
+    assert shares_root(allotment) == shares_root(fund.allot("fund_principal", total_fen, None, ()))
 
 
 @given(areas=AREAS, total_fen=st.integers(1, 10_000), parts=st.lists(st.integers(1, 3_000), max_size=6))
@@ -201,7 +213,7 @@ def test_no_house_is_refunded_more_than_it_was_charged(areas: list[int], total_f
     """Several refunds together stay below the charge of each house, and all of it gives each its own again (MF12)."""
     fund = opened(areas)
     fund.credit(CAUSE, [{"house": name, "amount_fen": total_fen} for name in fund.houses])
-    reserve(fund, "application:1", total_fen, "fund_principal", "9")
+    reserve(fund, "application:1", total_fen, "fund_principal", "9", Beside())
     fund.pay(CAUSE, "application:1", "payment:0", "bankline:b")
     charged = fund.paid["application:1"].charged
     left_fen = total_fen

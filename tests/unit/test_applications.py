@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from application.ids import new_name
+from domain.allotments import Beside
 from domain.errors import Conflict, DomainError, Forbidden, RuleBroken
 from domain.funds import EXPIRY_RULE, Fund
 from domain.lifts import Lift
@@ -68,7 +69,7 @@ def test_approval_reserves_the_share_until_its_expiry() -> None:
     held = state.reservations[name]
     assert sorted(held.charged.values()) == [2_666, 2_667, 2_667]
     assert list(held.charged) == sorted(held.charged)
-    assert (state.reserved_fen, state.available_fen) == (PREMIUM_FEN, 300_000 - PREMIUM_FEN)
+    assert (state.reserved_fen, state.free_fen("fund_principal", Beside())) == (PREMIUM_FEN, 300_000 - PREMIUM_FEN)
 
 
 def test_houses_that_cannot_bear_their_share_pay_it_themselves() -> None:
@@ -114,7 +115,7 @@ def test_money_due_back_is_not_in_the_bank() -> None:
     refused_for_want(book, second)
     book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
     state = fund(book)
-    assert (state.bank_fen, state.available_fen, state.balance_fen) == (100, 100, 8_100)
+    assert (state.bank_fen, state.free_fen("fund_principal", Beside()), state.balance_fen) == (100, 100, 8_100)
     refused_for_want(book, second)
     book.act(BANK, "payment.return", {"line": seen(book, direction="in")}, payment=payment)
     approve(book, second)
@@ -138,7 +139,7 @@ def test_income_due_back_is_not_in_the_bank_either() -> None:
     payment = on(book, application).payment or ""
     book.act(HOUSING, "application.void", {"reason": "withdrawn"}, fund=FUND, application=application)
     book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
-    assert (fund(book).free_income_fen(), fund(book).bank_fen) == (PREMIUM_FEN, 100)
+    assert (fund(book).income_fen, fund(book).bank_fen) == (PREMIUM_FEN, 100)
     other = quoted(book, source="fund_income", interest="maintainer")
     refused_for_want(book, filed(book, other, plan, vote, pays_from="fund_income"))
 
@@ -288,7 +289,11 @@ def test_income_of_the_fund_pays_without_charging_houses(source: str) -> None:
     book.act(HOUSING, "fund.add_income", {"amount_fen": PREMIUM_FEN, "kind": "interest"}, fund=FUND)
     approve(book, name)
     state = fund(book)
-    assert (state.free_income_fen(), dict(state.reservations[name].charged), on(book, name).groups) == (0, {}, 0)
+    assert (state.free_fen("fund_income", Beside()), dict(state.reservations[name].charged), on(book, name).groups) == (
+        0,
+        {},
+        0,
+    )
     pay(book, name, line=seen(book))
     state = fund(book)
     assert (state.income_fen, state.balance_fen, state.ledger["1001"]) == (0, 100, 100)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.allotments import Allotment, Beside
 from domain.errors import RuleBroken
 from domain.fund_checks import (
     Facts,
@@ -16,7 +17,6 @@ from domain.fund_checks import (
     require_result_public,
     result_publicity,
 )
-from domain.funds import Allotment
 from domain.packs import Pack, load_pack
 from domain.plans import Plan, Vote
 from domain.policies import Policy
@@ -36,7 +36,7 @@ def facts(**changes: Any) -> Facts:  # noqa: ANN401 - members of any type
     whole: dict[str, Any] = {
         "policy": policy, "plan": plan, "vote": vote, "allotment": Allotment({"h": 100}, {}, 100),
         "pays_from": "fund_principal", "amount_fen": 100, "emergency": False, "covered": 1, "on": ON,
-        "filed_on": ON,
+        "filed_on": ON, "free_fen": 100, "beside": Beside(),
         "lifts": [PlanLift("lift", "estate", "2026-04-01"), PlanLift("later", "estate", "2026-06-01", "2026-06-01")],
     }  # fmt: skip
     for name, value in changes.items():

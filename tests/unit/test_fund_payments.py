@@ -305,7 +305,7 @@ def test_what_was_reserved_of_money_due_back_is_not_paid() -> None:
     seed(book, Application, f"{FUND}/{second}", HOUSING.party, Application.Approved, share, approval)
     reserved = {
         "application": second, "policy": second_policy, "source": "fund_income", "amount_fen": PREMIUM_FEN,
-        "apportioned_fen": PREMIUM_FEN, "buildings": None, "expires": held.expires,
+        "apportioned_fen": PREMIUM_FEN, "buildings": None, "expires": held.expires, "beside": [],
     }  # fmt: skip
     seed(book, Fund, FUND, HOUSING.party, Fund.Reserved, {}, reserved)
     assert refused(book, second) == "fund_insufficient"
@@ -346,6 +346,22 @@ def test_a_payment_noted_as_failed_that_left_all_the_same_is_confirmed(*, given_
     if given_up:
         book.act(BANK, "payment.return", {"line": seen(book, direction="in")}, payment=payment)
         assert fund(book).bank_fen == 300_000
+
+
+def test_a_payment_noted_as_failed_takes_nothing_from_the_one_ordered_in_its_place() -> None:
+    """The first is due back and the second pays; until the first is back, its houses have so much less."""
+    book, _, application, first = under_way()
+    book.act(BANK, "payment.fail", {"reason": "typing_error"}, payment=first)
+    pay(book, application)
+    second = on(book, application).payment or ""
+    book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=first)
+    assert (on(book, application).state, fund(book).return_due) == ("ordered", {first: PREMIUM_FEN})
+    other = filed(book, quoted_again(book), *voted(book))
+    assert book.events(f"{FUND}/{other}")[-1].found["bearable_fen"] == PREMIUM_FEN
+    book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=second)
+    assert on(book, application).state == "paid"
+    approve(book, other)
+    assert book.events(FUND)[-1].found["beside"] == [application]
 
 
 def test_five_hundred_houses_are_staged_in_saves_below_the_limit() -> None:

@@ -9,8 +9,9 @@ from application.ids import new_name
 from application.work import Author
 from domain.accounts import Posting, check_balanced, entry, trial_balance_fen
 from domain.aggregate import Because, Journal
+from domain.allotments import Beside, Reservation
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
-from domain.funds import Fund, Reservation
+from domain.funds import Fund
 from domain.houses import House, head_tag
 from tests.support.funding import BANK, COMMITTEE, FUND, HOUSING, balances, fund, funded, house
 from tests.support.insuring import AREA, HOLDER, reading
@@ -23,7 +24,7 @@ def test_first_deposits_are_posted_in_double_entry() -> None:
     state = fund(book)
     assert state.ledger == {"1001": 100_000, "4001": -100_000}
     assert trial_balance_fen(state.ledger) == 0
-    assert (state.deposited_fen, state.available_fen) == (100_000, 100_000)
+    assert (state.deposited_fen, state.free_fen("fund_principal", Beside())) == (100_000, 100_000)
     assert sorted(balances(book, []).values()) == [50_000, 50_000]
 
 
@@ -52,7 +53,7 @@ def test_income_belongs_to_the_fund_as_a_whole() -> None:
     book = funded((9_000,), 10_000)
     book.act(BANK, "fund.add_income", {"amount_fen": 700, "kind": "interest"}, fund=FUND)
     state = fund(book)
-    assert (state.income_fen, state.balance_fen, state.free_income_fen()) == (700, 10_700, 700)
+    assert (state.income_fen, state.balance_fen, state.free_fen("fund_income", Beside())) == (700, 10_700, 700)
     assert state.ledger["4101"] == -700
 
 
@@ -107,7 +108,7 @@ def test_money_that_is_yet_to_come_in_is_no_deposit() -> None:
         book.act(BANK, "house.deposit", {"house": name, "amount_fen": 1, "on": "2026-03-16"})
     assert refusal.value.code == "date_in_future"
     book.act(BANK, "house.deposit", {"house": name, "amount_fen": 1, "on": "2026-03-15"})
-    assert fund(book).available_fen == 1
+    assert fund(book).free_fen("fund_principal", Beside()) == 1
 
 
 def test_unknown_houses_and_funds_are_not_found() -> None:
@@ -164,6 +165,7 @@ def test_a_reservation_whose_shares_do_not_follow_is_not_folded() -> None:
     found = {
         "application": new_name("application"), "policy": new_name("policy"), "source": "fund_principal",
         "amount_fen": 99, "apportioned_fen": 100, "buildings": None, "expires": "2026-04-01T00:00:00.000000Z",
+        "beside": [],
     }  # fmt: skip
     with pytest.raises(Conflict) as refusal:
         seed(book, Fund, FUND, HOUSING.party, Fund.Reserved, {}, found)
@@ -195,7 +197,7 @@ def test_a_voided_reservation_leaves_the_others() -> None:
     cause = Because("fund:f", 1)
     for number in (1, 2, 3):
         held = Reservation(f"a:{number}", f"p:{number}", "fund_principal", 100, f"2026-04-0{number}", {}, {})
-        state.reserve(cause, held, {"apportioned_fen": 100, "buildings": None})
+        state.reserve(cause, held, {"apportioned_fen": 100, "buildings": None}, Beside())
     state.void(cause, "a:2")
     assert sorted(state.reservations) == ["a:1", "a:3"]
     assert state.expire("2026-04-03")

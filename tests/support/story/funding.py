@@ -95,7 +95,7 @@ def file(
 
 def approve(story: Story, path: dict[str, str], amount_fen: int = PREMIUM_FEN) -> None:
     """The bureau approves what the houses can bear."""
-    share_fen = story.ledger.state(Fund, FUND).allot("fund_principal", amount_fen, None).amount_fen
+    share_fen = story.ledger.state(Fund, FUND).allot("fund_principal", amount_fen, None, ()).amount_fen
     story.act("housing", "application.approve", {"fund_share_fen": share_fen}, **path)
 
 
