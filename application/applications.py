@@ -66,17 +66,18 @@ def _facts(work: Work, fund: Fund, named: Mapping[str, Any]) -> Facts:
         beside=beside, free_fen=fund.free_fen(named["pays_from"], beside),
         pays_from=named["pays_from"], amount_fen=named["amount_fen"], emergency=named.get("emergency") is not None,
         covered=len(insured_from), lifts=plan_lifts(work, plan.lifts, insured_from),
-        filed_on=named.get("filed_on", work.today), on=work.today, beside_fen=_beside_fen(work, fund, named),
+        filed_on=named.get("filed_on", work.today), on=work.today, planned_fen=_planned_fen(work, fund, named["plan"]),
     )  # fmt: skip
 
 
-def _beside_fen(work: Work, fund: Fund, named: Mapping[str, Any]) -> int:
-    """Sum what other applications take by the same plan for the same policy, which may have two sources in the fund."""
-    taken = [r for r in (*fund.reservations.values(), *fund.paid.values()) if r.policy == named["policy"]]
+def _planned_fen(work: Work, fund: Fund, plan: str) -> int:
+    """Sum what applications take by the same plan, for whatever policy: the owners voted on one amount (MF05)."""
+    taken = {f"{fund.id}/{r.application}": r for r in (*fund.reservations.values(), *fund.paid.values())}
+    work.prefetch(dict.fromkeys(taken, Application))
     return sum(
         r.amount_fen + sum(r.owed.values()) - sum(fund.refunded.get(r.application, {}).values())
-        for r in taken
-        if work.read(Application, f"{fund.id}/{r.application}").plan == named["plan"]
+        for stream, r in taken.items()
+        if work.read(Application, stream).plan == plan
     )
 
 

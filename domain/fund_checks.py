@@ -41,7 +41,7 @@ class Facts:
 
     `vote` None: none was named. `filed_on` is the day of filing, `on` if it is being filed now. `free_fen` is what the
     fund has free of this source's money, `beside` whose money is none of it though nothing is reserved for them.
-    `beside_fen` is what other applications take by the plan for the policy.
+    `planned_fen` is what other applications take by the plan, for whatever policy.
     """
 
     policy: Policy
@@ -57,7 +57,7 @@ class Facts:
     on: str
     free_fen: int
     beside: Beside
-    beside_fen: int = 0
+    planned_fen: int = 0
 
     @property
     def bearable_fen(self) -> int:
@@ -190,7 +190,7 @@ def _amounts(pack: Pack, facts: Facts) -> list[Finding]:
     if sum(policy.sources.values()) != policy.premium_fen and policy.earned is None:
         due_fen = policy.premium_fen
         findings.append(finding(checks, "sources_not_premium", "violates", check="MF06", premium_fen=due_fen))
-    if facts.amount_fen + facts.beside_fen > facts.plan.amount_fen:
+    if facts.amount_fen + facts.planned_fen > facts.plan.amount_fen:
         findings.append(finding(checks, "above_plan", "violates", check="MF05", plan_fen=facts.plan.amount_fen))
     if declared_fen != facts.bearable_fen:
         findings.append(

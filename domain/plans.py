@@ -25,7 +25,8 @@ BUILDINGS_PER_PLAN_MAX: Final = 200
 class PlanPublishing(TypedDict):
     """A plan made public: lifts, scope (these buildings, or the whole estate) and the most it may cost.
 
-    `document` is the digest of the paper on the notice board; `published_on` the day it was put up.
+    `amount_fen` binds all policies bought by it together, endorsements counted in (Civil Code 278). `document` is the
+    digest of the paper on the notice board; `published_on` the day it was put up.
     """
 
     id: PlanName

@@ -19,6 +19,7 @@ from tests.support.funding import (
     PREMIUM_FEN,
     approve,
     balances,
+    cancelled,
     filed,
     fund,
     funded,
@@ -26,6 +27,7 @@ from tests.support.funding import (
     on,
     pay,
     quoted,
+    quoted_again,
     seen,
     stage,
     voted,
@@ -175,6 +177,28 @@ def test_two_sources_of_the_fund_pay_one_policy() -> None:
     assert book.state(Policy, policy).held == {"fund_principal": 5_000, "fund_income": 3_000}
     assert fund(book).income_fen == 7_000
     book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+
+
+def test_a_plans_amount_is_the_most_that_all_policies_bought_by_it_cost() -> None:
+    """The owners voted on 8,000 once: what was paid and refunded is free again, to the fen (MF05; Civil Code 278)."""
+    book = funded()
+    plan, vote = voted(book, amount_fen=PREMIUM_FEN)
+    first = quoted(book)
+    paid_first = applied(book, first, plan, vote, PREMIUM_FEN)
+    pay(book, paid_first, line=seen(book))
+    second = filed(book, quoted_again(book), plan, vote)
+    assert "above_plan" in [found["code"] for found in book.log[-1].found["findings"]]
+    cancelled(book, first, PREMIUM_FEN)
+    path = {"fund": FUND, "application": paid_first}
+    for fen, code in ((PREMIUM_FEN - 1, "above_plan"), (1, None)):
+        said = {"payment": new_name("payment"), "amount_fen": fen, "line": seen(book, fen, "in")}
+        book.act(BANK, "application.refund", said, **path)
+        if code is None:
+            approve(book, second)
+        else:
+            with pytest.raises(DomainError) as refusal:
+                approve(book, second)
+            assert refusal.value.details["finding"] == code
 
 
 def test_both_applications_together_stay_within_the_plan() -> None:
