@@ -13,7 +13,7 @@ from domain.findings import Finding, Verdict, finding, refuse_violations
 from domain.money import BASIS_POINTS, apportion
 from domain.packs import Pack
 from domain.policies import Policy
-from domain.policy_shapes import FUND_SOURCES, INSTALMENTS_MAX, INSURERS_MAX, SOURCES_MAX
+from domain.policy_shapes import INSTALMENTS_MAX, INSURERS_MAX, SOURCES_MAX
 from domain.premium import ceiling_fen, check_certificate, check_term, liability_premium_fen
 from domain.products import Product, check_benefits, check_parts, check_services, check_sums
 from domain.receipts import SUBSIDY_KINDS, split_change
@@ -149,9 +149,9 @@ def check_line(pack: Pack, policy: Policy, line: Mapping[str, Any], premises_cla
 def shares_of(endorsement: Mapping[str, Any], borne: Mapping[str, int]) -> dict[str, int]:
     """Give what each source bears more (or, negative, less) by an Endorsement, of what each bears now.
 
-    As its `sources` say, else as `split_change` divides it. Raises Invalid `source_twice`, `sources_not_premium`;
-    Conflict `above_due` for less than nothing, `application_needed` for more from the owners' fund: it pays what was
-    voted and approved for the proposal.
+    As its `sources` say, else as `split_change` divides it. What the owners' fund bears more is due of it, and paid by
+    a further application with its vote and approval. Raises Invalid `source_twice`, `sources_not_premium`; Conflict
+    `above_due` for less than nothing.
     """
     delta_fen = endorsement["delta_fen"]
     if "sources" not in endorsement:
@@ -160,8 +160,6 @@ def shares_of(endorsement: Mapping[str, Any], borne: Mapping[str, int]) -> dict[
     if len(named) != len(endorsement["sources"]):
         raise Invalid("a source of money stands twice", code="source_twice")
     _sums_to(abs(delta_fen), list(named.values()), "sources_not_premium")
-    if delta_fen > 0 and not FUND_SOURCES.isdisjoint(named):
-        raise Conflict("the fund pays by an approved application", code="application_needed")
     for kind, fen in named.items():
         if delta_fen < 0 and fen > borne.get(kind, 0):
             raise Conflict("this source bears less", code="above_due", due_fen=borne.get(kind, 0), source=kind)

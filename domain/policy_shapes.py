@@ -224,9 +224,9 @@ class Endorsement(TypedDict):
     """An endorsement (批单) under the insurer's own number; `effective_on` may lie in the past.
 
     `delta_fen` is what the premium changes by in all, and `sources` are those that bear the change: their amounts come
-    to it, or to its opposite when premium goes back. Left out, those that bear the premium do, in proportion; more
-    premium then falls neither on the owners' fund nor on a subsidy. `limits` replaces the policy's own limits from that
-    day on.
+    to it, or to its opposite when premium goes back. What the owners' fund bears more is due, and paid by a further
+    application for it. Left out, those that bear the premium do, in proportion; more premium then falls neither on the
+    owners' fund nor on a subsidy. `limits` replaces the policy's own limits from that day on.
     """
 
     number: InsurersNumber

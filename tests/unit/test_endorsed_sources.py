@@ -35,7 +35,7 @@ def test_the_premium_of_an_endorsement_is_owed_by_the_sources_it_names() -> None
 
 
 def test_the_premium_of_an_endorsement_that_names_no_source_is_owed_by_those_that_pay() -> None:
-    """In proportion; the owners' fund pays what its vote approved for the proposal, so that more is another's."""
+    """In proportion; the owners' fund bears no more unless it is named, so that more is another's."""
     book, policy, _ = insured()
     assert raised(book, policy).found["sources"] == {"property_fee": 8_000}
     assert book.state(Policy, policy).due_fen("property_fee") == 8_000
@@ -65,11 +65,10 @@ def test_endorsements_recorded_before_their_sources_were_fall_on_those_that_pay(
     [
         ([("property_fee", 7_999)], "sources_not_premium"),
         ([("property_fee", 4_000), ("property_fee", 4_000)], "source_twice"),
-        ([("emergency_fund", 8_000)], "application_needed"),
     ],
 )
 def test_sources_that_cannot_bear_an_endorsement_are_refused(named: list[tuple[str, int]], code: str) -> None:
-    """They come to the change, each stands once, and the fund pays nothing that was not voted."""
+    """They come to the change, and each stands once."""
     book, policy, _ = insured()
     with pytest.raises(DomainError) as refusal:
         raised(book, policy, sources=[{"kind": kind, "amount_fen": fen} for kind, fen in named])

@@ -32,7 +32,7 @@ from tests.support.funding import (
     stage,
     voted,
 )
-from tests.support.insuring import HOLDER, INSURER, derive, line, proposed
+from tests.support.insuring import HOLDER, HOMES, INSURER, derive, line, proposed
 
 HALF = PREMIUM_FEN // 2
 INSTALMENTS = [{"due_on": "2026-03-20", "amount_fen": HALF}, {"due_on": "2026-09-01", "amount_fen": HALF}]
@@ -210,3 +210,76 @@ def test_both_applications_together_stay_within_the_plan() -> None:
     with pytest.raises(DomainError) as refusal:
         approve(book, second, 3_000)
     assert refusal.value.details["finding"] == "above_plan"
+
+
+def lift_added(book: Book, policy: str, fen: int, *sources: tuple[str, int]) -> None:
+    """Endorse to one lift more from May on, whose premium these sources bear."""
+    added = line(policy, HOMES, fen, from_date="2026-05-01")
+    named = [{"kind": kind, "amount_fen": amount_fen} for kind, amount_fen in sources]
+    said = {"number": "E2", "effective_on": "2026-05-01", "reason": "added", "delta_fen": fen, "adds": [added]}
+    book.act(INSURER, "policy.endorse", {**said, "sources": named}, policy=policy)
+
+
+def bought(book: Book) -> tuple[str, str, str, str]:
+    """Have a policy paid whole by the fund and issued; returns policy, plan, vote and application."""
+    policy, (plan, vote) = quoted(book), voted(book)
+    application = applied(book, policy, plan, vote, PREMIUM_FEN)
+    pay(book, application, line=seen(book))
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    return policy, plan, vote, application
+
+
+def test_the_fund_pays_for_a_lift_that_an_endorsement_adds_by_a_further_application() -> None:
+    """Due is what the endorsement names; voted, approved and paid like the first, once, and to the fen."""
+    book = funded()
+    policy, plan, vote, first = bought(book)
+    lift_added(book, policy, 4_000, ("fund_principal", 3_000), ("property_fee", 1_000))
+    second, rival = (filed(book, policy, plan, vote, amount_fen=3_000) for _ in range(2))
+    approve(book, second, 3_000)
+    for attempt in (lambda: approve(book, rival, 3_000), lambda: filed(book, policy, plan, vote, amount_fen=3_000)):
+        with pytest.raises(Conflict) as refusal:
+            attempt()
+        assert (refusal.value.code, refusal.value.details["by"]) == ("policy_applied_already", second)
+    stage(book, second)
+    pay(book, second, amount_fen=3_000, line=seen(book, 3_000))
+    state = book.state(Policy, policy)
+    assert (state.held, state.due_fen("fund_principal")) == ({"fund_principal": PREMIUM_FEN + 3_000}, 0)
+    assert balances(book, [first, second]) == {name: account.balance_fen for name, account in fund(book).houses.items()}
+    with pytest.raises(Conflict) as again:
+        approve(book, rival, 3_000)
+    assert again.value.code == "policy_applied_already"
+
+
+@pytest.mark.parametrize("code, fen, wanted", [("above_due", 4_001, 4_001), ("above_plan", 4_000, 4_000)])
+def test_a_further_application_is_bound_by_what_is_due_and_by_the_plan(code: str, fen: int, wanted: int) -> None:
+    """No more than the endorsement put on the fund, and no more than the owners voted on."""
+    book = funded()
+    policy, (plan, vote) = quoted(book), voted(book, amount_fen=1_000_000 if code == "above_due" else 11_999)
+    first = applied(book, policy, plan, vote, PREMIUM_FEN)
+    pay(book, first, line=seen(book))
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    lift_added(book, policy, 4_000, ("fund_principal", 4_000))
+    second = filed(book, policy, plan, vote, amount_fen=fen)
+    with pytest.raises(DomainError) as refusal:
+        approve(book, second, wanted)
+    assert code in {refusal.value.code, refusal.value.details.get("finding")}
+
+
+def test_premium_of_two_applications_goes_back_to_each_as_it_paid() -> None:
+    """The policy ends: what it gives back is claimed of each payment by itself, and never more than that."""
+    book = funded()
+    policy, plan, vote, first = bought(book)
+    lift_added(book, policy, 4_000, ("fund_principal", 4_000))
+    second = applied(book, policy, plan, vote, 4_000)
+    pay(book, second, amount_fen=4_000, line=seen(book, 4_000))
+    said = {"effective_on": "2026-06-01", "refund_fen": 9_000, "reason": "sold"}
+    book.act(INSURER, "policy.cancel", said, policy=policy)
+    for application, fen in ((first, 6_000), (second, 3_000)):
+        path = {"fund": FUND, "application": application}
+        with pytest.raises(Conflict) as refusal:
+            book.act(INSURER, "application.claim_refund", {"amount_fen": fen + 1, "reason": "ended"}, **path)
+        assert refusal.value.details["left_fen"] == fen
+        book.act(INSURER, "application.claim_refund", {"amount_fen": fen, "reason": "ended"}, **path)
+        refund = {"payment": new_name("payment"), "amount_fen": fen, "line": seen(book, fen, "in")}
+        book.act(BANK, "application.refund", refund, **path)
+    assert fund(book).bank_fen == 300_000 - PREMIUM_FEN - 4_000 + 9_000
