@@ -9,7 +9,7 @@ import pytest
 from api import credentials
 from application import mandates, parties
 from application.errors import Unauthenticated
-from application.identity import identify
+from application.identity import identify, renew
 from application.ids import new_name
 from application.work import AggregateCache, Author
 from audit import tokens
@@ -149,26 +149,62 @@ def test_suspended_parties_hold_nothing_new(book: Book) -> None:
     assert refusal(book, OPERATOR, "party.suspend", {"reason": "closed"}, party=BROKER.party) == "suspended_already"
 
 
-@pytest.mark.parametrize("whose", ["party", "agent"])
-def test_keys_of_a_suspended_party_authenticate_nobody(book: Book, whose: str) -> None:
-    """Neither its own key nor that of its agent signs once it is suspended; before, both do."""
-    agent = new_name("agent")
+def signed(book: Book, agent: str, holder: str, *, named: bool) -> bytes:
+    """Enrol an agent of the policyholder, register a key of the holder's, and give a token that it signed."""
     seed(book, Agent, agent, HOLDER.party, Agent.Enrolled, {"id": agent, "party": HOLDER.party, "role": "member"})
-    holder = HOLDER.party if whose == "party" else agent
     key, private = credentials.new_key()
     seconds = int(parse_instant(TODAY).timestamp())
     registered = credentials.registration(ORIGIN, holder, key, private, seconds)
     seed(book, Key, key, HOLDER.party, Key.Registered, registered, {"holder": holder})
     claims = tokens.Claims(
-        iss=HOLDER.party, sub=agent if whose == "agent" else None, aud=ORIGIN, iat=seconds, exp=seconds + 30,
+        iss=HOLDER.party, sub=agent if named else None, aud=ORIGIN, iat=seconds, exp=seconds + 30,
         jti="00000000-0000-4000-8000-000000000000", htm="POST", uri="/parties", bh="0" * 64,
     )  # fmt: skip
-    token = tokens.make_token(private, key, claims)
+    return tokens.make_token(private, key, claims)
+
+
+@pytest.mark.parametrize("whose", ["party", "agent"])
+def test_keys_of_a_suspended_party_authenticate_nobody(book: Book, whose: str) -> None:
+    """Neither its own key nor that of its agent signs once it is suspended; before, both do."""
+    agent = new_name("agent")
+    token = signed(book, agent, HOLDER.party if whose == "party" else agent, named=whose == "agent")
     assert identify(token, TODAY, AggregateCache(), book).author.party == HOLDER.party
     book.act(OPERATOR, "party.suspend", {"reason": "closed"}, party=HOLDER.party)
     with pytest.raises(Unauthenticated) as refused:
         identify(token, TODAY, AggregateCache(), book)
     assert refused.value.code == "party_suspended"
+
+
+@pytest.mark.parametrize("whose, named", [("agent", True), ("agent", False), ("party", True)])
+def test_an_agent_who_left_authenticates_no_longer(book: Book, whose: str, *, named: bool) -> None:
+    """By his own key, whether the token names him or not, and by the party's key on his behalf."""
+    agent = new_name("agent")
+    token = signed(book, agent, HOLDER.party if whose == "party" else agent, named=named)
+    identity = identify(token, TODAY, AggregateCache(), book)
+    assert identity.author.agent == agent
+    book.act(HOLDER, "agent.leave", {}, agent=agent)
+    with pytest.raises(Unauthenticated) as refused:
+        identify(token, TODAY, AggregateCache(), book)
+    with pytest.raises(Unauthenticated) as renewed:
+        renew(identity, AggregateCache(), book)
+    assert refused.value.code == renewed.value.code == "agent_left"
+    assert refusal(book, HOLDER, "agent.leave", {}, agent=agent) == "left_already"
+
+
+def test_the_ledger_keeps_its_operator_and_his_administrator(book: Book) -> None:
+    """Nobody makes a second operator, suspends him, lets his administrator leave, or revokes the key that does it."""
+    party, name = OPERATOR.party, new_name("agent")
+    seed(book, Agent, name, party, Agent.Enrolled, {"id": name, "party": party, "role": "administrator"})
+    key, private = credentials.new_key()
+    registered = credentials.registration(ORIGIN, name, key, private, int(parse_instant(TODAY).timestamp()))
+    seed(book, Key, key, party, Key.Registered, registered, {"holder": name})
+    administrator = Author(party, "operator", name, frozenset({"administrator"}), key, personal=True)
+    second = {"parties": [{"id": new_name("party"), "kind": "operator"}]}
+    assert refusal(book, administrator, "party.register", second) == "kind_reserved"
+    assert refusal(book, administrator, "party.suspend", {"reason": "closed"}, party=party) == "operator_needed"
+    assert refusal(book, administrator, "agent.leave", {}, agent=name) == "administrator_needed"
+    assert refusal(book, administrator, "key.revoke", {"reason": "lost"}, key=key) == "administrator_needed"
+    assert book.act(OPERATOR, "key.revoke", {"reason": "lost"}, key=key), "another key of the operator's may"
 
 
 def test_a_worker_is_enrolled_with_the_number_of_his_certificate(book: Book) -> None:
