@@ -149,6 +149,16 @@ def test_a_lift_leaves_while_the_contract_runs(book: Book) -> None:
     assert [[term.to_date for term in each] for each in terms] == [["2026-01-01"], ["2026-12-01"]]
 
 
+def test_a_contract_does_not_change_before_it_begins(book: Book) -> None:
+    """On its first day it may; a day before, nobody says anything of it."""
+    book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))
+    with pytest.raises(Invalid) as refused:
+        book.act(FIRST, "contract.change", {"effective_on": "2024-12-31", "to_date": "2027-01-01"}, contract=A)
+    assert refused.value.code == "before_contract"
+    book.act(FIRST, "contract.change", {"effective_on": "2025-01-01", "to_date": "2027-01-01"}, contract=A)
+    assert book.state(Contract, A).to_date == "2027-01-01"
+
+
 def test_a_lift_that_went_up_in_another_joins_no_contract(book: Book) -> None:
     """Its record is closed, for a change as for a beginning; it may still leave one."""
     book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))
