@@ -223,6 +223,20 @@ def test_a_signature_holds_for_its_message_only(
         assert caught.value.code == "signature_algorithm"
 
 
+@pytest.mark.parametrize("more", [b"", b"\x00", bytes(32)])
+def test_es256_has_one_spelling(more: bytes) -> None:
+    """Zeros before s, or one of its own left out, make no second signature of a sound one."""
+    key, message = public_key_of(P256), 0
+    signature = sign(P256, b"0")
+    while signature[32]:  # until s begins with a zero
+        message += 1
+        signature = sign(P256, b"%d" % message)
+    key.verify("ES256", b"%d" % message, signature)
+    other = signature[:32] + more + signature[33 if not more else 32 :]
+    with pytest.raises(SignatureInvalid):
+        key.verify("ES256", b"%d" % message, other)
+
+
 @pytest.mark.parametrize("r,s", [(0, 1), (1, 0), (P256_ORDER, 1), (1, P256_ORDER), (2**256 - 1, 2**256 - 1), (0, 0)])
 def test_es256_numbers_lie_in_their_range(r: int, s: int) -> None:
     """Numbers r and s of zero, or not below the order, are refused before any arithmetic."""
