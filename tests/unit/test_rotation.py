@@ -217,6 +217,7 @@ def test_a_key_is_not_taken_up_again(administrator: tuple[Rehearsal, Credentials
     "change",
     [
         lambda said: {member: said[member] for member in ("keys", "signed")}, lambda said: said | {"use": ["x"]},
+        lambda said: said | {"use": "cosigner"},
         lambda said: said | {"keys": "x"}, lambda said: said | {"keys": [1]}, lambda said: said | {"keys": []},
         lambda said: said | {"signed": None}, lambda said: said | {"signed": said["signed"] + "\n" + said["signed"]},
     ],
