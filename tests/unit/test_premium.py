@@ -93,6 +93,26 @@ def test_certificates_keep_to_their_policy() -> None:
     early = Period("2026-09-01", "2027-02-01")
     found = check_certificate(PACK, premises_class="residential", parts_fen={}, certificate=early, policy=YEAR)
     assert [(item["code"], item["verdict"]) for item in found] == [("certificate_not_coterminous", "manual_review")]
+    first = Period("2026-03-01", "2027-02-01")
+    assert check_certificate(PACK, premises_class="residential", parts_fen={}, certificate=first, policy=YEAR) == []
+
+
+def test_where_nothing_may_be_added_no_certificate_begins_later() -> None:
+    """A pack that lets none end with their policy sends each later one to a person, and none of the first day."""
+    additions = replace(PACK.rule("policy.coterminous_additions", "2026-03-01"), value=False)
+    strict = replace(PACK, rules=tuple(additions if rule.id == additions.id else rule for rule in PACK.rules))
+    for begins, codes in (("2026-03-01", []), ("2026-03-02", ["certificate_not_coterminous"])):
+        found = check_certificate(
+            strict, premises_class="residential", parts_fen={}, certificate=Period(begins, "2027-03-01"), policy=YEAR
+        )
+        assert [item["code"] for item in found] == codes
+
+
+def test_a_term_left_open_is_no_violation() -> None:
+    """Where the authority fixed no shortest term no policy is too short."""
+    term = replace(PACK.rule("policy.term_years_min", "2026-03-01"), value=NOT_FIXED)
+    free = replace(PACK, rules=tuple(term if rule.id == term.id else rule for rule in PACK.rules))
+    assert check_term(free, Period("2026-03-01", "2026-03-02")) == []
 
 
 def test_a_cap_left_open_is_information() -> None:
