@@ -98,6 +98,14 @@ def test_another_maintainer_is_flagged(book: Book) -> None:
     assert "not_the_maintainer" in found
 
 
+@pytest.mark.parametrize("status, flagged", [("in_use", False), ("stopped", False), ("scrapped", True)])
+def test_a_visit_to_a_lift_that_is_no_more_is_flagged(book: Book, status: str, *, flagged: bool) -> None:
+    """Whoever maintains a lift that stands in use or still is in order; a scrapped one has nothing to maintain."""
+    seed(book, Lift, LIFT, MAINTAINER, Lift.StatusChanged, {"status": status}, {"on": "2026-02-01"})
+    found = codes(book.act(BY_MAINTAINER, "visit.submit", body()))
+    assert ("lift_not_in_use" in found) is flagged
+
+
 def test_a_visit_of_an_earlier_term_of_the_contract_is_its_maintainers(book: Book) -> None:
     """Uploaded after the lift left the contract and came back, it is held against the term of its own day."""
     for begin, end in (("2026-02-01", "2026-02-20"), ("2026-03-02", None)):
@@ -279,6 +287,19 @@ def test_nodes_of_an_unknown_lift_are_refused(book: Book) -> None:
     with pytest.raises(NotFound) as refused:
         book.act(BY_MAINTAINER, "visit.nodes", lost)
     assert refused.value.code == "lift_unknown"
+
+
+def test_what_no_visit_has_is_refused(book: Book) -> None:
+    """Who signs, disputes, or goes on with a visit that the lift's year does not know is told so."""
+    said = body()
+    book.act(BY_MAINTAINER, "visit.submit", said)
+    sound = signing(book, said)
+    for author, action, words in (
+        (BY_SIGNER, "visit.countersign", sound),
+        (BY_SIGNER, "visit.dispute", named(said, reason="x")),
+        (BY_MAINTAINER, "visit.finish", named(said, finished_at=FINISHED)),
+    ):
+        assert refusal(book, author, action, words | {"visit": new_name("visit")}) == "visit_unknown", action
 
 
 def test_nodes_of_a_visit_are_limited(book: Book) -> None:
