@@ -99,6 +99,20 @@ def test_lines_are_taken_once_another_worker_has_published_the_table() -> None:
     assert place.through(1).lines(place.administrator, "agent.enrol", [line])
 
 
+def test_the_operator_publishes_the_table_of_the_software_that_runs_and_once() -> None:
+    """No other digest is put in force, and the same one not again."""
+    place = town(Actions())
+    ledger, who, running = place.through(0), place.administrator, actions_digest(ACTIONS)
+    with pytest.raises(Conflict) as other:
+        ledger.act(who, "ledger.publish_actions", {"digest": actions_digest(Actions())})
+    assert other.value.code == "actions_differ"
+    (published,) = ledger.act(who, "ledger.publish_actions", {"digest": running})
+    assert published.TOPIC == "ledger.ActionsPublished"
+    with pytest.raises(Conflict) as again:
+        ledger.act(who, "ledger.publish_actions", {"digest": running})
+    assert again.value.code == "actions_same"
+
+
 @dataclass(frozen=True, slots=True)
 class Away:
     """Streams of a database that goes away when one of them is asked for."""
