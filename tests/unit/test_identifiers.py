@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from application import buildings, lift_changes, lifts
 from application.identifiers import stream_of
 from application.work import Author
 from domain.aggregate import Event
 from domain.errors import Conflict
-from domain.identifiers import Identifier
+from domain.identifiers import IDENTIFIERS_PER_LIFT_MAX, Identifier
 from domain.lifts import Lift
 from tests.support.book import Book
 
@@ -100,6 +102,20 @@ def test_lines_of_before_the_second_schema_withdrew_nothing() -> None:
     state: dict[str, Any] = {"said": {}, "found": {"changed": ["identifiers"]}}
     Lift.Corrected.upcast_v1_v2(state)
     assert state["found"]["withdrawn"] == []
+
+
+def test_a_lift_has_no_more_identifiers_than_anybody_saw_on_one() -> None:
+    """Twenty, however they come: one more is refused, one in place of another is not."""
+    book = new_book()
+    lift = book.act(BUREAU, "lift.import", line("1", *(f"A{n}" for n in range(8))))[1].originator_id
+    book.act(BUREAU, "lift.identify", {"identifiers": claims(*(f"B{n}" for n in range(8)))}, lift=lift)
+    book.act(BUREAU, "lift.identify", {"identifiers": claims(*(f"C{n}" for n in range(4)))}, lift=lift)
+    assert len(book.state(Lift, lift).identifiers) == IDENTIFIERS_PER_LIFT_MAX
+    with pytest.raises(Conflict) as refused:
+        book.act(BUREAU, "lift.identify", {"identifiers": claims("C4")}, lift=lift)
+    assert refused.value.code == "too_many_identifiers"
+    book.act(BUREAU, "lift.import", line("1", *(f"A{n}" for n in range(1, 9))))
+    assert len(book.state(Lift, lift).identifiers) == IDENTIFIERS_PER_LIFT_MAX
 
 
 # ------------------------------------------------------------------------------------------------ mergers, scrapping
