@@ -10,7 +10,7 @@ from application import contracts, lift_changes
 from application import lifts as lift_actions
 from application.work import AggregateCache, Author, Work
 from domain.aggregate import Statement
-from domain.contracts import Contract
+from domain.contracts import LIFTS_PER_SAVE_MAX, Contract
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.lifts import Lift
 from domain.parties import Party
@@ -147,6 +147,25 @@ def test_a_lift_leaves_while_the_contract_runs(book: Book) -> None:
     book.act(FIRST, "contract.change", {**late, "leaving": LIFTS[1:2], "to_date": "2027-01-01"}, contract=A)
     terms = [book.state(Lift, name).maintenance for name in LIFTS[:2]]
     assert [[term.to_date for term in each] for each in terms] == [["2026-01-01"], ["2026-12-01"]]
+
+
+def test_a_new_end_reaches_no_more_lifts_than_a_save_holds(book: Book) -> None:
+    """A contract of two hundred lifts that others joined since: some leave first, then the rest gets its new end."""
+    many = [f"lift:018f3a5b-d9cb-769f-a165-7086772896{n:02x}" for n in range(LIFTS_PER_SAVE_MAX)]
+    for number, name in enumerate(many):
+        said = {
+            "id": name, "identifiers": [{"scheme": "platform_code", "issuer": "q", "value": str(number)}],
+            "variety": "3110", "area": "370102", "status": "in_use", "effective_on": "2024-01-01",
+        }  # fmt: skip
+        book.act(UNIT, "lift.register", said)
+    book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01", many))
+    book.act(FIRST, "contract.change", {"effective_on": "2025-02-01", "joining": LIFTS[:1]}, contract=A)
+    with pytest.raises(Conflict) as refused:
+        book.act(FIRST, "contract.change", {"effective_on": "2025-03-01", "to_date": "2027-01-01"}, contract=A)
+    assert refused.value.code == "too_many_lifts"
+    book.act(FIRST, "contract.change", {"effective_on": "2025-03-01", "leaving": many[:1]}, contract=A)
+    book.act(FIRST, "contract.change", {"effective_on": "2025-03-01", "to_date": "2027-01-01"}, contract=A)
+    assert book.state(Lift, LIFTS[0]).maintainer_on("2026-12-31") == FIRST.party
 
 
 def test_a_contract_does_not_change_before_it_begins(book: Book) -> None:
