@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from application.ids import new_name
+from domain.catalogue import coverage_parts
+from domain.claim_checks import require_payee
+from domain.errors import Invalid, RuleBroken
 from domain.limits import Limit
 from domain.policies import Policy
 from tests.support.book import Book
@@ -152,6 +155,7 @@ def test_an_approval_is_lowered_by_its_insurer_to_what_is_paid_at_the_least(book
     later = less(400, agreed_on="2026-03-06")
     assert refusal(book, BY_INSURER, "claim.reduce", later, **path).code == "date_in_future"
     book.act(BY_INSURER, "claim.reduce", less(400), **path)
+    assert claim_at(book, path).agreed_on is None, "nothing is left to pay, so no clock runs"
     assert book.state(Limit, LIMIT).consumed_fen == 400
     assert refusal(book, BY_INSURER, "claim.pay", payment(1), **path).code == "over_approved"
 
@@ -219,9 +223,10 @@ def test_advance_counts_against_the_final_amount(book: Book) -> None:
 
 def test_advance_over_the_final_amount_is_flagged(book: Book) -> None:
     """What was advanced beyond the approval, or on a claim refused later, is to be recovered: a finding."""
-    path, other = notified(book), notified(book)
-    for claim in (path, other):
+    path, other, exact = notified(book), notified(book), notified(book)
+    for claim in (path, other, exact):
         book.act(BY_INSURER, "claim.advance", payment(300, kind="quick_half"), **claim)
+    assert codes(book.act(BY_INSURER, "claim.approve", approval(300), **exact)) == []
     events = book.act(BY_INSURER, "claim.approve", approval(200), **path)
     assert codes(events) == ["advanced_over_approved"]
     assert topics(events) == ["claim.Approved"]
@@ -251,6 +256,38 @@ def test_money_goes_into_the_right_hands(book: Book, part: str, payee: str, code
         book.act(BY_INSURER, "claim.pay", payment(1_000, payee), **path)
     else:
         assert refusal(book, BY_INSURER, "claim.pay", payment(1_000, payee), **path).code == code
+
+
+MONEY_OF: dict[str, tuple[set[str], bool]] = {
+    "third_party": ({"third_party", "hospital"}, True),
+    "passenger": ({"passenger"}, True),
+    "employee": ({"employee", "hospital"}, True),
+    "insured": ({"insured"}, False),
+    "insured_or_repairer": ({"insured", "repairer"}, False),
+}
+"""Who is paid at once, by whose money a part is, and whether the insured is once he compensated him (L8)."""
+
+
+@pytest.mark.parametrize("payee", ["third_party", "hospital", "passenger", "employee", "insured", "repairer"])
+@pytest.mark.parametrize("part", sorted(coverage_parts()))
+def test_of_each_part_those_are_paid_whose_money_it_is(part: str, payee: str) -> None:
+    """The insured has another's money only with proof that he compensated him (保险法 65 款三)."""
+    at_once, compensates = MONEY_OF[coverage_parts()[part].payee]
+    later = payee == "insured" and compensates
+    for compensated in (False, True):
+        if payee in at_once or (later and compensated):
+            require_payee(part, payee, compensated=compensated)
+            continue
+        with pytest.raises(RuleBroken) as refused:
+            require_payee(part, payee, compensated=compensated)
+        assert refused.value.code == ("third_party_first" if later else "payee_wrong")
+
+
+def test_nobody_is_paid_of_a_part_that_is_none() -> None:
+    """The refusal is a typed one."""
+    with pytest.raises(Invalid) as refused:
+        require_payee("nothing", "insured", compensated=True)
+    assert refused.value.code == "part_unknown"
 
 
 def test_insured_is_paid_after_compensating(book: Book) -> None:
