@@ -176,7 +176,9 @@ def test_only_what_the_policy_still_held_of_a_refund_is_not_due() -> None:
     refund(book, application, 1_000)
     returned = book.log[-1]
     assert (returned.TOPIC, returned.found["amount_fen"]) == ("policy.PremiumReturned", 1_000)
-    assert book.state(Policy, policy).held == {"fund_principal": 2_000}
+    state = book.state(Policy, policy)
+    assert state.held == {"fund_principal": 2_000}
+    assert state.due_fen("fund_principal") == 0, "what the insurer gave back after the end it does not ask for again"
 
 
 def test_a_refund_that_was_declared_before_the_policy_released_it_is_told_when_it_comes() -> None:
