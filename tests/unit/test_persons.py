@@ -15,6 +15,7 @@ from domain.errors import Conflict, DomainError, Forbidden, Invalid
 from domain.parties import Agent
 from domain.persons import RETENTION_RULE, Person
 from domain.retention import Kept, class_of, retentions
+from domain.time import civil_date
 from infrastructure.mapper import to_new_event
 from tests.support.rehearsal import ORIGIN, Rehearsal, name
 from tests.support.story import cast
@@ -197,7 +198,10 @@ def test_while_a_duty_runs_the_data_stay_under_seal() -> None:
     event = erase(told, person)
     assert event.found["until"] == until
     (period,) = event.found["periods"]
-    assert (period["rule"], period["years"], period["records"]) == ("retention.maintenance", 4, 1)
+    assert period == {
+        "rule": "retention.maintenance", "basis": "TSG T5002-2017 5(六)、10", "grade": "statute", "years": 4,
+        "records": 1, "until": civil_date(until),
+    }  # fmt: skip
     more = {"id": name("agent", "again"), "party": told.party("maintainer"), "role": "worker", "person": person}
     assert refused(told, "maintainer", "agent.enrol", {**more, "name": "张"}) == "person_restricted"
     assert not fire(ledger, person, until)
