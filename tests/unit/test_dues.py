@@ -12,6 +12,8 @@ def test_an_amount_is_spread_over_what_each_can_take() -> None:
     assert spread(90, {"property_fee": 100, "other": 50, "common_income": 0}) == {"property_fee": 60, "other": 30}
     assert spread(900, {"property_fee": 100, "other": 50}) == {"property_fee": 100, "other": 50}
     assert spread(-1, {"property_fee": 100}) == spread(1, {}) == {}
+    assert spread(1, {"property_fee": 1}) == spread(1, {"property_fee": 1, "other": 0}) == {"property_fee": 1}
+    assert spread(1, {"property_fee": 2, "other": 1}) == {"property_fee": 1}, "who bears nothing is not named"
     assert at_most({"property_fee": 100, "other": 50}, {"property_fee": 70}) == {"property_fee": 70, "other": 0}
 
 
@@ -23,6 +25,7 @@ def test_an_amount_is_spread_over_what_each_can_take() -> None:
         (800, {"a": 800}, {"a": 800, "b": 30}, {"a": 500, "b": 30}, 300),
         (400, {"a": 400, "b": 400}, {"a": 400, "b": 400}, {"a": 400}, 0),
         (800, {"a": 500, "b": 300}, {"a": 500, "b": 300}, {"a": 800}, 0),
+        (800, {"a": 800}, {"a": 800}, {}, 800),
     ],
 )
 def test_only_drafted_premium_is_overdue(
