@@ -13,7 +13,18 @@ from domain.allotments import Beside, Reservation
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.funds import Fund
 from domain.houses import House, head_tag
-from tests.support.funding import BANK, COMMITTEE, FUND, HOUSING, balances, fund, funded, house
+from tests.support.funding import (
+    BANK,
+    BUILDING,
+    COMMITTEE,
+    FUND,
+    HOUSING,
+    OTHER_BUILDING,
+    balances,
+    fund,
+    funded,
+    house,
+)
 from tests.support.insuring import AREA, HOLDER, reading
 from tests.support.seeding import seed
 
@@ -67,6 +78,59 @@ def test_a_transfer_changes_the_head_and_not_the_balance() -> None:
     assert after.balance_fen == before.balance_fen
     assert after.head not in {before.head, None}
     assert book.state(House, name).delivered
+
+
+def test_only_houses_of_the_scope_bear_and_vote() -> None:
+    """What one building spends is its owners' (列支范围): no other's is charged, nor asked; of nobody it is refused."""
+    book = funded((9_000,))
+    here, there = *fund(book).houses, house(book, building=OTHER_BUILDING)
+    nowhere = house(book, building=None)
+    state = fund(book)
+    for buildings, inside in (
+        (None, {here, there, nowhere}), ([BUILDING], {here}), ([OTHER_BUILDING], {there}),
+        ([BUILDING, OTHER_BUILDING], {here, there}),
+    ):  # fmt: skip
+        assert set(state.scope(buildings)) == inside
+        assert set(state.allot("fund_principal", 900, buildings).charged) == inside
+        assert {unit.house for unit in state.units(buildings, "2026-03-15")} == inside
+    with pytest.raises(Invalid) as refusal:
+        state.scope([new_name("building")])
+    assert refusal.value.code == "scope_empty"
+
+
+def test_owners_of_a_day_are_those_it_had_by_what_is_known_now() -> None:
+    """Of several transfers the last that has begun, of one day the one recorded last; an undelivered house has none."""
+    book = funded((9_000,))
+    ((name, before),) = fund(book).houses.items()
+    heads = [before.head]
+    for on in ("2026-03-10", "2026-03-05", "2026-03-10"):
+        said = {"delivered": True, "on": on, "owner_person": new_name("person")}
+        book.act(HOUSING, "house.transfer", said, house=name)
+        heads.append(fund(book).houses[name].head)
+    assert len(set(heads)) == 4
+    days = {"2026-03-04": 0, "2026-03-05": 2, "2026-03-09": 2, "2026-03-10": 3, "2026-03-15": 3}
+    for day, number in days.items():
+        (unit,) = fund(book).units(None, day)
+        assert (unit.owner, unit.delivered) == (heads[number], True), day
+
+
+def test_a_house_that_is_not_handed_over_is_voted_for_as_such() -> None:
+    """Sold or not: until it is handed over its unit is not delivered, also when it was so on the day alone."""
+    book = funded(())
+    sold, unsold = house(book, delivered=False), house(book, delivered=False, owner_person=None)
+    units = {unit.house: (unit.owner == "", unit.delivered) for unit in fund(book).units(None, "2026-03-15")}
+    assert units == {sold: (False, False), unsold: (True, False)}
+    said = {"delivered": True, "on": "2026-03-10", "owner_person": new_name("person")}
+    book.act(HOUSING, "house.transfer", said, house=unsold)
+    for day, whose in (("2026-03-09", (True, False)), ("2026-03-10", (False, True))):
+        units = {unit.house: (unit.owner == "", unit.delivered) for unit in fund(book).units(None, day)}
+        assert units[unsold] == whose, day
+
+
+def test_a_premium_is_posted_to_the_account_that_the_fund_names() -> None:
+    """The ministry has none for it, so the bureau says which; 5901 where it says nothing."""
+    assert fund(funded(())).premium_account == "5901"
+    assert fund(funded((), premium_account="5001")).premium_account == "5001"
 
 
 def test_changes_leave_the_rest_as_it_was() -> None:
