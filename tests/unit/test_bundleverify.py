@@ -112,6 +112,21 @@ def test_files_of_another_form_are_told_by_name(file: str, data: bytes) -> None:
     assert file in {finding.file for finding in report.findings}
 
 
+def test_each_file_is_the_one_that_the_manifest_lists() -> None:
+    """Also what no machine reads: other words beside the ledger's signature, more files than it signed, or fewer."""
+    log, files = made()
+    readme = "README.txt"
+    others: tuple[tuple[str, bytes | None, set[str]], ...] = (
+        (readme, files[readme] + b"PAID\n", {"file_digest"}),
+        (readme, None, {"file_missing"}),
+        ("requests/11.json", b"{}", {"file_unknown", "stray"}),
+    )
+    for file, data, codes in others:
+        changed = {name: held for name, held in files.items() if name != file} | ({} if data is None else {file: data})
+        report = verified(changed, log)
+        assert (faults(report), report.holds) == (codes, False), file
+
+
 def test_without_a_manifest_it_is_no_bundle() -> None:
     """Nothing can be judged without it, or with one of another format."""
     log, files = made()
