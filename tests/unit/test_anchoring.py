@@ -26,6 +26,7 @@ from tests.support.bundles import (
     signed_anew,
     verdicts,
     verified,
+    with_json,
     without_line,
 )
 from tests.support.bundling import Log, worked
@@ -111,6 +112,13 @@ def test_events_in_another_order_are_known() -> None:
     one, two, three = files[LIFT_CHAIN].splitlines(keepends=True)
     report = verified(signed_anew({**files, LIFT_CHAIN: two + one + three}, log), log)
     assert {"chain", "position"} <= faults(report)
+
+
+def test_a_version_left_out_is_known() -> None:
+    """Each stream of a chain counts its own events, one by one."""
+    log, files = made()
+    report = verified(signed_anew(with_json(files, LIFT_CHAIN, 0, version=2), log), log)
+    assert "version_gap" in faults(report)
 
 
 @dataclass
