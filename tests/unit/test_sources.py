@@ -10,6 +10,7 @@ import pytest
 from audit.bundlefiles import pack
 from audit.errors import AuditError, BundleInvalid, CanonicalError, NoteError, ProofError
 from audit.sources import of_bundle, read_receipts, read_source
+from tests.property.test_exports import POLICY, exported
 from tests.support.bundles import LIFT, signed_anew
 from tests.support.comparing import (
     answered,
@@ -54,6 +55,20 @@ def test_an_answer_of_another_number_of_events_is_none(tmp_path: Path) -> None:
     one, other = (read_source(tmp_path / name, log().policy) for name in ("b", "b.zip"))
     assert one.leaves == other.leaves
     assert len(read_receipts(receipt(log(), 9).encode())) == 1
+
+
+@pytest.mark.parametrize("changed", [None, "tile/0/001.p/1", "tile/1/000.p/1"])
+def test_tiles_of_another_log_stand_under_no_checkpoint(changed: str | None, tmp_path: Path) -> None:
+    """A folder whose tiles lead to another root than its checkpoint's accuses nobody: it is no log at all."""
+    for name, content in exported(257).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(32) + content[32:] if name == changed else content)
+    if changed is None:
+        assert read_source(tmp_path, POLICY).checkpoint is not None
+        return
+    with pytest.raises(BundleInvalid) as caught:
+        read_source(tmp_path, POLICY)
+    assert caught.value.code == "export_root"
 
 
 def test_a_bundle_is_of_the_log_of_its_checkpoint() -> None:
