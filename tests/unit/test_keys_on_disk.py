@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from api import credentials
+from domain.errors import Invalid
 from infrastructure.errors import KeysUnsafe
 from infrastructure.keys import MASTER, RECEIPT, KeyFolder
 
@@ -68,3 +70,28 @@ def test_missing_or_elsewhere(tmp_path: Path) -> None:
         KeyFolder(tmp_path).receipt_key()
     with pytest.raises(KeysUnsafe):
         KeyFolder(tmp_path / "other" / RECEIPT / "deeper").make()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_credentials_open_to_others(tmp_path: Path, mode: int) -> None:
+    """Whoever signs with a file that others may read is told, as the ledger is of its own keys."""
+    file, (key, private) = tmp_path / "own" / "credentials.json", credentials.new_key()
+    who = credentials.Credentials("party:x", key, private, None)
+    credentials.save(file, "ledger.example/district", who)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert credentials.load(file).credentials.key == key
+    file.chmod(mode)
+    with pytest.raises(Invalid) as refused:
+        credentials.load(file)
+    assert refused.value.code == "credentials_open"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"private": "x"}'])
+def test_a_file_without_credentials(tmp_path: Path, text: str) -> None:
+    """Whatever stands in it, the refusal is a typed one."""
+    file = tmp_path / "credentials.json"
+    file.touch(0o600)
+    file.write_text(text)
+    with pytest.raises(Invalid) as refused:
+        credentials.load(file)
+    assert refused.value.code == "credentials_bad"
