@@ -6,6 +6,7 @@ import json
 import random
 from copy import deepcopy
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -177,6 +178,61 @@ def test_other_spellings_of_claims_are_read_the_long_way() -> None:
     assert found(numbered.verify()) == {"author_gap"}, "1 to 6 never came"
     assert proven(numbered) == 1
     assert found(with_token(lambda claims: claims.update(seq=7), author_seq=8).verify()) == {"author", "author_gap"}
+
+
+def with_request(data: bytes) -> Stored:
+    """Give the worked ledger with another request of the insurer over his lift, which he truly signed."""
+    digest = sha256(data)
+    stored = with_token(lambda claims: claims.update(bh=digest.hexdigest()))
+    for rows in stored.commands.values():
+        if rows[0][0] == LIFT + 1:
+            row = rows[0][1]
+            rows[0] = (LIFT + 1, row._replace(request=f"{row.request.rpartition(' ')[0]} {digest.hexdigest()}"))
+    for name, lines in stored.lines.items():
+        if b'"premises_class"' in (lines[0].data or b""):
+            stored.lines[name] = [lines[0]._replace(digest=digest.digest(), data=data)]
+    return stored
+
+
+def test_a_signed_request_that_nobody_can_compare_proves_no_words() -> None:
+    """Without a salt, with one too short, or no JSON of the profile, it says nothing of what the event says."""
+    (lines,) = (each for each in worked_ledger().lines.values() if b'"premises_class"' in (each[0].data or b""))
+    sound = lines[0].data
+    assert sound is not None
+    said = json.loads(sound)
+    assert found(with_request(sound).verify()) == set()
+    short, unsalted = said | {"salt": said["salt"][:31]}, {name: said[name] for name in said if name != "salt"}
+    for data in (
+        canonical.encode(short),
+        canonical.encode(unsalted),
+        b"[]",
+        b"{",
+        b"\xff",
+        sound[:-1] + b',"salt":"x"}',
+    ):
+        stored = with_request(data)
+        report = stored.verify()
+        assert found(report) == {"request_invalid"}, data
+        assert report == long_way(stored, 1_000_000)
+        assert proven(stored) == 0
+
+
+@pytest.mark.parametrize("token", [b"", b"x", b"x.y", b"x.y.z.z", b"..", b"x." * 8_000])
+def test_evidence_that_is_no_token_is_no_failure(token: bytes) -> None:
+    """Whatever bytes stand under the digest that a header names, both ways say the same of them."""
+    stored = worked_ledger()
+    was = json.loads(stored.events[LIFT].header)["author"]["evidence"][0]["digest"]
+    digest = stored_events.body_digest(token)
+    del stored.evidence[was]
+    stored.evidence[digest] = ("jwt", token)
+
+    def edit(told: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+        told[LIFT][0]["author"]["evidence"][0]["digest"] = digest
+
+    stored = forged(stored, edit, RECEIPT_KEY)
+    report = stored.verify()
+    assert "evidence_invalid" in found(report)
+    assert report == long_way(stored, 1_000_000)
 
 
 COMMANDS = {
