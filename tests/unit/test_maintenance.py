@@ -15,7 +15,9 @@ from domain.aggregate import Statement
 from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from domain.lifts import Lift
 from domain.maintenance import MaintenanceYear
+from domain.packs import load_pack
 from domain.parties import Agent
+from domain.visit_checks import check_duration, check_time
 from tests.support.book import ORIGIN, Book
 from tests.support.seeding import seed
 from tests.support.visiting import (
@@ -272,6 +274,41 @@ def test_nodes_are_a_set(book: Book) -> None:
     assert codes(again) == ["node_duplicate"]
     assert again[0].found["duplicates"] == ["a", "c"]
     assert book.state(MaintenanceYear, YEAR).nodes[said["opened"]["id"]] == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    "ids, repeated", [(["b"], []), (["a"], ["a"]), (["b", "b"], ["b"]), (["b", "a"], ["a"]), (["a", "b", "a"], ["a"])]
+)
+def test_a_node_that_came_before_or_twice_is_told(book: Book, ids: list[str], repeated: list[str]) -> None:
+    """Each for itself: one of an earlier upload, and one that stands twice in this."""
+    said = body()
+    book.act(BY_MAINTAINER, "visit.open", said["opened"])
+    book.act(BY_MAINTAINER, "visit.nodes", named(said, nodes=[{"id": "a", "kind": "photo", "device_time": OPENED}]))
+    year = book.state(MaintenanceYear, YEAR)
+    assert year.duplicates(said["opened"]["id"], ids) == repeated
+
+
+@pytest.mark.parametrize(
+    "now, code, seconds",
+    [
+        ("2026-03-02T01:59:59.000000Z", "in_future", 1), ("2026-03-02T02:00:00.000000Z", None, 0),
+        ("2026-03-05T02:00:00.000000Z", None, 0), ("2026-03-05T02:00:01.000000Z", "back_dated", 259_201),
+    ],
+)  # fmt: skip
+def test_the_time_of_a_device_is_held_to_the_second(now: str, code: str | None, seconds: int) -> None:
+    """Seventy-two hours late is in time, a second more is not; ahead of the ledger it is told by how much."""
+    found = check_time(OPENED, now, load_pack("shandong@1"))
+    assert [(each["code"], each["facts"]["seconds"]) for each in found] == ([] if code is None else [(code, seconds)])
+
+
+@pytest.mark.parametrize("minutes, found", [(29, ["too_short"]), (30, []), (0, ["finished_before_opened"])])
+def test_a_visit_of_the_shortest_time_is_long_enough(book: Book, minutes: int, found: list[str]) -> None:
+    """Half an hour for the half-monthly one (HM)."""
+    said = body()
+    book.act(BY_MAINTAINER, "visit.open", said["opened"])
+    finished = f"2026-03-02T02:{minutes:02}:00.000000Z"
+    codes_ = [each["code"] for each in check_duration(visit_of(book, said), finished, load_pack("shandong@1"))]
+    assert codes_ == found
 
 
 def test_nodes_of_anothers_visit_are_flagged(book: Book) -> None:
