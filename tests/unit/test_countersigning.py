@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from application.ids import new_name
@@ -55,6 +57,20 @@ def test_company_key_signs_on_behalf(book: Book) -> None:
     pack = load_pack("shandong@1")
     found = uncountersigned(visit_of(book, said), "2026-04-01T00:00:00.000000Z", pack)
     assert [f["code"] for f in found] == ["signed_on_behalf_only"]
+
+
+def test_only_what_stands_and_is_over_waits_for_a_signature(book: Book) -> None:
+    """An open visit has nothing to be signed, and of a corrected one the new record is."""
+    pack, late = load_pack("shandong@1"), "2026-04-01T00:00:00.000000Z"
+    said, other = body(), body()
+    book.act(BY_MAINTAINER, "visit.open", other["opened"])
+    assert uncountersigned(visit_of(book, other), late, pack) == []
+    book.act(BY_MAINTAINER, "visit.submit", said)
+    stands = visit_of(book, said)
+    assert [found["code"] for found in uncountersigned(stands, late, pack)] == ["uncountersigned"]
+    assert uncountersigned(replace(stands, corrected_by=new_name("visit")), late, pack) == []
+    assert uncountersigned(stands, "2026-03-03T02:45:00.000000Z", pack) == [], "a day is in time"
+    assert uncountersigned(stands, "2026-03-03T02:45:01.000000Z", pack) != []
 
 
 def test_a_persons_signature_follows_one_on_behalf(book: Book) -> None:
