@@ -9,6 +9,7 @@ import pytest
 from domain.aggregate import Event
 from domain.errors import Conflict, DomainError
 from domain.policies import Policy
+from domain.policy_checks import shares_of
 from tests.support.book import Book
 from tests.support.insuring import INSURER, OFFICE, line, office, pay, proposed
 from tests.support.seeding import seed
@@ -32,6 +33,15 @@ def test_the_premium_of_an_endorsement_is_owed_by_the_sources_it_names() -> None
     assert (state.sources, state.premium_fen) == ({"property_fee": 11_000, "common_income": 5_000}, 16_000)
     assert pay(book, policy, 5_000, "common_income").found["over_fen"] == 0
     assert pay(book, policy, 3_001).found["over_fen"] == 1
+
+
+def test_a_source_is_freed_of_all_that_it_bears_and_no_more() -> None:
+    """To the fen; below nothing it bears nothing."""
+    less = {"delta_fen": -3_000, "sources": [{"kind": "property_fee", "amount_fen": 3_000}]}
+    assert shares_of(less, {"property_fee": 3_000, "other": 1}) == {"property_fee": -3_000}
+    with pytest.raises(Conflict) as refusal:
+        shares_of(less, {"property_fee": 2_999, "other": 1})
+    assert (refusal.value.code, refusal.value.details["due_fen"]) == ("above_due", 2_999)
 
 
 def test_the_premium_of_an_endorsement_that_names_no_source_is_owed_by_those_that_pay() -> None:
