@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -114,6 +115,20 @@ GENESES = {
 def test_the_first_save_is_what_the_administrator_signed(edit: Edit) -> None:
     """Origin, clock, ledger keys, operator and administrator hang together by his statement."""
     assert "genesis" in broken(forged(worked_ledger(), edit, RECEIPT_KEY).verify())
+
+
+def test_a_receipt_has_one_spelling() -> None:
+    """Another last letter for the end of its line, or another key's mark before the same signature, is another text."""
+    stored = worked_ledger()
+    row = stored.receipts[1]
+    head, _, line = row.note.rstrip("\n").rpartition(" ")
+    mark, signature = b64decode(line)[:4], b64decode(line)[4:]
+    marked = b64encode(bytes([mark[0] ^ 1]) + mark[1:] + signature).decode()
+    for note, words in ((row.note[:-1] + "x", "text"), (f"{head} {marked}\n", "signature")):
+        stored.receipts[1] = row._replace(note=note)
+        report = stored.verify()
+        assert broken(report) == {"receipt"}
+        assert [each.detail for each in report.verdicts if each.code == "receipt"] == [words]
 
 
 def test_without_a_first_event_no_receipt_is_believed() -> None:
