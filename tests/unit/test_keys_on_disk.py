@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from api import credentials
+from api.client import Credentials
 from domain.errors import Invalid
 from infrastructure.errors import KeysUnsafe
 from infrastructure.keys import MASTER, RECEIPT, KeyFolder
@@ -76,7 +77,7 @@ def test_missing_or_elsewhere(tmp_path: Path) -> None:
 def test_credentials_open_to_others(tmp_path: Path, mode: int) -> None:
     """Whoever signs with a file that others may read is told, as the ledger is of its own keys."""
     file, (key, private) = tmp_path / "own" / "credentials.json", credentials.new_key()
-    who = credentials.Credentials("party:x", key, private, None)
+    who = Credentials("party:x", key, private, None)
     credentials.save(file, "ledger.example/district", who)
     assert file.stat().st_mode & 0o777 == 0o600
     assert credentials.load(file).credentials.key == key
