@@ -127,6 +127,15 @@ def test_each_file_is_the_one_that_the_manifest_lists() -> None:
         assert (faults(report), report.holds) == (codes, False), file
 
 
+def test_an_event_without_its_receipt_proves_no_author() -> None:
+    """A ledger that leaves a save's receipt and tokens out, and signs the rest, leaves a gap that is told."""
+    log, files = made()
+    for number in range(len(files[SAVES].splitlines())):
+        report = verified(signed_anew(without_line(files, SAVES, number), log), log)
+        assert "receipt_missing" in faults(report), number
+        assert not report.holds
+
+
 def test_without_a_manifest_it_is_no_bundle() -> None:
     """Nothing can be judged without it, or with one of another format."""
     log, files = made()
