@@ -311,6 +311,20 @@ def test_a_visit_of_the_shortest_time_is_long_enough(book: Book, minutes: int, f
     assert codes_ == found
 
 
+def test_the_last_visit_before_a_day_is_one_that_was_over_and_stands(book: Book) -> None:
+    """Neither one of a later day nor one still open nor a record that was corrected counts for the interval."""
+    late = {"opened_at": "2026-02-20T02:00:00.000000Z"}
+    over, still, early = body(), body(), body(**late)
+    early["finished"]["finished_at"] = "2026-02-20T02:45:00.000000Z"
+    book.act(BY_MAINTAINER, "visit.submit", early)
+    book.act(BY_MAINTAINER, "visit.open", still["opened"])
+    assert book.state(MaintenanceYear, YEAR).last_before("2026-03-02") == "2026-02-20"
+    book.act(BY_MAINTAINER, "visit.submit", over)
+    year = book.state(MaintenanceYear, YEAR)
+    days = ("2026-02-19", "2026-02-20", "2026-03-01", "2026-03-02")
+    assert [year.last_before(day) for day in days] == [None, "2026-02-20", "2026-02-20", "2026-03-02"]
+
+
 def test_nodes_of_anothers_visit_are_flagged(book: Book) -> None:
     """Nodes by somebody else than the visit's maintainer are recorded so."""
     said = body()
