@@ -88,5 +88,5 @@ def load(path: Path) -> CredentialsFile:
             raise TypeError
         who = Credentials(held["party"], held["key"], private, held["agent"])
         return CredentialsFile(held["origin"], who)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Invalid(f"{path} holds no credentials", code="credentials_bad") from error

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit import canonical, note
 from audit.bundlefiles import unpack
-from audit.bundles import BODIES, CHECKPOINT, HEADS, chain_file
+from audit.bundles import BODIES, CHECKPOINT, HEADS, ROOT_BODY, chain_file
 from audit.bundleverify import verify_bundle
 from audit.cosignatures import cosign
 from audit.keys import public_bytes
@@ -159,6 +159,14 @@ def test_presence_is_no_absence() -> None:
         told = {**files, HEADS: canonical.encode({**heads, LIFT: proof})}
         del told[LIFT_CHAIN]
         assert "map_head" in faults(verified(signed_anew(told, log), log))
+
+
+def test_nothing_is_absent_without_a_map() -> None:
+    """T4: without the map's root no absence is proven, whatever the ledger signs."""
+    log, files = made(NOTHING)
+    assert verified(files, log).holds
+    report = verified(signed_anew({**files, ROOT_BODY: b"{}"}, log), log)
+    assert "map_head" in faults(report)
 
 
 def test_words_may_be_withheld_and_never_missing() -> None:

@@ -14,7 +14,7 @@ from api.client import Credentials
 from application.timers import Due
 from audit.base64text import encode_url
 from audit.bundlefiles import unpack
-from audit.bundles import SAVES, chain_file
+from audit.bundles import EVIDENCE, SAVES, chain_file
 from audit.events import Header
 from audit.instants import format_instant, parse_instant
 from domain.errors import DomainError
@@ -28,6 +28,7 @@ from tests.support.bundles import (
     Files,
     approve_more,
     faults,
+    made,
     signed_anew,
     verdicts,
     verified,
@@ -60,6 +61,17 @@ def test_another_keys_signature_is_no_authors() -> None:
     assert faults(report) == {"signature"}
     assert verdicts(report)[10] == verdicts(report)[11] == ("broken",)
     assert verdicts(report)[9] == ("proven",)
+    # Also where no word of the save may be seen.
+    report = verified(unpack(log.bundle(LIFT, sees=lambda header: header.position not in {10, 11}).data), log)
+    assert faults(report) == {"signature"}
+
+
+def test_a_piece_of_evidence_is_of_the_kind_that_the_header_names() -> None:
+    """T7: what is said to be another kind of proof would be judged by other rules."""
+    log, files = made()
+    number = next(at for at, line in enumerate(files[EVIDENCE].splitlines()) if b'"kind":"jwt"' in line)
+    report = verified(signed_anew(with_json(files, EVIDENCE, number, kind="callback"), log), log)
+    assert "evidence_digest" in faults(report)
 
 
 def _replace_evidence(stored: Stored, digest: str, data: bytes) -> None:

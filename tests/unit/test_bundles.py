@@ -62,7 +62,7 @@ class Uncut(bytes):
         (SEALED, b"1," * (bundles.VALUES_MAX + 1)),
         (request_file(5, 0), b"x" * (bundles.REQUEST_BYTES_MAX + 1)),
     ],
-    ids=str,
+    ids=lambda told: told if isinstance(told, str) else "long",
 )
 def test_what_no_bundle_holds_is_counted_and_never_cut(file: str, data: bytes) -> None:
     """T13: a few kilobytes of a zip come to millions of lines or values; they are refused before anything is made."""

@@ -87,7 +87,7 @@ def test_credentials_open_to_others(tmp_path: Path, mode: int) -> None:
     assert refused.value.code == "credentials_open"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"private": "x"}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"private": "x"}', '{"private": 1}'])
 def test_a_file_without_credentials(tmp_path: Path, text: str) -> None:
     """Whatever stands in it, the refusal is a typed one."""
     file = tmp_path / "credentials.json"
