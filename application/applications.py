@@ -109,7 +109,7 @@ def file(work: Work, statement: Statement, path: Path) -> None:
     fund = work.read(Fund, path["fund"])
     work.allow("application.file", **relations(work, fund))
     facts = _facts(work, fund, said)
-    require_taking(work, facts.policy, said["pays_from"])
+    require_taking(facts.policy, said["pays_from"], work.today)
     _require_open(fund, facts.policy, said["pays_from"])
     _, ref, findings = _checked(work, fund, facts)
     application = work.new(Application, f"{fund.id}/{said['id']}")
@@ -153,7 +153,7 @@ def approve(work: Work, statement: Statement, path: Path) -> None:
     application = work.change(Application, f"{fund.id}/{path['application']}")
     application.require("filed")
     facts = _facts(work, fund, _named(application))
-    require_taking(work, facts.policy, application.pays_from)
+    require_taking(facts.policy, application.pays_from, work.today)
     _require_open(fund, facts.policy, application.pays_from)
     pack, ref, findings = _checked(work, fund, facts)
     if not facts.emergency and (facts.vote is None or facts.vote.passed is not True):

@@ -11,6 +11,7 @@ from application.funds import relations
 from application.payments import (
     PAID,
     USED,
+    arrival_facts,
     require_inflow,
     require_outflow,
     require_payee,
@@ -105,7 +106,8 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     others = {*fund.released, *fund.reservations} - {held.application}
     fund.require_borne(held, money_beside(work, fund, others))
     policy = work.read(Policy, application.policy)
-    require_taking(work, policy, held.source)
+    line = usable_line(work, said["line"], said["amount_fen"]) if "line" in said else None
+    require_taking(policy, held.source, work.today if line is None else line.on)
     require_payee(policy, said["payee"])
     _require_amounts(policy, held, said["amount_fen"])
     pack, ref = pack_in_force(work, fund.area, work.today)
@@ -127,10 +129,10 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
         },
     )  # fmt: skip
     payment.record(Payment.Instructed, order)
-    if "line" in said:
-        line = usable_line(work, said["line"], said["amount_fen"])
+    if line is not None:
         require_outflow(line, fund, said["payee"])
-        settle(work, payment, payment.record(Payment.Confirmed, order, {"line": line.id}), line)
+        facts = {"line": line.id, **arrival_facts(work, payment, line)}
+        settle(work, payment, payment.record(Payment.Confirmed, order, facts), line)
 
 
 def _require_ready(work: Work, application: Application, held: Reservation) -> None:

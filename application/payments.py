@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from application.actions import Action, Writes
-from application.policies import PREMIUM_WRITES, receive_premium, require_taking, takes_premium
+from application.policies import (
+    PREMIUM_WRITES,
+    Arrival,
+    decline_premium,
+    receive_premium,
+    require_taking,
+    takes_premium,
+)
 from application.returns import RETURN_DUE, open_return_fen, other_returns
 from application.work import Work
 from domain.aggregate import Because, Statement
@@ -22,8 +30,10 @@ from domain.payments import (
     SeenLine,
 )
 from domain.policies import Policy
+from domain.policy_checks import check_arrival
 from domain.policy_shapes import FUND_SOURCES
 from domain.subsidies import Subsidy
+from domain.time import require_not_later
 
 Path = Mapping[str, str]
 
@@ -31,8 +41,9 @@ LINES_PER_SAVE = 240
 
 
 def see_line(work: Work, statement: Statement, _path: Path) -> None:
-    """Note a line of a bank account as a fact."""
+    """Note a line of a bank account as a fact; refuses `date_in_future`: nobody has seen what is yet to come."""
     work.allow("bankline.see")
+    require_not_later(statement.said["on"], work.today)
     line = work.new(SeenLine, statement.said["id"])
     work.source(statement.said, "bankline", line.id)
     line.record(SeenLine.Seen, statement)
@@ -46,7 +57,7 @@ def request(work: Work, statement: Statement, _path: Path) -> None:
         "payment.request", payer=said.get("payer", party) == party, holder=policy.holder == party,
         insures=policy.insurer == party,
     )  # fmt: skip
-    require_taking(work, policy, said["source_kind"])
+    require_taking(policy, said["source_kind"], work.today)
     require_payee(policy, said["payee"])
     due_fen = policy.due_fen(said["source_kind"])
     if said["source_kind"] in FUND_SOURCES:
@@ -78,25 +89,42 @@ def confirm(work: Work, statement: Statement, path: Path) -> None:
     """Confirm a payment by a bank line; the policy receives the premium in the same save.
 
     A confirmation is a fact, also of a payment that was noted as failed: when what it was for has gone, the money is
-    due back instead (domain-model C3).
+    due back instead (domain-model C3), and so is what came above what the source owes (C4). Of less than was asked for
+    nothing is confirmed: that payment failed, and another of the lesser amount is asked for. The fund pays exactly what
+    was approved.
     """
     payment = work.change(Payment, path["payment"])
     work.allow("payment.confirm", **_sides(work, payment))
     payment.require("requested", "instructed", "failed")
-    line = usable_line(work, statement.said["line"], payment.amount_fen)
     if payment.application is None:
+        line = unused_line(work, statement.said["line"])
+        line.require_amount(max(payment.amount_fen, line.amount_fen))
         line.require_flow({payment.payee: "in"}, others=True)
     else:
+        line = usable_line(work, statement.said["line"], payment.amount_fen)
         require_outflow(line, _fund_of(work, payment.application), payment.payee)
-    settle(work, payment, payment.record(Payment.Confirmed, statement), line)
+    settle(work, payment, payment.record(Payment.Confirmed, statement, arrival_facts(work, payment, line)), line)
+
+
+def unused_line(work: Work, name: str) -> SeenLine:
+    """Give a bank line that proved nothing yet; raises Conflict `line_used`."""
+    line = work.change(SeenLine, name)
+    line.require_unused()
+    return line
 
 
 def usable_line(work: Work, name: str, amount_fen: int) -> SeenLine:
     """Give a bank line that is of this amount and unused; raises Conflict `line_used`, `line_amount_differs`."""
-    line = work.change(SeenLine, name)
-    line.require_unused()
+    line = unused_line(work, name)
     line.require_amount(amount_fen)
     return line
+
+
+def arrival_facts(work: Work, payment: Payment, line: SeenLine) -> dict[str, Any]:
+    """Give the day of value that a confirmation rests on, beside the day it is recorded, and what is odd about it."""
+    policy = work.read(Policy, payment.policy)
+    findings = check_arrival(policy, line.on, work.today, asked_fen=payment.amount_fen, came_fen=line.amount_fen)
+    return {"on": line.on, "findings": findings}
 
 
 def require_outflow(line: SeenLine, fund: Fund, payee: str) -> None:
@@ -123,27 +151,29 @@ def _sides(work: Work, payment: Payment) -> dict[str, bool]:
 
 
 def settle(work: Work, payment: Payment, cause: Because, line: SeenLine) -> None:
-    """Follow a confirmed payment to its end: posted, received by the policy, or due back."""
+    """Follow a confirmed payment to its end: posted, received by the policy, or due back.
+
+    Whether the policy takes it is judged by the day of value: money is a bank's working days under way to the ledger.
+    """
     line.record(SeenLine.Used, cause, {"payment": payment.id})
     policy = work.read(Policy, payment.policy)
-    accepts = takes_premium(work, policy, payment.source_kind)
+    arrival = Arrival(payment.id, payment.source_kind, line.amount_fen, line.on)
+    accepts = takes_premium(policy, arrival.source, arrival.on)
     if payment.application is None:
-        paid = accepts
+        paid, why = accepts, "policy_takes_no_premium"
     else:
-        fits = payment.amount_fen <= policy.due_fen(payment.source_kind)
-        paid = _post(work, payment, cause, line, accepts=accepts and fits)
+        fits = arrival.amount_fen <= policy.due_fen(arrival.source)
+        paid, why = _post(work, payment, cause, line, accepts=accepts and fits), "nothing_reserved"
     if not paid:
-        why = "policy_takes_no_premium" if payment.application is None else "nothing_reserved"
-        payment.record(Payment.ReturnDue, cause, {"amount_fen": payment.amount_fen, "why": why})
+        if payment.application is None:
+            decline_premium(work, policy.id, cause, arrival)
+        payment.record(Payment.ReturnDue, cause, {"amount_fen": arrival.amount_fen, "why": why})
         return
-    matched = {"policy": policy.id, "source": payment.source_kind, "amount_fen": payment.amount_fen}
+    matched = {"policy": policy.id, "source": arrival.source, "amount_fen": arrival.amount_fen}
     match = payment.record(Payment.Matched, cause, matched)
     subsidy = None if payment.subsidy is None else work.change(Subsidy, payment.subsidy)
-    receipt = receive_premium(
-        work, policy.id, match, source_kind=payment.source_kind, amount_fen=payment.amount_fen, payment=payment.id,
-        at_most_fen=None if subsidy is None else subsidy.payable_fen,
-    )  # fmt: skip
-    used_fen = payment.amount_fen - receipt.over_fen
+    receipt = receive_premium(work, policy.id, match, arrival, None if subsidy is None else subsidy.payable_fen)
+    used_fen = arrival.amount_fen - receipt.over_fen
     if subsidy is not None and used_fen:
         subsidy.record(Subsidy.Paid, cause, {"payment": payment.id, "amount_fen": used_fen})
     if receipt.over_fen:
@@ -192,8 +222,7 @@ def give_back(work: Work, statement: Statement, path: Path) -> None:
     open_fen = open_return_fen(work, payment)
     if not open_fen:
         payment.require("return_due")
-    line = work.change(SeenLine, statement.said["line"])
-    line.require_unused()
+    line = unused_line(work, statement.said["line"])
     if payment.application is None:
         parts = _parts(work, payment, open_fen, line)
         line.require_flow({payment.payee: "out"}, others=True)

@@ -34,7 +34,7 @@ from domain.time import add_days
 Path = Mapping[str, str]
 
 PREMIUM_WRITES = (Writes("policy.PremiumReceived", "policy:", derived=True),)
-"""Rows for every action that calls `receive_premium`."""
+"""Rows for every action that calls `receive_premium` or `decline_premium`."""
 RETURN_WRITES = (Writes("policy.PremiumReturned", "policy:", derived=True),)
 """Rows for every action that calls `return_premium`."""
 
@@ -99,51 +99,72 @@ class PremiumReceipt:
     complete: bool
 
 
-def takes_premium(work: Work, policy: Policy, source_kind: str) -> bool:
-    """Say whether a policy takes premium of a source.
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Money that came for a policy: which payment, of which source, how much, and the bank's day of value (起息日)."""
 
-    Issued, or proposed and its quotation valid; once cancelled, as long as the source owes of what the insurer earned.
+    payment: str
+    source: str
+    amount_fen: int
+    on: str
+
+
+def takes_premium(policy: Policy, source_kind: str, on: str) -> bool:
+    """Say whether a policy takes premium of a source that arrives, or arrived, on a day.
+
+    Issued, or proposed and its quotation valid on that day; once cancelled, as long as the source owes of what the
+    insurer earned.
     """
     if policy.state == "cancelled":
         return policy.due_fen(source_kind) > 0
-    return policy.state == "issued" or (policy.state == "proposed" and policy.valid(work.today))
+    return policy.state == "issued" or (policy.state == "proposed" and policy.valid(on))
 
 
-def require_taking(work: Work, policy: Policy, source_kind: str) -> None:
-    """Raise Conflict `policy_state` or `quote_expired` when a policy takes no premium of a source."""
-    if not takes_premium(work, policy, source_kind):
+def require_taking(policy: Policy, source_kind: str, on: str) -> None:
+    """Raise Conflict `policy_state` or `quote_expired` when a policy takes no premium of a source on a day."""
+    if not takes_premium(policy, source_kind, on):
         policy.require("proposed", "issued")
-        policy.require_valid(work.today)
+        policy.require_valid(on)
 
 
 def receive_premium(
-    work: Work, policy_name: str, cause: Because, *, source_kind: str, amount_fen: int, payment: str,
-    at_most_fen: int | None = None,
-) -> PremiumReceipt:  # fmt: skip
+    work: Work, policy_name: str, cause: Because, arrival: Arrival, at_most_fen: int | None = None
+) -> PremiumReceipt:
     """Book premium that a payment was matched to, in the same save as its event (`cause`).
 
     Raises Conflict `policy_state` before the proposal and after the end, unless what was earned is owed still, and
-    `quote_expired` past the validity of a quotation not yet paid: such money is to be returned. More than its source
-    owes, or than `at_most_fen`, is booked, and told as `over_fen` (C4): one source's money never settles what another
-    owes.
+    `quote_expired` where it arrived past the validity of a quotation not yet paid: such money is to be returned. More
+    than its source owes, or than `at_most_fen`, is booked, and told as `over_fen` (C4): one source's money never
+    settles what another owes.
     """
     policy = work.change(Policy, policy_name)
-    require_taking(work, policy, source_kind)
+    source, amount_fen = arrival.source, arrival.amount_fen
+    require_taking(policy, source, arrival.on)
     if amount_fen <= 0:
         raise Invalid("an amount received is positive", code="amount_not_positive")
     pack, _ = pack_in_force(work, policy.area, work.today)
-    held_fen = min(amount_fen, policy.due_fen(source_kind), amount_fen if at_most_fen is None else at_most_fen)
-    held = {**policy.held, source_kind: policy.held.get(source_kind, 0) + held_fen}
+    held_fen = min(amount_fen, policy.due_fen(source), amount_fen if at_most_fen is None else at_most_fen)
+    held = {**policy.held, source: policy.held.get(source, 0) + held_fen}
     over_fen = amount_fen - held_fen
     complete = enough_received(pack, policy, held, work.today)
-    because = policy.record(
+    because = _book(policy, cause, arrival, {"over_fen": over_fen, "complete": complete})
+    return PremiumReceipt(because, over_fen, complete)
+
+
+def decline_premium(work: Work, policy_name: str, cause: Because, arrival: Arrival) -> None:
+    """Book money that the policy takes nothing of: all of it is due back, and its payer's other money with it."""
+    policy = work.change(Policy, policy_name)
+    _book(policy, cause, arrival, {"over_fen": arrival.amount_fen, "complete": False})
+
+
+def _book(policy: Policy, cause: Because, arrival: Arrival, found: Mapping[str, int | bool]) -> Because:
+    return policy.record(
         Policy.PremiumReceived, cause,
         {
-            "payment": payment, "source": source_kind, "amount_fen": amount_fen,
-            "received_fen": sum(policy.received.values()) + amount_fen, "over_fen": over_fen, "complete": complete,
+            "payment": arrival.payment, "source": arrival.source, "amount_fen": arrival.amount_fen,
+            "received_fen": sum(policy.received.values()) + arrival.amount_fen, **found,
         },
     )  # fmt: skip
-    return PremiumReceipt(because, over_fen, complete)
 
 
 def return_premium(work: Work, policy_name: str, cause: Because, *, payment: str, amount_fen: int) -> None:
@@ -263,6 +284,6 @@ ACTIONS = (
 )  # fmt: skip
 
 __all__ = [
-    "ACTIONS", "PREMIUM_WRITES", "RETURN_WRITES", "PremiumReceipt", "cover_in_force", "covers_in_force",
-    "receive_premium", "require_taking", "return_premium", "takes_premium",
+    "ACTIONS", "PREMIUM_WRITES", "RETURN_WRITES", "Arrival", "PremiumReceipt", "cover_in_force", "covers_in_force",
+    "decline_premium", "receive_premium", "require_taking", "return_premium", "takes_premium",
 ]  # fmt: skip

@@ -83,7 +83,7 @@ class PaymentFailure(TypedDict):
 class BankLine(TypedDict):
     """A line of a bank account: `digest` is over the bank's own record, whose words are personal.
 
-    `direction` is the account's view. `on` is the day of value.
+    `direction` is the account's view. `on` is the day of value (起息日), none to come.
     """
 
     id: BankLineName
@@ -136,9 +136,18 @@ class Payment(Aggregate):
             aggregate.state = "instructed"
 
     class Confirmed(Event):
-        """The bank's line proves it; `said` is a PaymentConfirmation, or `found.line`; `found.findings`."""
+        """The bank's line proves it; `said` is a PaymentConfirmation, or `found.line`; `found` {on, findings}.
+
+        `on` is the line's day of value, by which it is judged what the money still pays. Schema 1 told neither.
+        """
 
         TOPIC = "payment.Confirmed"
+        SCHEMA = 2
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that no day was told; it stands in the line."""
+            state["found"] |= {"on": None, "findings": []}
 
         def apply(self, aggregate: Payment) -> None:
             """Keep the line."""

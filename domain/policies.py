@@ -131,9 +131,9 @@ class Policy(Aggregate):
             aggregate.proposal = said.get("number") or said.get("document") or self.found["on"]
 
     class PremiumReceived(Event):
-        """Premium was matched: `found` {payment, source, amount_fen, received_fen, over_fen, complete}.
+        """Money came for it: `found` {payment, source, amount_fen, received_fen, over_fen, complete}.
 
-        `over_fen` is above what its source owed (once: all of them) and due back; `received_fen` is all that came.
+        `over_fen` is above what its source owed (once: all of them) and due back, all where none was taken.
         """
 
         TOPIC = "policy.PremiumReceived"

@@ -293,6 +293,26 @@ def check_inception(policy: Policy, today: str, *, on_ground: bool) -> list[Find
     ]  # fmt: skip
 
 
+def check_arrival(policy: Policy, on: str, today: str, *, asked_fen: int, came_fen: int) -> list[Finding]:
+    """Hold money that arrived on a day, and is recorded today, against what was asked for and the days it counts by.
+
+    Where all hangs on the day of value that the line states, or a policy lapsed though its money was there, a person
+    looks at the bank's record. Findings `premium_told_late`, `arrived_before_lapse`, `paid_above_request`.
+    """
+    found: list[Finding] = []
+    ended = add_days(policy.valid_until, 1) if policy.cancelled_on is None else policy.cancelled_on
+    if policy.state == "proposed" and policy.valid(on) and not policy.valid(today):
+        late = {"arrived_on": on, "recorded_on": today, "valid_until": policy.valid_until}
+        found.append(by_contract("policy.premium_day", "premium_told_late", "manual_review", **late))
+    elif policy.state == "lapsed" and on < ended:
+        lost = {"arrived_on": on, "recorded_on": today, "ended_on": ended}
+        found.append(by_contract("policy.premium_day", "arrived_before_lapse", "manual_review", **lost))
+    if came_fen > asked_fen:
+        more = {"asked_fen": asked_fen, "came_fen": came_fen}
+        found.append(by_contract("policy.premium_amount", "paid_above_request", "manual_review", **more))
+    return found
+
+
 def check_refund(product: Product, policy: Policy, cancellation: Mapping[str, Any]) -> Checked:
     """Hold a cancellation's refund against the filed method; working {unearned_fen, refunds, owed (both by source)}.
 

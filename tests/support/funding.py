@@ -13,6 +13,7 @@ from domain.applications import Application
 from domain.funds import Fund
 from domain.houses import House
 from domain.lifts import Lift
+from domain.time import civil_date
 from tests.support.book import Book
 from tests.support.insuring import AREA, HOLDER, INSURER, OPERATOR, line, office, proposed
 from tests.support.seeding import seed
@@ -154,10 +155,13 @@ def ready(book: Book) -> tuple[str, str]:
     return policy, application
 
 
-def seen(book: Book, amount_fen: int = PREMIUM_FEN, direction: str = "out", by: Author = BANK) -> str:
-    """Note a line, of the fund's account if its bank saw it; returns its name."""
+def seen(
+    book: Book, amount_fen: int = PREMIUM_FEN, direction: str = "out", by: Author = BANK, day: str | None = None
+) -> str:
+    """Note a line, by default of today and of the fund's account as its bank saw it; returns its name."""
     name = new_name("bankline")
-    said = {"id": name, "digest": "a" * 64, "amount_fen": amount_fen, "direction": direction, "on": "2026-03-15"}
+    day = civil_date(book.now) if day is None else day
+    said = {"id": name, "digest": "a" * 64, "amount_fen": amount_fen, "direction": direction, "on": day}
     book.act(by, "bankline.see", said)
     return name
 

@@ -132,9 +132,8 @@ def pay(book: Book, policy: str, amount_fen: int | None = None, source: str = "p
     seed(book, Payment, cause.stream, HOLDER.party, Payment.Requested, request)
 
     def handle(work: Work, _statement: Statement, _path: Mapping[str, str]) -> None:
-        policies.receive_premium(
-            work, policy, cause, source_kind=source, amount_fen=amount_fen, payment=cause.stream
-        )  # fmt: skip
+        arrival = policies.Arrival(cause.stream, source, amount_fen, work.today)
+        policies.receive_premium(work, policy, cause, arrival)
 
     return derive(book, handle, *policies.PREMIUM_WRITES)[0]
 

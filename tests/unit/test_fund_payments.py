@@ -395,3 +395,30 @@ def test_a_payment_that_fails_after_giving_up_leaves_it_given_up() -> None:
     book.act(HOUSING, "application.void", {"reason": "withdrawn"}, fund=FUND, application=application)
     book.act(BANK, "payment.fail", {"reason": "account_unknown"}, payment=payment)
     assert (on(book, application).state, fund(book).balance_fen) == ("voided", 300_000)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("day, state", [("2026-06-30", "paid"), ("2026-07-01", None)])
+def test_the_funds_premium_counts_by_the_day_it_left(day: str, state: str | None, *, at_once: bool) -> None:
+    """Paid on the quotation's last day and told the day after: with the order, or after an order of before."""
+    book = funded()
+    book.now = "2026-06-25T02:00:00.000000Z"
+    policy, application = ready(book)
+    if not at_once:
+        pay(book, application)
+    book.now = "2026-07-01T02:00:00.000000Z"
+    line = seen(book, day=day)
+    if at_once and state is None:
+        with pytest.raises(Conflict) as refusal:
+            pay(book, application, line=line)
+        assert refusal.value.code == "quote_expired"
+        return
+    payment = on(book, application).payment or ""
+    events = pay(book, application, line=line) if at_once else book.act(
+        BANK, "payment.confirm", {"line": line}, payment=payment
+    )  # fmt: skip
+    (told,) = [event for event in events if event.TOPIC == "payment.Confirmed"]
+    assert told.found["on"] == day
+    assert [found["code"] for found in told.found["findings"]] == (["premium_told_late"] if state else [])
+    assert on(book, application).state == (state or "return_due")
+    assert book.state(Policy, policy).held_fen == (PREMIUM_FEN if state else 0)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from application.ids import new_name
-from domain.errors import Conflict, Forbidden
+from domain.aggregate import Event
+from domain.errors import Conflict, Forbidden, Invalid
 from domain.payments import Payment
 from domain.policies import Policy
 from domain.policy_shapes import FUND_SOURCES
@@ -97,11 +98,111 @@ def test_money_for_a_quotation_that_expired_is_due_back() -> None:
     assert refusal.value.code == "quote_expired"
     book.act(INSURER, "payment.confirm", {"line": seen(book)}, payment=payment)
     assert book.state(Payment, payment).state == "return_due"
-    assert book.state(Policy, policy).received == {}
+    assert book.state(Policy, policy).held == {}
+
+
+def arrived(book: Book, payment: str, day: str, *now: str) -> list[Event]:
+    """Confirm a payment by a line of the insurer's account, of that day of value; returns what was recorded."""
+    (book.now,) = now or (book.now,)
+    said = {"line": seen(book, book.state(Payment, payment).amount_fen, "in", INSURER, day)}
+    return book.act(INSURER, "payment.confirm", said, payment=payment)
+
+
+@pytest.mark.parametrize(
+    "day, now, found",
+    [
+        ("2026-06-30", "2026-06-30T15:59:59.999999Z", []),
+        ("2026-06-30", "2026-06-30T16:00:00.000000Z", ["premium_told_late"]),
+        ("2026-07-01", "2026-06-30T16:00:00.000000Z", None),
+    ],
+)
+def test_premium_counts_by_the_day_it_arrived(day: str, now: str, found: list[str] | None) -> None:
+    """What came on the quotation's last day is premium though the statement is read on the next: both days are told."""
+    book = funded()
+    policy = quoted(book, 0)
+    payment = request(book, policy)
+    events = arrived(book, payment, day, now)
+    assert events[0].found["on"] == day
+    assert [told["code"] for told in events[0].found["findings"]] == (found or [])
+    if found is None:
+        assert (events[-1].TOPIC, events[-1].found["why"]) == ("payment.ReturnDue", "policy_takes_no_premium")
+        return
+    assert events[-1].TOPIC == "policy.PremiumReceived"
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+
+
+def test_a_line_of_a_day_to_come_is_not_seen() -> None:
+    """It is 30 June in Shanghai until 16:00 UTC; no policy is issued on money of tomorrow (PB01)."""
+    book = funded()
+    book.now = "2026-06-30T15:59:59.999999Z"
+    with pytest.raises(Invalid) as refusal:
+        seen(book, day="2026-07-01")
+    assert refusal.value.code == "date_in_future"
+    seen(book, day="2026-06-30")
+
+
+def test_a_lapse_does_not_hide_that_the_money_was_there() -> None:
+    """What arrived before the end is due back, since the lapse stands; a person sees that it was there in time."""
+    book = funded()
+    payment = request(book, policy := quoted(book, 0))
+    book.now = "2026-07-01T02:00:00.000000Z"
+    book.act(INSURER, "policy.lapse", {"reason": "unpaid"}, policy=policy)
+    (told,) = arrived(book, payment, "2026-06-30")[0].found["findings"]
+    assert (told["code"], told["verdict"]) == ("arrived_before_lapse", "manual_review")
+    assert told["facts"] == {"arrived_on": "2026-06-30", "recorded_on": "2026-07-01", "ended_on": "2026-07-01"}
+    assert book.state(Payment, payment).state == "return_due"
+    book = funded()
+    days = [{"due_on": "2026-03-20", "amount_fen": 4_000}, {"due_on": "2026-07-20", "amount_fen": 4_000}]
+    issued = quoted(book, 0, instalments=days)
+    arrived(book, request(book, issued, amount_fen=4_000), "2026-03-15")
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=issued)
+    late, later = (request(book, issued, amount_fen=4_000) for _ in range(2))
+    book.now = "2026-07-21T02:00:00.000000Z"
+    book.act(INSURER, "policy.lapse", {"reason": "unpaid"}, policy=issued)
+    assert [f["code"] for f in arrived(book, late, "2026-07-21")[0].found["findings"]] == ["arrived_before_lapse"]
+    assert arrived(book, later, "2026-07-22", "2026-07-22T02:00:00.000000Z")[0].found["findings"] == []
+
+
+def test_more_than_was_asked_for_is_booked_and_the_rest_due_back() -> None:
+    """Of 90 yuan that came for 80, 80 are premium and 10 go back (C4); a person sees whether it is the right line."""
+    book = funded()
+    policy = quoted(book, 0)
+    payment = request(book, policy)
+    events = book.act(INSURER, "payment.confirm", {"line": seen(book, 9_000, "in", INSURER)}, payment=payment)
+    (told,) = events[0].found["findings"]
+    assert (told["code"], told["facts"]) == ("paid_above_request", {"asked_fen": PREMIUM_FEN, "came_fen": 9_000})
+    state = book.state(Policy, policy)
+    assert (state.received, state.held, state.due_back_fen(payment)) == (
+        {"property_fee": 9_000}, {"property_fee": PREMIUM_FEN}, 1_000,
+    )  # fmt: skip
+    assert book.state(Payment, payment).open_fen == 1_000
+    book.act(INSURER, "payment.return", {"line": seen(book, 1_000, "out", INSURER)}, payment=payment)
+    assert book.state(Payment, payment).state == "returned"
+
+
+def test_more_than_was_asked_for_pays_what_the_source_owes_besides() -> None:
+    """Two instalments by one transfer: nothing is over until the source owes nothing; of a subsidy the grant is all."""
+    book = funded()
+    payment = request(book, policy := quoted(book, 0), amount_fen=3_000)
+    book.act(BANK, "payment.confirm", {"line": seen(book, 5_000)}, payment=payment)
+    assert (book.state(Policy, policy).held_fen, book.state(Payment, payment).open_fen) == (5_000, 0)
+    book = funded()
+    policy, subsidy = subsidised(book, 2_000)
+    said = {"amount_fen": 2_000, "source_kind": "fiscal_subsidy", "subsidy": subsidy}
+    payment = request(book, policy, **said)
+    book.act(BANK, "payment.confirm", {"line": seen(book, 2_500)}, payment=payment)
+    assert (book.state(Subsidy, subsidy).paid_fen, book.state(Payment, payment).open_fen) == (2_000, 500)
+
+
+def test_a_confirmation_of_before_told_no_day() -> None:
+    """Schema 1: it stands in the line."""
+    state: dict[str, Any] = {"found": {"line": "bankline:x"}}
+    Payment.Confirmed.upcast_v1_v2(state)
+    assert state["found"] == {"line": "bankline:x", "on": None, "findings": []}
 
 
 def test_a_line_is_used_once() -> None:
-    """And must be of the payment's amount."""
+    """And is of no less than was asked for: a transfer that came short is another payment."""
     book = funded()
     policy = quoted(book, 0)
     used = seen(book)

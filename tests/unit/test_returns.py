@@ -121,6 +121,25 @@ def test_a_refund_comes_back_in_parts() -> None:
     assert twice.value.code == "paid_twice"
 
 
+def test_what_came_after_the_end_comes_back_by_one_transfer() -> None:
+    """Also of payments that found no policy to take them: they stand in its book, and the payer's go together."""
+    book = funded()
+    policy = quoted(book, 0)
+    first, second, third = (requested(book, policy, fen) for fen in (PREMIUM_FEN, 5_000, 3_000))
+    confirmed(book, first)
+    end(book, policy, "void")
+    confirmed(book, second)
+    confirmed(book, third)
+    assert book.state(Policy, policy).received == {"property_fee": 2 * PREMIUM_FEN}
+    assert [due(book, payment)[1] for payment in (first, second, third)] == [PREMIUM_FEN, 5_000, 3_000]
+    with pytest.raises(Conflict) as refusal:
+        give_back(book, second, 2 * PREMIUM_FEN + 1)
+    assert refusal.value.code == "line_amount_differs"
+    events = give_back(book, third, 2 * PREMIUM_FEN)
+    assert [event.originator_id for event in events[:3]] == [third, first, second]
+    assert [due(book, payment) for payment in (first, second, third)] == [("returned", 0)] * 3
+
+
 def test_a_refund_goes_back_to_each_payment_in_proportion() -> None:
     """Of 2,000 that are refunded each payment gets what it bore of the premium; one line may return several of them."""
     book = funded()

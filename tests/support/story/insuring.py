@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from domain.payments import Payment
 from domain.policies import Policy
+from domain.time import civil_date
 from tests.support.rehearsal import name
 from tests.support.story.cast import AREA, Story, digest
 from tests.support.story.places import HOME, LIFTS, SECOND
@@ -115,8 +116,8 @@ def seen(story: Story, label: str, amount_fen: int = PREMIUM_FEN, direction: str
     """Let the bank show a line."""
     bankline = name("bankline", label)
     said = {
-        "id": bankline, "digest": digest(label), "amount_fen": amount_fen, "direction": direction, "on": "2025-12-02",
-        "counterparty": "某物业公司", "text": "电梯保险费",
+        "id": bankline, "digest": digest(label), "amount_fen": amount_fen, "direction": direction,
+        "on": civil_date(story.ledger.now), "counterparty": "某物业公司", "text": "电梯保险费",
     }  # fmt: skip
     story.lines("bank", "bankline.see", said)
     return bankline
