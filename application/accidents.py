@@ -16,8 +16,9 @@ from typing import Final
 from application.covers import records_of
 from application.limits import limits_of
 from application.work import Work
-from domain.claims import Claim, Occurrence, claim_stream
+from domain.claims import Claim, claim_stream
 from domain.limits import Limit, limit_stream, policy_year
+from domain.occurrences import Occurrence
 from domain.policies import Policy
 
 TIES_READ_MAX: Final = 100

@@ -23,10 +23,11 @@ from domain.claim_shapes import (
     PapersFiled,
     SupplementRequest,
 )
-from domain.claims import OPEN, Claim, Occurrence, claim_stream, persons_of
+from domain.claims import OPEN, Claim, claim_stream, persons_of
 from domain.errors import Conflict
 from domain.findings import Finding, finding
 from domain.lifts import Lift
+from domain.occurrences import Occurrence
 from domain.packs import rule_or_own
 from domain.time import civil_date, days_between, elapsed_seconds
 

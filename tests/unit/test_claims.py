@@ -11,7 +11,8 @@ from application import mandates
 from application.ids import new_name
 from application.work import Author
 from domain.claim_checks import check_clock, clock
-from domain.claims import Occurrence, persons_of
+from domain.claims import persons_of
+from domain.occurrences import Occurrence
 from domain.packs import Rule, load_pack
 from domain.parties import Party
 from tests.support.book import Book
