@@ -47,9 +47,10 @@ def covers_at(work: Work, lift: str, part: str, interest: str, on: str) -> list[
 
 
 def covers_of(work: Work, claim: Claim) -> list[Covered]:
-    """Find the covers of a loss; once limits of a policy were taken it must be that one."""
+    """Find the covers of a loss; while limits of a policy are taken or held it must be that one."""
     found = covers_at(work, claim.lift, claim.part, claim.interest, claim.loss_on)
-    return [covered for covered in found if claim.policy in {None, covered.policy.id}]
+    bound = claim.policy if claim.held_fen else None
+    return [covered for covered in found if bound in {None, covered.policy.id}]
 
 
 def claim_of(work: Work, path: Path) -> Claim:
@@ -79,11 +80,15 @@ def insures(work: Work, claim: Claim) -> bool:
     return work.author.party in insurers_of(work, claim)
 
 
-def deciding_cover(work: Work, claim: Claim, action: str) -> Covered:
-    """Give the cover at the loss; refuses others than its insurer, and `no_cover_in_force`."""
+def deciding_cover(work: Work, claim: Claim, action: str, policy: str | None) -> Covered:
+    """Give the cover at the loss, of the policy named or the first; refuses others' and `no_cover_in_force`.
+
+    Of several policies that cover it the insurer says which one pays: the first may be exhausted already.
+    """
     covers = covers_of(work, claim)
     own = [covered for covered in covers if covered.policy.insurer == work.author.party]
     work.allow(action, insures=bool(own) or not covers)
+    own = [covered for covered in own if policy in {None, covered.policy.id}]
     if not own:
         raise Conflict(
             "no policy covered this part and interest at the time of loss", code="no_cover_in_force",

@@ -13,7 +13,7 @@ from application.limits import RELEASING
 from application.ruling import ruling
 from application.work import Work
 from domain.aggregate import Statement
-from domain.claim_checks import ASKED_ONCE, COVERED, DUPLICATE, check_entrapment, clock, require_sum
+from domain.claim_checks import ASKED_ONCE, COVERED, DUPLICATE, check_day, check_entrapment, clock, require_sum
 from domain.claim_shapes import (
     Agreement,
     Assessment,
@@ -29,7 +29,7 @@ from domain.findings import Finding, finding
 from domain.lifts import Lift
 from domain.occurrences import Occurrence
 from domain.packs import rule_or_own
-from domain.time import civil_date, days_between, elapsed_seconds
+from domain.time import civil_date, days_between, elapsed_seconds, require_not_later, require_past
 
 NOTICES_PER_SAVE = 100
 
@@ -42,6 +42,7 @@ def open_occurrence(work: Work, statement: Statement, _path: Path) -> None:
     if occurrence.opened:
         raise Conflict(f"{said['id']} exists already", code="exists", stream=said["id"])
     work.source(said, "occurrence", occurrence.id)
+    require_past(said["at"], work.now)
     occurrence.record(Occurrence.Opened, statement)
 
 
@@ -59,11 +60,12 @@ def notify(work: Work, statement: Statement, _path: Path) -> None:
     findings: list[Finding] = [] if covers else [finding(rule, "no_cover_in_force", loss_on=on)]
     if len(covers) > 1:
         findings.append(finding(rule, "several_covers", covers=len(covers)))
-    if said["loss_at"] > work.now:
+    trapped = said.get("entrapment", {})
+    told = (said["loss_at"], said.get("known_at"), trapped.get("alarm_at"), trapped.get("released_at"))
+    if any(at is not None and at > work.now for at in told):
         findings.append(finding(rule, "loss_in_future", loss_on=on))
     found: dict[str, Any] = {"cover": covers[0].as_json() if covers else None, **ruled}
-    if "entrapment" in said:
-        trapped = said["entrapment"]
+    if trapped:
         seconds = elapsed_seconds(trapped["alarm_at"], trapped["released_at"])
         found["entrapment"], more = check_entrapment(seconds, pack, on)
         findings += more
@@ -85,6 +87,7 @@ def file(work: Work, statement: Statement, path: Path) -> None:
     work.allow("claim.file", {"notified": claim.notifier}, insures=insures(work, claim))
     said = statement.said
     on = said["received_on"]
+    require_not_later(on, work.today)
     pack, ruled = ruling_of(work, claim, on)
     due: list[dict[str, Any]] = []
     if claim.papers_on is None:
@@ -92,7 +95,7 @@ def file(work: Work, statement: Statement, path: Path) -> None:
     elif said.get("supplement") and claim.asked_on is not None and claim.supplied_on is None:
         paused_days = max(0, days_between(claim.asked_on, on))
         due = clock(pack, "K3", claim.papers_on, claim.papers_on, paused_days)
-    claim.record(Claim.Filed, statement, {"due": due, "findings": [], **ruled})
+    claim.record(Claim.Filed, statement, {"due": due, "findings": check_day(pack, claim.loss_on, on), **ruled})
 
 
 def ask_supplement(work: Work, statement: Statement, path: Path) -> None:
@@ -100,13 +103,15 @@ def ask_supplement(work: Work, statement: Statement, path: Path) -> None:
     claim = claim_of(work, path)
     work.allow("claim.ask_supplement", insures=insures(work, claim))
     on = statement.said["delivered_on"]
+    require_not_later(on, work.today)
     pack, ruled = ruling_of(work, claim, on)
+    findings = check_day(pack, claim.loss_on, on)
     if claim.asked_on is not None:
-        findings = [finding(rule_or_own(pack, ASKED_ONCE, on), "asked_again", first_on=claim.asked_on)]
+        findings.append(finding(rule_or_own(pack, ASKED_ONCE, on), "asked_again", first_on=claim.asked_on))
         claim.record(Claim.SupplementAsked, statement, {"due": [], "findings": findings, **ruled})
         return
     due = clock(pack, "K3", claim.papers_on, claim.papers_on, None) if claim.papers_on else []
-    claim.record(Claim.SupplementAsked, statement, {"due": due, "findings": [], **ruled})
+    claim.record(Claim.SupplementAsked, statement, {"due": due, "findings": findings, **ruled})
 
 
 def assess(work: Work, statement: Statement, path: Path) -> None:
@@ -129,8 +134,10 @@ def agree(work: Work, statement: Statement, path: Path) -> None:
     work.allow("claim.agree", {"notified": claim.notifier}, insures=insures(work, claim))
     claim.require("approved")
     on = statement.said["agreed_on"]
+    require_not_later(on, work.today)
     pack, ruled = ruling_of(work, claim, on)
-    claim.record(Claim.Agreed, statement, {"due": clock(pack, "K4", on, on), "findings": [], **ruled})
+    due = clock(pack, "K4", on, on) if claim.awaits_agreement else []
+    claim.record(Claim.Agreed, statement, {"due": due, "findings": check_day(pack, claim.loss_on, on), **ruled})
 
 
 def withdraw(work: Work, statement: Statement, path: Path) -> None:

@@ -166,6 +166,7 @@ RIGHTS: Final[dict[str, Rule]] = {
     "claim.reduce": _of(insurer="insures"),
     "claim.refuse": _of(insurer="insures"),
     "claim.pay": _of(insurer="insures"),
+    "claim.return": _of(insurer="insures"),
     "claim.close": _of(insurer="insures"),
     # disputes and holds ---------------------------------------------------------------------------------------------
     "dispute.open": _of(**dict.fromkeys(DISPUTANTS, "party") | dict.fromkeys(HOLDERS, "any")),

@@ -67,10 +67,13 @@ def clock(pack: Pack | None, name: str, start_on: str, on: str, paused_days: int
     return found
 
 
-def check_clock(due: Sequence[Mapping[str, Any]], done_on: str, pack: Pack | None, on: str) -> list[Finding]:
+def check_clock(
+    due: Sequence[Mapping[str, Any]], done_on: str, pack: Pack | None, on: str, *, excused: bool = False
+) -> list[Finding]:
     """Find `overdue_<clock>` where something was done after the last day, `last_on`, to which the day due moved.
 
-    As long as a legal holiday might excuse it, this is for a person to look at: missing data is no violation.
+    As long as a legal holiday might excuse it, or where something else may (`excused`), this is for a person to look
+    at: missing data is no violation.
     """
     running = [row for row in due if row["due_on"] is not None]
     if pack is None or not running:
@@ -80,7 +83,8 @@ def check_clock(due: Sequence[Mapping[str, Any]], done_on: str, pack: Pack | Non
         last_on, excused_on = _last_days(pack, row["due_on"])
         if done_on > last_on:
             rule = pack.rule("claims.clocks", on)
-            verdict: Verdict | None = "manual_review" if done_on <= excused_on and rule.breach == "violates" else None
+            doubted = (excused or done_on <= excused_on) and rule.breach == "violates"
+            verdict: Verdict | None = "manual_review" if doubted else None
             found.append(
                 finding(
                     rule, f"overdue_{row['clock'].lower()}", verdict,
@@ -98,6 +102,13 @@ def _last_days(pack: Pack, due_on: str) -> tuple[str, str]:
     if moves.get("holidays") is not True:
         return last_on, last_on
     return last_on, after_weekend(add_days(due_on, HOLIDAY_DAYS_MAX))
+
+
+def check_day(pack: Pack | None, loss_on: str, on: str) -> list[Finding]:
+    """Find `dated_before_loss` where a fact of a claim is said to be of a day before the loss: one of them is wrong."""
+    if on >= loss_on:
+        return []
+    return [finding(rule_or_own(pack, COVERED, loss_on), "dated_before_loss", dated_on=on, loss_on=loss_on)]
 
 
 def check_entrapment(seconds: int, pack: Pack | None, on: str) -> tuple[dict[str, Any], list[Finding]]:

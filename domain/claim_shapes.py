@@ -143,20 +143,28 @@ class Assessment(TypedDict):
 
 @strict
 class ReserveSetting(TypedDict):
-    """What the claim holds of its limits (未决赔款准备), in place of what it held before; 0 frees it."""
+    """What the claim holds of its limits (未决赔款准备), in place of what it held before; 0 frees it.
+
+    `policy` is for a loss that several policies of the insurer cover: the one it comes out of, else the first found.
+    """
 
     amount_fen: Annotated[int, Ge(0), Le(APPROVED_MAX_FEN)]
+    policy: NotRequired[PolicyName]
 
 
 @strict
 class Approval(TypedDict):
-    """The insurer will pay so much (核赔); `further` adds the difference to an earlier approval (保险法 25)."""
+    """The insurer will pay so much (核赔); `further` adds the difference to an earlier approval (保险法 25).
+
+    `policy` as with a reserve.
+    """
 
     amount_fen: Amount
     currency: Literal["CNY"]
     effective_on: NotRequired[CivilDate]
     heads: NotRequired[Heads]
     further: NotRequired[bool]
+    policy: NotRequired[PolicyName]
 
 
 @strict
@@ -220,8 +228,21 @@ class ClaimPayment(TypedDict):
 
 
 @strict
+class ClaimPaymentReturn(TypedDict):
+    """A payment or an advance came back whole (退汇), or was recorded by mistake: nobody has the money.
+
+    `paid_version` is the version of the claim at which it was recorded, `document` the bank's word of it.
+    """
+
+    paid_version: Annotated[int, Ge(1)]
+    returned_at: Instant
+    reason: Code
+    document: Digest
+
+
+@strict
 class AdvancePayment(TypedDict):
-    """Money paid before the claim is decided; it counts against the final amount."""
+    """Money paid before the claim is decided; it counts against the final amount. `policy` as with a reserve."""
 
     kind: AdvanceKind
     amount_fen: Amount
@@ -230,6 +251,7 @@ class AdvancePayment(TypedDict):
     paid_at: Instant
     payment: NotRequired[PaymentName]
     compensated: NotRequired[Digest]
+    policy: NotRequired[PolicyName]
     source: NotRequired[Source]
 
 

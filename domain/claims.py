@@ -7,11 +7,12 @@ paid ≤ authorised ≤ limits at all times, and an advance counts against the f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domain.aggregate import Aggregate, Event
 from domain.errors import Conflict
+from domain.payouts import Payout, require_back
 from domain.time import civil_date, days_between
 
 OPEN = frozenset({"notified", "assessed", "approved"})
@@ -46,11 +47,16 @@ class Claim(Aggregate):
     asked_on: str | None = None
     supplied_on: str | None = None
     agreed_on: str | None = None
+    agreed_fen: int = 0
+    """What was approved in all when they agreed: the ten days are for no more."""
     assessed_fen: int | None = None
     reserved_fen: int = 0
     approved_fen: int = 0
     advanced_fen: int = 0
     paid_fen: int = 0
+    """What was paid, advances too, and did not come back."""
+    payouts: dict[int, Payout] = field(default_factory=dict)
+    """What was ever paid, by the version of the claim it was recorded at."""
 
     class Notified(Event):
         """A loss was notified; `said` is a ClaimNotice, `found` {cover, entrapment, findings, pack}."""
@@ -124,10 +130,9 @@ class Claim(Aggregate):
 
         def apply(self, aggregate: Claim) -> None:
             """Add it to what was paid."""
-            amount_fen = _said(self)["amount_fen"]
             aggregate.take(self.found["taken_fen"])
-            aggregate.advanced_fen += amount_fen
-            aggregate.paid_fen += amount_fen
+            aggregate.advanced_fen += _said(self)["amount_fen"]
+            aggregate.pay_out(self, advance=True)
             aggregate.policy = self.found["policy"]
 
     class Approved(Event):
@@ -151,13 +156,16 @@ class Claim(Aggregate):
         TOPIC = "claim.ApprovalReduced"
 
         def apply(self, aggregate: Claim) -> None:
-            """Lower it; a first agreement on an amount that is still to be paid starts the clock (保险法 23)."""
+            """Lower it; an agreement on what is still to be paid starts the clock (保险法 23), on nothing none runs."""
             said = _said(self)
             aggregate.approved_fen = min(aggregate.approved_fen, said["approved_fen"])
-            if aggregate.state == "approved" and not aggregate.approved_fen:
+            aggregate.agreed_fen = min(aggregate.agreed_fen, aggregate.approved_fen)
+            if aggregate.approved_fen:
+                aggregate.agree(said["agreed_on"])
+                return
+            aggregate.agreed_on = None
+            if aggregate.state == "approved":
                 aggregate.state = aggregate.undecided
-            elif aggregate.agreed_on is None and aggregate.approved_fen > aggregate.paid_fen:
-                aggregate.agreed_on = said["agreed_on"]
 
     class Refused(Event):
         """The insurer will not pay, with reasons."""
@@ -175,9 +183,8 @@ class Claim(Aggregate):
         TOPIC = "claim.Agreed"
 
         def apply(self, aggregate: Claim) -> None:
-            """The first agreement starts the clock."""
-            if aggregate.agreed_on is None:
-                aggregate.agreed_on = _said(self)["agreed_on"]
+            """The first agreement starts the clock, and so does the next once that is performed."""
+            aggregate.agree(_said(self)["agreed_on"])
 
     class Paid(Event):
         """Money was paid on the approval."""
@@ -186,7 +193,27 @@ class Claim(Aggregate):
 
         def apply(self, aggregate: Claim) -> None:
             """Add it."""
-            aggregate.paid_fen += _said(self)["amount_fen"]
+            aggregate.pay_out(self, advance=False)
+
+    class PaymentReturned(Event):
+        """The bank sent back what was paid at `said.paid_version`; `found` {amount_fen, restored_fen, findings}.
+
+        What was approved is owed again (保险法 23), also where all was paid and the claim closed. An advance that came
+        back was none, and what it alone took out of the limits, `restored_fen`, went back to them.
+        """
+
+        TOPIC = "claim.PaymentReturned"
+
+        def apply(self, aggregate: Claim) -> None:
+            """Take it off what was paid."""
+            said = _said(self)
+            payout = aggregate.payouts[said["paid_version"]]
+            back = replace(payout, returned_at=said["returned_at"])
+            aggregate.payouts = {**aggregate.payouts, said["paid_version"]: back}
+            aggregate.paid_fen -= payout.amount_fen
+            aggregate.advanced_fen -= payout.advanced_fen
+            if aggregate.state == "closed" and aggregate.approved_fen > aggregate.paid_fen:
+                aggregate.state = "approved"
 
     class Withdrawn(Event):
         """The claim was withdrawn (撤案)."""
@@ -267,6 +294,23 @@ class Claim(Aggregate):
             return 0
         return None if self.supplied_on is None else max(0, days_between(self.asked_on, self.supplied_on))
 
+    @property
+    def awaits_agreement(self) -> bool:
+        """Whether something is to be paid for which no agreement runs: none was made, or what it was on is paid."""
+        return self.approved_fen > self.paid_fen and (self.agreed_on is None or self.paid_fen >= self.agreed_fen)
+
+    def agree(self, on: str) -> None:
+        """Start the clock on all that is approved, unless an agreement runs already."""
+        if self.awaits_agreement:
+            self.agreed_on, self.agreed_fen = on, self.approved_fen
+
+    def pay_out(self, event: Event, *, advance: bool) -> None:
+        """Count money that an event says was paid."""
+        said = _said(event)
+        self.paid_fen += said["amount_fen"]
+        payout = Payout(said["amount_fen"], said["paid_at"], advance)
+        self.payouts = {**self.payouts, event.originator_version: payout}
+
     def take(self, taken_fen: int) -> None:
         """Diminish what is held by what was taken out of it, as the limit does."""
         self.reserved_fen = max(0, self.reserved_fen - taken_fen)
@@ -287,10 +331,14 @@ class Claim(Aggregate):
             raise Conflict("approved already; a difference is added with further", code="approved_already")
         return max(0, self.approved_fen + amount_fen - self.authorised_fen)
 
-    def advance_fen(self, amount_fen: int) -> int:
-        """Give what an advance newly takes out of the limits; raises Conflict `approved_already` after approval."""
+    def advance_fen(self, amount_fen: int, paid_at: str) -> int:
+        """Give what an advance newly takes out of the limits.
+
+        Raises Conflict `approved_already` after approval, `paid_before_return` beside what was paid on one of before.
+        """
         if self.approved_fen:
             raise Conflict("approved already: this is a payment, no advance", code="approved_already")
+        require_back((payout for payout in self.payouts.values() if not payout.advance), paid_at, 0)
         return amount_fen
 
     def reduction_fen(self, approved_fen: int) -> int:
@@ -307,14 +355,22 @@ class Claim(Aggregate):
             raise Conflict("more was paid on it already", code="paid_already", paid_fen=self.paid_fen)
         return self.approved_fen - approved_fen
 
-    def require_payable(self, amount_fen: int) -> None:
-        """Raise Conflict `over_approved` when so much more would exceed what was approved."""
+    def return_fen(self, payout: Payout) -> int:
+        """Give what goes back to the limits when a payment came back: what it alone took, as an advance."""
+        return self.authorised_fen - max(self.approved_fen, self.advanced_fen - payout.advanced_fen)
+
+    def require_payable(self, amount_fen: int, paid_at: str) -> None:
+        """Raise Conflict `over_approved` when so much more would exceed what was approved.
+
+        And `paid_before_return` when it did so at the instant it was paid: what it pays anew had not come back yet.
+        """
         left_fen = max(0, self.approved_fen - self.paid_fen)
         if amount_fen > left_fen:
             raise Conflict(
                 "more than was approved and is not yet paid", code="over_approved",
                 approved_fen=self.approved_fen, paid_fen=self.paid_fen, left_fen=left_fen,
             )  # fmt: skip
+        require_back(self.payouts.values(), paid_at, left_fen - amount_fen)
 
 
 def persons_of(notice: Mapping[str, Any]) -> tuple[str, ...]:

@@ -303,13 +303,13 @@ def check_arrival(policy: Policy, on: str, today: str, *, asked_fen: int, came_f
     ended = add_days(policy.valid_until, 1) if policy.cancelled_on is None else policy.cancelled_on
     if policy.state == "proposed" and policy.valid(on) and not policy.valid(today):
         late = {"arrived_on": on, "recorded_on": today, "valid_until": policy.valid_until}
-        found.append(by_contract("policy.premium_day", "premium_told_late", "manual_review", **late))
+        found.append(by_contract("policy.premium_received", "premium_told_late", "manual_review", **late))
     elif policy.state == "lapsed" and on < ended:
         lost = {"arrived_on": on, "recorded_on": today, "ended_on": ended}
-        found.append(by_contract("policy.premium_day", "arrived_before_lapse", "manual_review", **lost))
+        found.append(by_contract("policy.premium_received", "arrived_before_lapse", "manual_review", **lost))
     if came_fen > asked_fen:
         more = {"asked_fen": asked_fen, "came_fen": came_fen}
-        found.append(by_contract("policy.premium_amount", "paid_above_request", "manual_review", **more))
+        found.append(by_contract("policy.premium_received", "paid_above_request", "manual_review", **more))
     return found
 
 

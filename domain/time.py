@@ -105,6 +105,12 @@ def require_not_later(on: str, today: str) -> None:
         raise Invalid("the day lies in the future", code="date_in_future", today=today)
 
 
+def require_past(at: str, now: str) -> None:
+    """Raise Invalid `date_in_future` when an instant at which something is said to have happened is yet to come."""
+    if at > now:
+        raise Invalid("the instant lies in the future", code="date_in_future", now=now)
+
+
 def add_days(date_text: str, days: int) -> str:
     """Return the date so many days later (earlier if negative)."""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from application.projections.base import Bitemporal, Column, LoggedEvent, Row, State, merged
 from application.projections.folding import fold_events, keeps
@@ -17,7 +17,7 @@ def _rows(stream: str, state: State) -> Iterator[Row]:
     edges = sorted(set(since.values()))
     lift, _, name = stream.partition("/")
     for begin, end in zip(edges, [*edges[1:], None], strict=True):
-        claim = fold_events(Claim, stream, [event for event in events if since[event.version] <= begin])
+        claim = _stood(stream, events, since, begin)
         yield Row(
             "", begin, end,
             (
@@ -28,9 +28,28 @@ def _rows(stream: str, state: State) -> Iterator[Row]:
         )  # fmt: skip
 
 
+def _stood(stream: str, events: Sequence[LoggedEvent], since: dict[int, str], at: str) -> Claim:
+    """Give a claim as it stood at an instant: nothing is paid that was not approved, whatever days were said.
+
+    Money that went and came back are facts of their instants, and decisions recorded later yield to them: an approval
+    stands from when it was first paid on (its `since` is brought forward), and it was not lower before that came back
+    which its claimant then let go of.
+    """
+    claim = fold_events(Claim, stream, [event for event in events if since[event.version] <= at])
+    if claim.paid_fen <= claim.authorised_fen:
+        return claim
+    paid = max((e.version for e in events if e.type == Claim.Paid.TOPIC and since[e.version] <= at), default=0)
+    for event in events:
+        if event.type == Claim.Approved.TOPIC and event.version < paid:
+            since[event.version] = min(since[event.version], at)
+    back = [e.version for e in events if e.type == Claim.PaymentReturned.TOPIC and since[e.version] > at]
+    early = {e.version for e in events if e.type == Claim.ApprovalReduced.TOPIC and any(v < e.version for v in back)}
+    return fold_events(Claim, stream, [e for e in events if since[e.version] <= at and e.version not in early])
+
+
 CLAIMS = Bitemporal(
     name="claims",
-    version=2,
+    version=3,
     columns=(
         Column("claim"), Column("lift"), Column("state"), Column("kind"), Column("part"), Column("interest"),
         Column("insurer"), Column("policy"), Column("notifier"), Column("occurrence"), Column("loss_at"),

@@ -43,7 +43,7 @@ PAYEES = {"third_party_injury": "third_party", "entrapment": "passenger"}
 AMOUNTS = (100, 200, 300, 301, 500, 700, 1_000)
 ACTS = (
     "notify", "notify", "notify", "reserve", "approve", "approve", "approve", "approve", "further", "advance", "pay",
-    "reduce", "refuse", "withdraw", "close", "reopen", "merge", "take back",
+    "return", "reduce", "refuse", "withdraw", "close", "reopen", "merge", "take back",
 )  # fmt: skip
 
 
@@ -159,7 +159,12 @@ class World:
             said = {"approved_fen": fen, "currency": "CNY", "agreed_on": "2026-03-05", "document": "d" * 64, **said}
         elif act == "refuse":
             said = {"reasons": ["x"], "decided_on": "2026-03-05"}
-        action = {"further": "approve"}.get(act, act)
+        elif act == "return":
+            payouts = self.book.state(Claim, f"{known.lift}/{name}").payouts
+            version, payout = self.rng.choice([*payouts.items()] or [(1, None)])
+            said = {**said, "paid_version": version, "returned_at": self.book.now, "document": "e" * 64}
+            fen, act = (fen, act) if payout is None else (payout.amount_fen, f"return {payout.advance}")
+        action = {"further": "approve"}.get(act, act.partition(" ")[0])
         author = BY_USE_UNIT if act == "withdraw" else BY_INSURER
         try:
             self.book.act(author, f"claim.{action}", said, lift=known.lift, claim=name)
@@ -183,6 +188,9 @@ class World:
             known.paid += fen
         elif act == "reduce":
             known.approved = fen
+        elif act.startswith("return"):
+            known.paid -= fen
+            known.advanced -= fen if act == "return True" else 0
         elif act in {"refuse", "withdraw", "close"}:
             known.reserved = 0
         known.reserved = max(0, known.reserved - max(0, known.used - used))

@@ -8,6 +8,8 @@ import pytest
 
 from application import claim_decisions, claims, schemes
 from application.ids import new_name
+from application.projections.base import LoggedEvent
+from application.projections.claims import CLAIMS
 from application.work import Author
 from domain.aggregate import Event
 from domain.claims import Claim
@@ -115,6 +117,16 @@ def notified(book: Book, **changes: Any) -> dict[str, str]:  # noqa: ANN401 - me
     return {"lift": said["lift"], "claim": said["id"]}
 
 
+def insured_twice(book: Book, policy: str, limit_fen: int = LIMIT_FEN) -> None:
+    """Let a second policy of the same insurer cover LIFT as POLICY does."""
+    (drafted, issued), line = book.events(POLICY), book.events(f"{LIFT}/cover")[0]
+    draft = {**(drafted.said or {}), "id": policy, "limits": {"per_lift_year_fen": limit_fen}}
+    seed(book, Policy, policy, INSURER, Policy.Drafted, draft, drafted.found)
+    seed(book, Policy, policy, INSURER, Policy.Issued, {"number": "P-2"}, issued.found)
+    said = {**(line.said or {}), "policy": policy, "certificate": new_name("certificate")}
+    seed(book, Cover, f"{LIFT}/cover", INSURER, Cover.Attached, said, line.found)
+
+
 def approval(amount_fen: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of any type
     """Give an approval."""
     return {"amount_fen": amount_fen, "currency": "CNY", **more}
@@ -140,6 +152,23 @@ def topics(events: list[Event]) -> list[str]:
 def claim_at(book: Book, path: dict[str, str]) -> Claim:
     """Fold a claim."""
     return book.state(Claim, f"{path['lift']}/{path['claim']}")
+
+
+def register(book: Book, path: dict[str, str]) -> list[dict[str, Any]]:
+    """Give the rows of the claims register for a claim, each with `since` and `until`."""
+    stream, state = f"{path['lift']}/{path['claim']}", dict[str, Any]()
+    for event in book.events(stream):
+        at = event.recorded_at or ""
+        logged = LoggedEvent(
+            event.position or 0, stream, event.originator_version, event.originator_version, event.TOPIC, at,
+            event.effective_at or at, event.author.party, None, None, event.said, event.found,
+        )  # fmt: skip
+        state = dict(CLAIMS.evolve[event.TOPIC](state, logged))
+    names = [column.name for column in CLAIMS.columns]
+    return [
+        {"since": row.effective_from, "until": row.effective_to, **dict(zip(names, row.values, strict=True))}
+        for row in CLAIMS.rows(stream, state)
+    ]
 
 
 def refusal(book: Book, author: Author, action: str, said: dict[str, Any], **path: str) -> DomainError:

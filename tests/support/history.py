@@ -146,6 +146,10 @@ def _claim(rng: random.Random, lift: str, policy: str) -> Iterator[Told]:
         at = _instant(rng)
         said = {"amount_fen": 20_000, "currency": "CNY", "payee": {"kind": "passenger"}, "paid_at": at}
         yield Told(stream, "claim.Paid", said, {}, at)
+        if rng.random() < 0.3:
+            back_at = max(at, _instant(rng))
+            back = {"paid_version": 4, "returned_at": back_at, "reason": "account_closed"}
+            yield Told(stream, "claim.PaymentReturned", back, {"restored_fen": 0}, back_at)
 
 
 def _policy(rng: random.Random, policy: str, lifts: int, services: Sequence[str]) -> Iterator[Told]:

@@ -25,6 +25,7 @@ from tests.support.claiming import (
     approval,
     codes,
     insured,
+    insured_twice,
     merged,
     notice,
     notified,
@@ -235,10 +236,10 @@ def test_paying_on_a_policy_that_was_cancelled_from_before_the_loss_is_seen() ->
     book.now = "2026-05-05T00:00:00.000000Z"
     path = loss(book, insuring.HOMES, "2026-05-01T02:00:00.000000Z")
     book.act(insuring.INSURER, "claim.approve", approval(1_000), **path)
-    assert codes(book.act(insuring.INSURER, "claim.pay", payment(400), **path)) == []
+    assert codes(book.act(insuring.INSURER, "claim.pay", payment(400, paid_at=book.now), **path)) == []
     said = {"effective_on": "2026-04-01", "refund_fen": 8_000, "reason": "sold"}
     book.act(insuring.INSURER, "policy.cancel", said, policy=policy)
-    events = book.act(insuring.INSURER, "claim.pay", payment(600), **path)
+    events = book.act(insuring.INSURER, "claim.pay", payment(600, paid_at=book.now), **path)
     assert codes(events) == ["no_cover_in_force"]
     assert events[0].found["pack"]["name"] == "shandong@1"
 
@@ -254,3 +255,33 @@ def test_a_loss_is_ruled_by_the_pack_of_where_the_lift_then_stood() -> None:
     assert events[0].found["entrapment"] == {"seconds": 10_800, "floor_fen": 50_000}
     events = book.act(BY_INSURER, "claim.approve", approval(49_999), lift=LIFT, claim=said["id"])
     assert codes(events) == ["benefit_below_floor"]
+
+
+def test_the_insurer_says_which_of_its_policies_pays() -> None:
+    """Of two that cover the loss the first is taken; where it is exhausted the other is named, and its limits taken."""
+    book, second = insured(limit_fen=1_000), new_name("policy")
+    insured_twice(book, second)
+    exhausted, path = notified(book), notified(book)
+    book.act(BY_INSURER, "claim.approve", approval(1_000), **exhausted)
+    assert refusal(book, BY_INSURER, "claim.approve", approval(600), **path).code == "limit_exhausted"
+    other = new_name("policy")
+    assert refusal(book, BY_INSURER, "claim.approve", approval(600, policy=other), **path).code == "no_cover_in_force"
+    book.act(BY_INSURER, "claim.reserve", {"amount_fen": 100, "policy": second}, **path)
+    assert refusal(book, BY_INSURER, "claim.approve", approval(600, policy=POLICY), **path).code == "no_cover_in_force"
+    events = book.act(BY_INSURER, "claim.approve", approval(600), **path)
+    assert events[0].found["policy"] == second
+    assert {event.originator_id.partition("/")[0] for event in events[1:]} == {second}
+    book.act(BY_INSURER, "claim.pay", payment(600), **path)
+
+
+def test_a_claim_that_holds_nothing_may_come_out_of_another_policy() -> None:
+    """What was held under the first is given up before it is held under the second, never under both."""
+    book, second = insured(limit_fen=1_000), new_name("policy")
+    insured_twice(book, second)
+    path = notified(book)
+    advance = payment(700, kind="quick_half", policy=second)
+    book.act(BY_INSURER, "claim.reserve", {"amount_fen": 500}, **path)
+    assert refusal(book, BY_INSURER, "claim.advance", advance, **path).code == "no_cover_in_force"
+    book.act(BY_INSURER, "claim.reserve", {"amount_fen": 0}, **path)
+    assert book.act(BY_INSURER, "claim.advance", advance, **path)[0].found["policy"] == second
+    assert book.state(Limit, LIMIT).taken_fen() == 0

@@ -86,6 +86,14 @@ def test_loss_in_the_future_is_flagged(book: Book) -> None:
     assert codes(book.act(BY_USE_UNIT, "claim.notify", said)) == ["loss_in_future"]
 
 
+def test_what_is_told_of_a_loss_is_of_the_past(book: Book) -> None:
+    """Also when it became known, and when the trapped were released."""
+    later = "2026-03-05T00:00:00.000001Z"
+    entrapment = {"alarm_at": LOSS_AT, "released_at": later, "persons": 1}
+    for more in ({"known_at": later}, {"part": "entrapment", "entrapment": entrapment}):
+        assert "loss_in_future" in codes(book.act(BY_USE_UNIT, "claim.notify", notice(**more)))
+
+
 @pytest.mark.parametrize(
     "released, seconds, floor_fen, candidate",
     [
@@ -151,6 +159,7 @@ def test_sealed_claimants_are_known_by_their_person() -> None:
 def test_papers_start_the_clocks_and_only_the_first_request_pauses(book: Book) -> None:
     """K3 stands still from the first request until the supplement; K6 never; a second request is flagged."""
     path = notified(book)
+    book.now = "2026-03-25T00:00:00.000000Z"
     filed = {"papers": [{"kind": "claim_form", "digest": "a" * 64}], "received_on": "2026-03-05"}
     first = book.act(BY_USE_UNIT, "claim.file", filed, **path)[0].found["due"]
     assert [(row["clock"], row["due_on"]) for row in first] == [("K3", "2026-04-04"), ("K6", "2026-05-04")]
@@ -173,6 +182,7 @@ def test_late_acts_are_found_never_refused(book: Book) -> None:
     filed = {"papers": [{"kind": "claim_form", "digest": "a" * 64}], "received_on": "2026-03-05"}
     for claim in (path, other):
         book.act(BY_USE_UNIT, "claim.file", filed, **claim)
+    book.now = "2026-04-28T00:00:00.000000Z"
     refused = {"reasons": ["not_covered"], "decided_on": "2026-04-14", "notice_on": "2026-04-28"}
     events = book.act(BY_INSURER, "claim.refuse", refused, **other)
     assert codes(events) == ["overdue_k3", "overdue_k5"]
@@ -180,6 +190,7 @@ def test_late_acts_are_found_never_refused(book: Book) -> None:
     assert events[0].found["due"][0]["due_on"] == "2026-04-17"
     book.now = "2026-04-04T00:00:00.000000Z"
     assert codes(book.act(BY_INSURER, "claim.approve", approval(1_000), **path)) == []
+    book.now = "2026-04-16T00:00:00.000000Z"
     agreed = book.act(BY_USE_UNIT, "claim.agree", {"agreed_on": "2026-04-05"}, **path)
     assert agreed[0].found["due"][0]["due_on"] == "2026-04-15"
     late = payment(1_000, paid_at="2026-04-15T16:00:00.000000Z")
@@ -199,6 +210,7 @@ def test_late_acts_are_found_never_refused(book: Book) -> None:
 def test_a_last_day_moves_over_the_weekend(book: Book, notice_on: str, verdict: str | None) -> None:
     """Due on a Saturday is in time on Monday (民法典 203); what a legal holiday might excuse is for a person to see."""
     path = notified(book)
+    book.now = "2026-03-24T00:00:00.000000Z"
     refused = {"reasons": ["not_covered"], "decided_on": "2026-03-11", "notice_on": notice_on}
     found = book.act(BY_INSURER, "claim.refuse", refused, **path)[0].found
     assert found["due"][0]["due_on"] == "2026-03-14"
@@ -212,6 +224,7 @@ def test_a_decision_after_a_holiday_is_no_violation(book: Book) -> None:
     """Thirty days that end on the Sunday of Qingming, decided on the first working day after it."""
     path = notified(book)
     filed = {"papers": [{"kind": "claim_form", "digest": "a" * 64}], "received_on": "2026-03-06"}
+    book.now = "2026-03-06T00:00:00.000000Z"
     book.act(BY_USE_UNIT, "claim.file", filed, **path)
     book.now = "2026-04-07T02:00:00.000000Z"
     (found,) = book.act(BY_INSURER, "claim.approve", approval(1_000), **path)[0].found["findings"]
@@ -223,8 +236,8 @@ def test_a_clock_that_stands_still_makes_no_decision_late(book: Book) -> None:
     path = notified(book)
     filed = {"papers": [{"kind": "claim_form", "digest": "a" * 64}], "received_on": "2026-03-05"}
     book.act(BY_USE_UNIT, "claim.file", filed, **path)
-    book.act(BY_INSURER, "claim.ask_supplement", {"missing": ["invoice"], "delivered_on": "2026-03-10"}, **path)
     book.now = "2026-08-01T00:00:00.000000Z"
+    book.act(BY_INSURER, "claim.ask_supplement", {"missing": ["invoice"], "delivered_on": "2026-03-10"}, **path)
     assert codes(book.act(BY_INSURER, "claim.approve", approval(1_000), **path)) == []
 
 

@@ -84,7 +84,7 @@ NEVER: Final = {
     "money of claims is the insurers'": (
         (
             "claim.reserve", "claim.advance", "claim.approve", "claim.reduce", "claim.refuse", "claim.pay",
-            "claim.close",
+            "claim.return", "claim.close",
         ), {"insurer"},
     ),
     "policies are the insurers'": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from domain.aggregate import Event
 from tests.support.rehearsal import name
 from tests.support.story.cast import Story, digest
 from tests.support.story.insuring import FUNDED
@@ -69,9 +70,18 @@ def settle(story: Story) -> None:
     approved = {"amount_fen": 2_500_000, "currency": "CNY", "effective_on": "2026-03-03", "heads": heads}
     story.act("adjuster", "claim.approve", approved, **claim)
     story.act("insurer", "claim.agree", {"agreed_on": "2026-03-03", "document": digest("agreed")}, **claim)
-    story.act("insurer", "claim.pay", money(2_000_000, source={"system": "core", "id": "pay1"}), **claim)
+    (paid,) = story.act("insurer", "claim.pay", money(2_000_000, source={"system": "core", "id": "pay1"}), **claim)
+    story.act("insurer", "claim.close", {"reason": "paid"}, **claim)
+    send_back(story, paid, "account_closed", **claim)
+    story.act("insurer", "claim.pay", money(2_000_000, "2026-03-05T01:00:00.000000Z"), **claim)
     story.act("insurer", "claim.close", {"reason": "paid"}, **claim)
     story.act("insurer", "claim.reopen", {"reason": "new_papers"}, **claim)
+
+
+def send_back(story: Story, paid: Event, reason: str, **claim: str) -> None:
+    """The bank sends a payment back."""
+    said = {"paid_version": paid.originator_version, "returned_at": "2026-03-04T09:00:00.000000Z", "reason": reason}
+    story.act("insurer", "claim.return", {**said, "document": digest(reason)}, **claim)
 
 
 def decline(story: Story) -> None:
@@ -88,9 +98,10 @@ def decline(story: Story) -> None:
 
 
 def at_once(story: Story) -> None:
-    """Under another policy money is paid before anything was held; a claim approved without a reserve is lowered."""
+    """Under another policy an advance is paid before anything was held, and comes back; an approval is lowered."""
     advanced, approved = path("in advance", SECOND), path("at once", SECOND)
-    story.act("insurer", "claim.advance", money(50_000, kind="quick_half"), **advanced)
+    paid, *_ = story.act("insurer", "claim.advance", money(50_000, kind="quick_half"), **advanced)
+    send_back(story, paid, "name_differs", **advanced)
     story.act("insurer", "policy.endorse", {**LOWER, "number": "E9"}, policy=FUNDED)
     story.act("insurer", "claim.approve", {"amount_fen": 40_000, "currency": "CNY"}, **approved)
     less = {"approved_fen": 30_000, "currency": "CNY", "reason": "hospital_bill_lower", "agreed_on": "2026-03-05"}
