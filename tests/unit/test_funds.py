@@ -91,7 +91,7 @@ def test_only_houses_of_the_scope_bear_and_vote() -> None:
         ([BUILDING, OTHER_BUILDING], {here, there}),
     ):  # fmt: skip
         assert set(state.scope(buildings)) == inside
-        assert set(state.allot("fund_principal", 900, buildings).charged) == inside
+        assert set(state.allot("fund_principal", 900, buildings, ()).charged) == inside
         assert {unit.house for unit in state.units(buildings, "2026-03-15")} == inside
     with pytest.raises(Invalid) as refusal:
         state.scope([new_name("building")])
