@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.covers import Clash, CoverEntry
 from domain.errors import Conflict, Invalid, RuleBroken
-from domain.filed_terms import check_filed_limits
+from domain.filed_terms import as_filed, check_filed_limits
 from domain.findings import Finding, Verdict, finding, refuse_violations
 from domain.money import BASIS_POINTS, apportion
 from domain.packs import Pack
@@ -66,7 +66,8 @@ def check_draft(pack: Pack, product: Product, draft: Mapping[str, Any], today: s
     found += _check_floors(pack, product, {part["part"] for part in draft["parts"]}, draft["from_date"])
     refuse_violations(found)
     found += check_filed_limits(pack, product, draft["parts"], draft["limits"]["per_lift_year_fen"], draft["from_date"])
-    return found + check_sums(pack, draft["parts"], draft["from_date"])
+    terms = as_filed(product, draft["parts"]).values()
+    return found + check_sums(pack, terms, draft["from_date"], draft["limits"]["per_lift_year_fen"])
 
 
 def _check_floors(pack: Pack, product: Product, parts: Collection[str], on: str) -> list[Finding]:
@@ -121,8 +122,9 @@ def check_shares(insurers: Sequence[Mapping[str, Any]], leader: str) -> None:
 def check_line(pack: Pack, policy: Policy, line: Mapping[str, Any], premises_class: str | None) -> Checked:
     """Hold a ScheduleLine against the policy and the pack of its first day; refuses violations by RuleBroken.
 
-    Findings beside those of `check_certificate`: `certificate_not_coterminous` as a violation when a certificate
-    shorter than the minimum term does not end with its policy. Raises Invalid `part_not_in_policy`, `part_twice`.
+    Findings beside those of `check_certificate`: `certificate_not_coterminous`, as grave as too short a term, when a
+    certificate shorter than the minimum term does not end with its policy. Raises Invalid `part_not_in_policy`,
+    `part_twice`.
     """
     codes = [part["part"] for part in line["parts"]]
     if not codes or len(set(codes)) != len(codes):
@@ -137,7 +139,7 @@ def check_line(pack: Pack, policy: Policy, line: Mapping[str, Any], premises_cla
     term = pack.rule("policy.term_years_min", policy.from_date)
     short = term.fixed and certificate.to_date < add_years(certificate.from_date, term.integer())
     if short and certificate.to_date != policy.to_date:
-        found = [*found, finding(term, "certificate_not_coterminous", "violates", days=certificate.days)]
+        found = [*found, finding(term, "certificate_not_coterminous", days=certificate.days)]
     refuse_violations(found)
     working: dict[str, Any] = {"liability_fen": liability_premium_fen(pack, parts_fen, on)}
     cap = pack.rule("premium.cap", on)
@@ -255,7 +257,8 @@ def enough_received(pack: Pack, policy: Policy, held: Mapping[str, int], on: str
 def check_premium_first(pack: Pack, policy: Policy, on: str) -> list[Finding]:
     """Hold the issue against 见费出单, rule `PB01`: premium first, or a ground of `PB01.exceptions`.
 
-    Refuses by RuleBroken `issued_before_premium`; before the rule's day, and on a good ground, an information finding.
+    Finding `issued_before_premium`, refused by RuleBroken where the pack says that it violates; before the rule's day,
+    and on a good ground, an information finding.
     """
     if enough_received(pack, policy, policy.held, on):
         return []
@@ -270,10 +273,9 @@ def check_premium_first(pack: Pack, policy: Policy, on: str) -> list[Finding]:
         )
         if policy.ground in exceptions.texts() and documented and BUDGET_KINDS.issuperset(policy.sources):
             return [finding(exceptions, "issued_on_budget_ground", "information", ground=policy.ground)]
-    raise RuleBroken(
-        "the policy is issued after its premium is received", rule=rule.id, finding="issued_before_premium",
-        basis=rule.basis, facts={"needed_fen": needed, "received_fen": policy.held_fen},
-    )  # fmt: skip
+    found = [finding(rule, "issued_before_premium", needed_fen=needed, received_fen=policy.held_fen)]
+    refuse_violations(found)
+    return found
 
 
 def check_inception(policy: Policy, today: str, *, on_ground: bool) -> list[Finding]:

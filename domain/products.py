@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -235,7 +235,7 @@ def check_product(pack: Pack, filing: Mapping[str, Any], on: str) -> list[Findin
     """Hold a ProductFiling against the pack in force on a day.
 
     Findings: those of `check_product_steps`; `missed_exam_below_floor`, `missed_exam_not_stated`,
-    `missed_travel_below_floor`, `missed_travel_not_stated`; `sum_insured_not_fixed`, `sum_insured_below_minimum`;
+    `missed_travel_below_floor`, `missed_travel_not_stated`; those of `check_sums`;
     `guiding_rate_not_fixed`; `rate_over_cap`.
     """
     found = check_benefits(
@@ -264,17 +264,29 @@ def check_benefits(
     return found
 
 
-def check_sums(pack: Pack, parts: Sequence[Mapping[str, Any]], on: str) -> list[Finding]:
-    """Hold the sums insured by part against the pack's minimums: rule `policy.sum_insured_min`, a table by part."""
+def check_sums(
+    pack: Pack, parts: Iterable[Mapping[str, Any]], on: str, per_lift_year_fen: int | None = None
+) -> list[Finding]:
+    """Hold the sums insured by part against the pack's minimums: rule `policy.sum_insured_min`, a table by part.
+
+    `parts` as they bind; `per_lift_year_fen` is the limit over all parts, where there is one, which each of them is
+    within. Findings: `sum_insured_not_fixed`, `sum_insured_below_minimum`, and `sum_insured_not_stated` where nothing
+    says a sum, since missing data is no violation.
+    """
     rule = pack.rule("policy.sum_insured_min", on)
     if not rule.fixed:
         return [finding(rule, "sum_insured_not_fixed", "information")]
-    least = rule.table()
-    return [
-        finding(rule, "sum_insured_below_minimum", part=part["part"], sum_fen=given, minimum_fen=minimum)
-        for part in parts
-        if isinstance(minimum := least.get(part["part"]), int) and (given := part.get("per_lift_year_fen", 0)) < minimum
-    ]
+    found: list[Finding] = []
+    for part in parts:
+        name, minimum = part["part"], rule.table().get(part["part"])
+        stated = [fen for fen in (part.get("per_lift_year_fen"), per_lift_year_fen) if fen is not None]
+        if not isinstance(minimum, int):
+            continue
+        if not stated:
+            found.append(finding(rule, "sum_insured_not_stated", "needs_supplement", part=name, minimum_fen=minimum))
+        elif (least := min(stated)) < minimum:
+            found.append(finding(rule, "sum_insured_below_minimum", part=name, sum_fen=least, minimum_fen=minimum))
+    return found
 
 
 def _check_exam(pack: Pack, benefits: Mapping[str, int] | None, on: str) -> list[Finding]:

@@ -92,7 +92,7 @@ def test_every_code_of_a_finding_is_in_the_page() -> None:
 def test_a_finding_that_refuses_is_in_the_page() -> None:
     """What a rule refuses for has its sentence in Chinese, in the list of findings."""
     refused_for = codes_refused_for()
-    assert {"issued_before_premium", "cover_overlaps"} <= refused_for
+    assert {"result_not_published", "cover_overlaps"} <= refused_for
     assert refused_for <= set(finding_codes())
 
 

@@ -119,6 +119,12 @@ def test_minimum_sums_bind_once_they_are_fixed() -> None:
     assert found[2]["facts"] == {"part": "third_party_injury", "sum_fen": 1, "minimum_fen": 50_000_000}
 
 
+def test_a_sum_insured_that_nothing_states_is_asked_for() -> None:
+    """Missing data is no violation."""
+    found = check_product(FIXED, filing(parts=[{"part": "third_party_injury"}]), ON)
+    assert [(f["code"], f["verdict"]) for f in found] == [("sum_insured_not_stated", "needs_supplement")]
+
+
 def test_filed_rates_over_the_cap_are_refused() -> None:
     """A rate above the cap of its class could never be charged."""
     rates = [{"premises_class": "residential", "liability_fen": 8_501}]
