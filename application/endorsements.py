@@ -24,7 +24,7 @@ from domain.limits import policy_year
 from domain.policies import Policy
 from domain.policy_checks import check_entry, classes_of, shares_of
 from domain.policy_shapes import ENDORSED_LIFTS_MAX, Endorsement
-from domain.products import Product
+from domain.products import Product, check_parts
 from domain.receipts import over_by_source
 from domain.time import civil_midnight
 
@@ -59,19 +59,23 @@ def endorse(work: Work, statement: Statement, path: Path) -> None:
         },
     )  # fmt: skip
     found = {"transaction": number}
-    for part in _parts(statement, "adds"):
-        attach(work, policy, part, found, pending=False)
     for part in _parts(statement, "changes"):
         _change(work, policy, part, found)
     for part in _parts(statement, "removes"):
         _remove(work, policy, part, found)
+    for part in _parts(statement, "adds"):  # after what is removed: a certificate may take another's place
+        attach(work, policy, part, found, pending=False)
     for day in _days(policy, effective_on) if "limits" in said else ():
         limits.reset_whole(work, because, policy, day)
     tell_returns(work, policy, before, because, "policy_endorsed")
 
 
 def _outside_filed(work: Work, policy: Policy, terms: Mapping[str, int], on: str) -> dict[str, Any]:
-    """Hold new limits against the filed ones: an endorsement does not lead round the clauses (报行合一)."""
+    """Hold new limits against the filed ones: an endorsement does not lead round the clauses (报行合一).
+
+    Nor may they contradict the policy's own limits of a person or an accident: Invalid `aggregate_below_person`.
+    """
+    check_parts(policy.parts, terms["per_lift_year_fen"])
     pack, ref = pack_in_force(work, policy.area, on)
     product = work.read(Product, policy.product)
     found = check_filed_aggregate(pack, product, policy.part_codes, terms["per_lift_year_fen"], on)
@@ -117,6 +121,7 @@ def _change(work: Work, policy: Policy, part: Statement, found: Mapping[str, Any
     parts = [{"part": name, "premium_fen": fen} for name, fen in after.parts_fen().items()]
     findings = [*checked.findings, *filed_rate(work, pack, policy, days, parts)]
     if "per_lift_year_fen" in change:
+        check_parts([p for p in policy.parts if p["part"] in entry.parts], change["per_lift_year_fen"])
         product, on = work.read(Product, policy.product), change["effective_on"]
         findings += check_filed_aggregate(pack, product, after.parts, change["per_lift_year_fen"], on)
     because = cover.record(

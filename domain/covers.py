@@ -80,11 +80,15 @@ class CoverEntry:
         """All that is charged for it."""
         return sum(charge.amount_fen for charge in self.charges)
 
-    def parts_fen(self) -> dict[str, int]:
-        """What is charged for it by coverage part."""
+    def parts_fen(self, on: str | None = None) -> dict[str, int]:
+        """What is charged for it by coverage part, as of a day (None: in all).
+
+        From the day it ended early on it costs what was kept, charges of later days counted in.
+        """
         sums = dict.fromkeys(self.parts, 0)
         for charge in self.charges:
-            sums[charge.part] = sums.get(charge.part, 0) + charge.amount_fen
+            if on is None or on >= self.ends_on or charge.effective_on <= on:
+                sums[charge.part] = sums.get(charge.part, 0) + charge.amount_fen
         return sums
 
     def stack(self) -> list[CoverTerms]:

@@ -172,12 +172,13 @@ def check_entry(pack: Pack, policy: Policy, entry: CoverEntry) -> Checked:
     """Hold a changed certificate against the ceiling, class by class over the days each held (L3 d).
 
     Working: {liability_fen, ceiling_fen, classes: [{from_date, to_date, premises_class, ceiling_fen}]}. Findings:
-    `premium_over_ceiling` (a person decides when the certificate ended early), `premium_negative`,
-    `premises_class_unknown`, `cap_not_fixed`.
+    `premium_over_ceiling` (a person decides when the certificate ended early), `premises_class_unknown`,
+    `cap_not_fixed`. Raises Invalid `premium_negative` when on any day more was given back than was charged until then.
     """
     cap = pack.rule("premium.cap", entry.from_date)
     parts_fen = entry.parts_fen()
-    if negative := [part for part, fen in parts_fen.items() if fen < 0]:
+    days = {charge.effective_on for charge in entry.charges}
+    if negative := {part for day in days for part, fen in entry.parts_fen(day).items() if fen < 0}:
         raise Invalid("more is given back than was charged", code="premium_negative", parts=sorted(negative))
     liability_fen = liability_premium_fen(pack, parts_fen, entry.from_date)
     working: dict[str, Any] = {"liability_fen": liability_fen}

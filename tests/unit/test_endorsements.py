@@ -170,6 +170,42 @@ def test_too_small_a_refund_goes_to_a_person() -> None:
     assert entry(book, certificate).period is None
 
 
+def test_a_certificate_takes_the_place_of_another() -> None:
+    """Removed and added anew in one endorsement, as from one insured interest or premium to another."""
+    book, policy, certificate = insured()
+    back, anew = removal(certificate, "2026-10-01", 3_989), line(policy, HOMES, 4_000, from_date="2026-10-01")
+    events = endorse(book, policy, "2026-10-01", 11, removes=[back], adds=[anew])
+    assert [e.TOPIC for e in events][:3] == ["policy.Endorsed", "cover.Ended", "cover.Attached"]
+
+
+def test_no_day_costs_less_than_nothing() -> None:
+    """What a later day adds does not make room for giving more back on an earlier one."""
+    book, policy, certificate = insured()
+    endorse(book, policy, "2026-12-01", 100, changes=[change(certificate, "2026-12-01", 100)])
+    with pytest.raises(Invalid) as refusal:
+        endorse(book, policy, "2026-06-01", -7_201, changes=[change(certificate, "2026-06-01", -7_201)])
+    assert (refusal.value.code, refusal.value.details["parts"]) == ("premium_negative", [INJURY])
+    endorse(book, policy, "2026-06-01", -7_200, changes=[change(certificate, "2026-06-01", -7_200)])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_no_endorsement_contradicts_a_limit_that_a_draft_may_not(whole: bool) -> None:
+    """A lift's aggregate below what one person may get of a part, for the policy or for one certificate."""
+    parts = [{"part": INJURY, "premium_fen": 7_200, "per_person_fen": 900}, {"part": "entrapment", "premium_fen": 800}]
+    book, policy, certificate = insured(parts=parts)
+    for fen, fits in ((900, True), (899, False)):
+        limit = {"per_lift_year_fen": fen}
+        said: dict[str, Any] = (
+            {"limits": limit} if whole else {"changes": [change(certificate, "2026-06-01", 0, **limit)]}
+        )
+        if fits:
+            endorse(book, policy, "2026-06-01", 0, **said)
+            continue
+        with pytest.raises(Invalid) as refusal:
+            endorse(book, policy, "2026-06-01", 0, **said)
+        assert refusal.value.code == "aggregate_below_person"
+
+
 def test_limits_changed_late_count_on_the_day_of_loss() -> None:
     """The policy's limits of a day are those of the last change by day; before it the first ones."""
     book, policy, _ = insured()
