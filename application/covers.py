@@ -11,6 +11,7 @@ from application.work import Work
 from audit import canonical, merkle
 from domain.aggregate import Aggregate, Because, Event, Statement
 from domain.covers import Cover, CoverEntry
+from domain.earning import Charged, charged_for_line, merged
 from domain.errors import Conflict
 from domain.filed_terms import check_filed_rate
 from domain.findings import Finding, finding
@@ -198,8 +199,10 @@ def sum_up(work: Work) -> None:
         tree = merkle.Frontier.from_bytes(policy.staged.count, bytes.fromhex(policy.staged.edge))
         parts = dict(policy.staged.parts)
         premium_fen = policy.staged.premium_fen
+        charged: list[Charged] = []
         for event in events:
             said: Any = event.said
+            charged.append(charged_for_line(said))
             tree.append(schedule_leaf(said))
             premium_fen += event.found["premium_fen"]
             for part in said["parts"]:
@@ -212,6 +215,7 @@ def sum_up(work: Work) -> None:
             {
                 "lines": len(events), "count": tree.size, "premium_fen": premium_fen, "parts": parts,
                 "root": tree.root().hex(), "edge": tree.to_bytes().hex(),
+                "charged": [row.as_json() for row in merged(charged)],
             },
         )  # fmt: skip
 

@@ -16,16 +16,18 @@ from application.returns import RETURN_DUE, tell_returns
 from application.schemes import pack_in_force
 from application.work import Work
 from domain.aggregate import Statement
-from domain.covers import Cover, changed, ended, require_changeable
+from domain.covers import Cover, CoverEntry, changed, ended, require_changeable
+from domain.earning import Charged, charged_for, charged_for_line, merged, taken_off
 from domain.errors import Conflict, Invalid
 from domain.filed_terms import check_filed_aggregate
 from domain.findings import refuse_violations
 from domain.limits import policy_year
 from domain.policies import Policy
 from domain.policy_checks import check_entry, classes_of, shares_of
+from domain.policy_ends import check_removal
 from domain.policy_shapes import ENDORSED_LIFTS_MAX, Endorsement
 from domain.products import Product, check_parts
-from domain.receipts import over_by_source
+from domain.receipts import borne_after, over_by_source
 from domain.time import civil_midnight
 
 Path = Mapping[str, str]
@@ -45,7 +47,7 @@ def endorse(work: Work, statement: Statement, path: Path) -> None:
     work.source(said, "endorsement", policy.id)
     outside = _outside_filed(work, policy, said["limits"], effective_on) if "limits" in said else {}
     shares = shares_of(said, policy.sources)
-    refunds, before = over_by_source(policy.held, policy.borne_after(shares)), policy.receipts
+    refunds, before = over_by_source(policy.held, borne_after(policy.sources, shares)), policy.receipts
     because = policy.record(
         Policy.Endorsed, statement,
         {
@@ -54,7 +56,7 @@ def endorse(work: Work, statement: Statement, path: Path) -> None:
             "premium_fen": policy.premium_fen + said["delta_fen"],
             "late": effective_on < work.today,
             "reapplied": [c.number for c in policy.stack if c.effective_on > effective_on],
-            "sources": shares, "refunds": refunds,
+            "sources": shares, "refunds": refunds, "charged": [row.as_json() for row in _charged(work, policy, said)],
             **outside,
         },
     )  # fmt: skip
@@ -68,6 +70,25 @@ def endorse(work: Work, statement: Statement, path: Path) -> None:
     for day in _days(policy, effective_on) if "limits" in said else ():
         limits.reset_whole(work, because, policy, day)
     tell_returns(work, policy, before, because, "policy_endorsed")
+
+
+def _charged(work: Work, policy: Policy, said: Mapping[str, Any]) -> tuple[Charged, ...]:
+    """Give what an Endorsement charges more or less, by its days: what its certificates come to, less what they did.
+
+    Raises NotFound `cover_unknown`, `certificate_unknown`, and what `require_changeable` does.
+    """
+    before: dict[tuple[str, str], CoverEntry] = {}
+    after: dict[tuple[str, str], CoverEntry] = {}
+    for apply, items in ((changed, said.get("changes", ())), (ended, said.get("removes", ()))):
+        for item in items:
+            name = item["lift"], item["certificate"]
+            if name not in before:
+                before[name] = after[name] = work.read(Cover, cover_stream(item["lift"])).entry(item["certificate"])
+            require_changeable(after[name], policy.id, item["effective_on"])
+            after[name] = apply(after[name], item, 0)
+    rows = [charged_for_line(line) for line in said.get("adds", ())]
+    rows += [row for entry in after.values() for row in charged_for(entry)]
+    return merged([*rows, *taken_off(row for entry in before.values() for row in charged_for(entry))])
 
 
 def _outside_filed(work: Work, policy: Policy, terms: Mapping[str, int], on: str) -> dict[str, Any]:
@@ -110,7 +131,6 @@ def _change(work: Work, policy: Policy, part: Statement, found: Mapping[str, Any
     change = part.said
     cover = work.change(Cover, cover_stream(change["lift"]))
     entry = cover.entry(change["certificate"])
-    require_changeable(entry, policy.id, change["effective_on"])
     if strange := {p["part"] for p in change.get("parts", ())} - set(entry.parts):
         raise Invalid("the certificate has no such part", code="part_not_in_certificate", parts=sorted(strange))
     after = changed(entry, change, cover.version + 1)
@@ -141,15 +161,15 @@ def _remove(work: Work, policy: Policy, part: Statement, found: Mapping[str, Any
     removal = part.said
     cover = work.change(Cover, cover_stream(removal["lift"]))
     entry = cover.entry(removal["certificate"])
-    require_changeable(entry, policy.id, removal["effective_on"])
     after = ended(entry, removal, cover.version + 1)
     pack, ref = pack_in_force(work, policy.area, entry.from_date)
     checked = check_entry(pack, policy, after)
+    findings = [*checked.findings, *check_removal(work.read(Product, policy.product), entry, removal)]
     cover.record(
         Cover.Ended, part,
         {
             **found, "policy": policy.id, "premium_fen": after.premium_fen, "working": checked.working,
-            "findings": checked.findings, "pack": ref.as_json(),
+            "findings": findings, "pack": ref.as_json(),
         },
     )  # fmt: skip
 

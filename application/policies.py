@@ -18,14 +18,15 @@ from domain.aggregate import Because, Statement
 from domain.errors import Conflict, Invalid
 from domain.parties import Party
 from domain.policies import PENDING, Policy
+from domain.policy_amounts import overdue_fen
 from domain.policy_checks import (
     check_draft,
     check_inception,
     check_premium_first,
-    check_refund,
     check_shares,
     enough_received,
 )
+from domain.policy_ends import check_refund, settled_by_lapse
 from domain.policy_shapes import Cancellation, PolicyDraft, PolicyEnding, PolicyIssue, Proposal, ScheduleClosing
 from domain.products import Product
 from domain.receipts import SUBSIDY_KINDS
@@ -112,10 +113,10 @@ class Arrival:
 def takes_premium(policy: Policy, source_kind: str, on: str) -> bool:
     """Say whether a policy takes premium of a source that arrives, or arrived, on a day.
 
-    Issued, or proposed and its quotation valid on that day; once cancelled, as long as the source owes of what the
+    Issued, or proposed and its quotation valid on that day; once it ended, as long as the source owes of what the
     insurer earned.
     """
-    if policy.state == "cancelled":
+    if policy.earned is not None:
         return policy.due_fen(source_kind) > 0
     return policy.state == "issued" or (policy.state == "proposed" and policy.valid(on))
 
@@ -221,18 +222,21 @@ def lapse(work: Work, statement: Statement, path: Path) -> None:
     """Let a quotation past its validity, or an issued policy with an overdue instalment, lapse.
 
     What a quotation was paid in part is due back to whoever paid it. An issued policy ends with the day (24:00): cover
-    is by whole days, and an insurer's word takes none from hours that have passed (民法典 565: from notice on).
+    is by whole days, and an insurer's word takes none from hours that have passed (民法典 565: from notice on). What it
+    earned until then is kept or owed, the rest of what it holds is due back (保险法 54, 58). One that lapsed before
+    this was worked out may lapse again, from its own day.
     """
     policy = _own(work, path, "policy.lapse")
-    policy.require("quoted", "proposed", "issued")
+    again = policy.state == "lapsed" and policy.cancelled_on is not None and policy.earned is None
+    policy.require("quoted", "proposed", "issued", *(("lapsed",) if again else ()))
+    on = work.today if policy.number is None else policy.cancelled_on or add_days(work.today, 1)
     if policy.state == "issued":
-        if not policy.overdue_fen(work.today, SUBSIDY_KINDS):
+        if not overdue_fen(policy, work.today, SUBSIDY_KINDS):
             raise Conflict("nothing is overdue", code="premium_not_overdue", received_fen=policy.held_fen)
     elif policy.valid(work.today):
         raise Conflict("the quotation is still valid", code="quote_valid", until=policy.valid_until)
     before = policy.receipts
-    on = work.today if policy.number is None else add_days(work.today, 1)
-    cause = policy.record(Policy.Lapsed, statement, {"on": on})
+    cause = policy.record(Policy.Lapsed, statement, {"on": on, **settled_by_lapse(policy, on)})
     tell_returns(work, policy, before, cause, "policy_lapsed")
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domain.aggregate import Aggregate, Event
-from domain.dues import at_most, overdue, spread
+from domain.dues import at_most, spread
+from domain.earning import Charged, charged_before, merged, stated
 from domain.errors import Conflict
 from domain.policy_shapes import FUND_SOURCES
 from domain.policy_stack import NOTHING_STAGED, Staged, Transaction
-from domain.receipts import Receipt, held_by_source, over_by_source, released, split_change, within
+from domain.receipts import Receipt, borne_after, held_by_source, over_by_source, released, split_change, within
 from domain.time import Period
 
 PENDING = frozenset({"drafted", "quoted", "proposed"})
@@ -66,9 +67,11 @@ class Policy(Aggregate):
     """Whether enough premium was received within the quotation's validity to issue the policy."""
     number: str | None = None
     stack: tuple[Transaction, ...] = ()
+    charged: tuple[Charged, ...] = ()
+    """What was charged for its certificates, summed by the days it is for."""
     cancelled_on: str | None = None
     earned: Mapping[str, int] | None = None
-    """What each source bears of what the insurer earned, once the policy is cancelled."""
+    """What each source bears of what the insurer earned, once the policy is cancelled or has lapsed."""
 
     class Drafted(Event):
         """The head of a quotation; `said` is a PolicyDraft, `found` {insurers, findings, pack}."""
@@ -97,13 +100,23 @@ class Policy(Aggregate):
         """A group of lines was staged; `found` {count, premium_fen, parts, root, edge} is of all lines so far.
 
         `root` is the RFC 6962 root over the canonical `said` of each cover.Attached in order, `edge` what continues it.
+        `charged` is what these lines charge, by its days; before schema 2 they are taken to be for the whole term.
         """
 
         TOPIC = "policy.LinesStaged"
+        SCHEMA = 2
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that nobody kept for which days the lines charge."""
+            state["found"]["charged"] = None
 
         def apply(self, aggregate: Policy) -> None:
             """Take over the sums."""
-            found = self.found
+            found, staged = self.found, aggregate.staged
+            fen, count = found["premium_fen"] - staged.premium_fen, found["count"] - staged.count
+            rows = stated(found) or (Charged(aggregate.from_date, aggregate.to_date, fen, count),)
+            aggregate.charged = merged((*aggregate.charged, *rows))
             aggregate.staged = Staged(
                 found["count"], found["premium_fen"], tuple(sorted(found["parts"].items())), found["edge"]
             )
@@ -187,16 +200,22 @@ class Policy(Aggregate):
         """The policy was endorsed (批改); `said` is an Endorsement, `found` {transaction, lifts, late, reapplied, …}.
 
         `found.sources` is what each source bears more or less from then on, `found.refunds` what is due back to it.
-        Before schema 2 neither was worked out, and both follow from what the sources bore and had paid.
+        Before schema 2 neither was worked out, and both follow from what the sources bore and had paid. `found.charged`
+        is what it charges more or less, by its days; before schema 3 they are taken to run to the policy's end.
         """
 
         TOPIC = "policy.Endorsed"
-        SCHEMA = 2
+        SCHEMA = 3
 
         @staticmethod
         def upcast_v1_v2(state: dict[str, Any]) -> None:
             """Say that nobody worked out who bears the change."""
             state["found"] |= {"sources": None, "refunds": None}
+
+        @staticmethod
+        def upcast_v2_v3(state: dict[str, Any]) -> None:
+            """Say that nobody kept for which days it charges."""
+            state["found"]["charged"] = None
 
         def apply(self, aggregate: Policy) -> None:
             """Put the transaction on the stack."""
@@ -210,10 +229,12 @@ class Policy(Aggregate):
             )
             if "limits" in said:
                 aggregate.limits = (*aggregate.limits, (number, said["effective_on"], said["limits"]))
+            rows = stated(self.found)
+            rows = charged_before(said, aggregate.to_date) if rows is None else rows
+            aggregate.charged = merged((*aggregate.charged, *rows))
             shares, refunds = self.found.get("sources"), self.found.get("refunds")
-            aggregate.sources = aggregate.borne_after(
-                split_change(said["delta_fen"], aggregate.sources) if shares is None else shares
-            )
+            shares = split_change(said["delta_fen"], aggregate.sources) if shares is None else shares
+            aggregate.sources = borne_after(aggregate.sources, shares)
             aggregate.drafted_left = at_most(aggregate.drafted_left, aggregate.sources)
             over = over_by_source(aggregate.held, aggregate.sources) if refunds is None else refunds
             aggregate.receipts = released(aggregate.receipts, over)
@@ -235,36 +256,39 @@ class Policy(Aggregate):
 
         def apply(self, aggregate: Policy) -> None:
             """End it and book what goes back."""
-            said: Mapping[str, Any] = self.said or {}
+            said, found = self.said or {}, self.found
             aggregate.state = "cancelled"
-            aggregate.cancelled_on = said["effective_on"]
-            premium_fen, owed = aggregate.premium_fen, self.found.get("owed")
-            change = Transaction(
-                self.found["transaction"], "cancelled", said["effective_on"], -said["refund_fen"], -aggregate.lifts
-            )
-            aggregate.stack = (*aggregate.stack, change)
+            owed = found.get("owed")
             if owed is None:
-                owed = aggregate.owed_of(premium_fen - self.found.get("unearned_fen", premium_fen))
-            aggregate.receipts = released(aggregate.receipts, self.found["refunds"])
-            held = aggregate.held
-            aggregate.earned = {kind: held.get(kind, 0) + owed.get(kind, 0) for kind in {**held, **owed}}
+                owed = aggregate.owed_of(aggregate.premium_fen - found.get("unearned_fen", aggregate.premium_fen))
+            aggregate.end("cancelled", said["effective_on"], found["refunds"], owed)
 
     class Lapsed(Event):
         """The proposal, or an instalment of the issued policy, was not paid in time (失效).
 
-        `found.on` is the first day it does not insure. What a proposal was paid in part is due back: nothing was
-        insured for it.
+        `found` {on, refunds, owed, unearned_fen}: `on` is the first day it does not insure. What a proposal was paid in
+        part is due back: nothing was insured for it. Of an issued policy the insurer keeps what it earned until then
+        (保险法 54, 58). Before schema 2 nobody worked that out and nothing moved; it may lapse again, from its own day.
         """
 
         TOPIC = "policy.Lapsed"
+        SCHEMA = 2
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that nobody worked out what was earned."""
+            state["found"] |= {"refunds": None, "owed": None, "unearned_fen": None}
 
         def apply(self, aggregate: Policy) -> None:
             """End it; an issued one insured until then."""
+            found, refunds = self.found, self.found.get("refunds")
             aggregate.state = "lapsed"
             if aggregate.number is None:
                 aggregate.receipts = released(aggregate.receipts, aggregate.held)
+            elif refunds is None:
+                aggregate.cancelled_on = found["on"]
             else:
-                aggregate.cancelled_on = self.found["on"]
+                aggregate.end("lapsed", found["on"], refunds, found["owed"])
 
     class Voided(Event):
         """The quotation is void (作废): nothing of it ever counted."""
@@ -285,7 +309,9 @@ class Policy(Aggregate):
 
     @property
     def premium_fen(self) -> int:
-        """What is due in all: the sum of the stack, before issue that of the draft."""
+        """What is due in all: the sum of the stack, before issue that of the draft; once it ended what was earned."""
+        if self.earned is not None:
+            return sum(self.earned.values())
         return sum(change.premium_fen for change in self.stack) if self.stack else self.drafted_fen
 
     @property
@@ -314,7 +340,7 @@ class Policy(Aggregate):
         return not FUND_SOURCES.isdisjoint(self.sources)
 
     def due_fen(self, kind: str) -> int:
-        """What a source still owes, never below zero: of the premium, or of what was earned once it is cancelled."""
+        """What a source still owes, never below zero: of the premium, or of what was earned once it has ended."""
         borne = self.sources if self.earned is None else self.earned
         return max(0, borne.get(kind, 0) - self.held.get(kind, 0))
 
@@ -327,47 +353,20 @@ class Policy(Aggregate):
         receipt = self.receipts.get(payment)
         return 0 if receipt is None else receipt.amount_fen - receipt.held_fen
 
-    def borne_after(self, shares: Mapping[str, int]) -> dict[str, int]:
-        """Give what each source bears after a change of so much for each of them."""
-        kinds = dict.fromkeys((*self.sources, *shares))
-        return {kind: self.sources.get(kind, 0) + shares.get(kind, 0) for kind in kinds}
-
-    def without_subsidies_fen(self, fen: int, subsidy_kinds: frozenset[str]) -> int:
-        """Give what of instalments that come to `fen` is not a subsidy's part, which lies in each in proportion."""
-        subsidised_fen = sum(self.drafted_sources.get(kind, 0) for kind in subsidy_kinds)
-        return fen - fen * subsidised_fen // self.drafted_fen if self.drafted_fen else 0
-
-    def needed_to_issue_fen(self, subsidy_kinds: frozenset[str]) -> int:
-        """What must be received before issue: the first instalment or all, without the part of public subsidies."""
-        whole = self.instalments[0][1] if self.instalments else self.drafted_fen
-        return self.without_subsidies_fen(whole, subsidy_kinds)
-
-    def overdue_fen(self, today: str, subsidy_kinds: frozenset[str]) -> int:
-        """What is overdue of the premium on a day; a subsidy's part is the authority's to pay, and never overdue.
-
-        Of the instalments whose day has passed, as far as endorsements left them due, source by source; without
-        instalments, all that was needed to issue, unless a ground let the policy come first.
-        """
-        if self.instalments:
-            due_fen = self.without_subsidies_fen(sum(f for on, f in self.instalments if on < today), subsidy_kinds)
-        else:
-            due_fen = 0 if self.ground is not None else self.needed_to_issue_fen(subsidy_kinds)
-        borne = {kind: fen for kind, fen in self.sources.items() if kind not in subsidy_kinds}
-        return overdue(due_fen, self.drafted_left, borne, self.held)
-
-    def on_stack(self, on: str, known: int | None = None) -> list[Transaction]:
-        """Give what holds on a day, by day and then by recording, of the first `known` transactions (None: of all)."""
-        recorded = self.stack if known is None else self.stack[:known]
-        return sorted((c for c in recorded if c.effective_on <= on), key=lambda c: (c.effective_on, c.number))
-
-    def premium_on(self, on: str, known: int | None = None) -> int:
-        """Sum the premium of what holds on a day, as known after `known` transactions."""
-        return sum(change.premium_fen for change in self.on_stack(on, known))
-
     def limits_on(self, on: str) -> Mapping[str, int]:
         """Give the policy's own limits (PolicyLimits) on a day, as known now."""
         held = [row for row in self.limits if row[1] <= on] or [self.limits[0]]
         return max(held, key=lambda row: (row[1], row[0]))[2]
+
+    def end(self, kind: str, on: str, refunds: Mapping[str, int], owed: Mapping[str, int]) -> None:
+        """End an issued policy on a day: what goes back is held no longer, what is held or owed besides is earned."""
+        premium_fen = self.premium_fen
+        self.cancelled_on = on
+        self.receipts = released(self.receipts, refunds)
+        held = self.held
+        self.earned = {source: held.get(source, 0) + owed.get(source, 0) for source in {**held, **owed}}
+        change = Transaction(len(self.stack) + 1, kind, on, self.premium_fen - premium_fen, -self.lifts)
+        self.stack = (*self.stack, change)
 
     # ------------------------------------------------------------------------------------------------ states
 

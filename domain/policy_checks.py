@@ -10,9 +10,10 @@ from domain.covers import Clash, CoverEntry
 from domain.errors import Conflict, Invalid, RuleBroken
 from domain.filed_terms import as_filed, check_filed_limits
 from domain.findings import Finding, Verdict, finding, refuse_violations
-from domain.money import BASIS_POINTS, apportion
+from domain.money import BASIS_POINTS
 from domain.packs import Pack
 from domain.policies import Policy
+from domain.policy_amounts import needed_to_issue_fen
 from domain.policy_shapes import INSTALMENTS_MAX, INSURERS_MAX, SOURCES_MAX
 from domain.premium import ceiling_fen, check_certificate, check_term, liability_premium_fen
 from domain.products import Product, check_benefits, check_parts, check_services, check_sums
@@ -246,7 +247,7 @@ def needed_fen(pack: Pack, policy: Policy, on: str) -> tuple[int, frozenset[str]
     uncounted: frozenset[str] = frozenset()
     if pack.has("PB01.receipts", on) and pack.rule("PB01.receipts", on).table().get("subsidy_part") == "not_counted":
         uncounted = SUBSIDY_KINDS
-    return policy.needed_to_issue_fen(uncounted), uncounted
+    return needed_to_issue_fen(policy, uncounted), uncounted
 
 
 def enough_received(pack: Pack, policy: Policy, held: Mapping[str, int], on: str) -> bool:
@@ -314,35 +315,3 @@ def check_arrival(policy: Policy, on: str, today: str, *, asked_fen: int, came_f
         more = {"asked_fen": asked_fen, "came_fen": came_fen}
         found.append(by_contract("policy.premium_received", "paid_above_request", "manual_review", **more))
     return found
-
-
-def check_refund(product: Product, policy: Policy, cancellation: Mapping[str, Any]) -> Checked:
-    """Hold a cancellation's refund against the filed method; working {unearned_fen, refunds, owed (both by source)}.
-
-    Only what is held as premium can be refunded: what was over, or what an endorsement gave back, is due back already.
-    Findings: `refund_differs`. Raises Invalid `refund_over_received`.
-    """
-    refund_fen, effective_on = cancellation["refund_fen"], cancellation["effective_on"]
-    held, premium_fen = policy.held, policy.premium_fen
-    most_fen = min(policy.held_fen, max(0, premium_fen))
-    if refund_fen > most_fen:
-        raise Invalid("more is refunded than was received", code="refund_over_received", received_fen=most_fen)
-    left = days_between(effective_on, policy.to_date)
-    unearned_fen = premium_fen * left // policy.period.days
-    kept_bp = {"none": BASIS_POINTS, "short_rate": product.short_rate_bp}.get(product.refund, 0)
-    # What is owed of the premium is set off: of a policy that was paid in part the insurer keeps what it earned, and
-    # what it earned beyond that is owed still.
-    earned_fen = premium_fen - unearned_fen * (BASIS_POINTS - kept_bp) // BASIS_POINTS
-    due_fen = max(0, policy.held_fen - earned_fen)
-    found: list[Finding] = []
-    if refund_fen != min(due_fen, most_fen):
-        found.append(
-            by_contract(
-                "product.refund", "refund_differs", "manual_review", computed_fen=due_fen, refund_fen=refund_fen
-            )
-        )
-    refunds = apportion(refund_fen, held) if held else {}
-    working = {
-        "unearned_fen": unearned_fen, "days_left": left, "refunds": refunds, "owed": policy.owed_of(earned_fen),
-    }  # fmt: skip
-    return Checked(found, working)

@@ -47,6 +47,11 @@ def released(receipts: Mapping[str, Receipt], amounts: Mapping[str, int]) -> dic
     return after
 
 
+def borne_after(borne: Mapping[str, int], shares: Mapping[str, int]) -> dict[str, int]:
+    """Give what each source bears after a change of so much for each of them."""
+    return {kind: borne.get(kind, 0) + shares.get(kind, 0) for kind in dict.fromkeys((*borne, *shares))}
+
+
 def over_by_source(held: Mapping[str, int], borne: Mapping[str, int]) -> dict[str, int]:
     """Give by source what is held above what it bears."""
     over = {source: fen - borne.get(source, 0) for source, fen in held.items()}

@@ -18,7 +18,7 @@ def test_a_policy_is_issued_until_what_ended_it(ledger: TestLedger, ended: str) 
     """On the days it insured it was issued (已出单); cancelled (退保) or lapsed (失效) it is from the day it ended."""
     told = [each for each in history(42) if each.type.startswith("policy.") and each.type != "policy.Cancelled"]
     said = {"effective_on": "2025-10-01", "refund_fen": 100, "reason": "sold"} if ended == "cancelled" else None
-    found = {"on": "2025-10-01", "transaction": 9, "refunds": {}}
+    found = {"on": "2025-10-01", "transaction": 9, "refunds": {}, "owed": {}}
     end = Told(told[0].stream, f"policy.{ended.title()}", said, found, "2025-09-30T16:00:00.000000Z")
     store(ledger, [*told, end])
     with reading(ledger) as reads:

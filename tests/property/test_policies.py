@@ -1,4 +1,4 @@
-"""Laws of the stacks of policies and covers: what was known then, what is known now."""
+"""Laws of the stacks of covers: what was known then, what is known now."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from domain.aggregate import Authorship, Journal, Statement
 from domain.covers import Cover, CoverEntry
-from domain.policies import Policy
-from domain.policy_stack import Transaction
 from domain.time import add_days
 
 BEGIN, END = "2026-04-01", "2027-04-01"
@@ -79,18 +77,3 @@ def test_what_was_known_then_is_the_fold_of_what_was_recorded_then(
     assert known is not None
     assert seen(known, on) == seen(then, on)
     assert known.premium_fen == then.premium_fen
-
-
-@given(st.lists(st.tuples(days, st.integers(-(10**6), 10**6)), max_size=10), days, st.integers(0, 10))
-def test_the_stack_explains_every_amount(said: list[tuple[str, int]], on: str, known: int) -> None:
-    """Premium of a day is the sum of what holds by then; then and now differ by what was recorded since."""
-    policy = Policy("policy:x")
-    policy.stack = tuple(
-        Transaction(number, "endorsed", day, fen, 0) for number, (day, fen) in enumerate(said, 1)
-    )  # fmt: skip
-    assert policy.premium_on(END) == sum(fen for _, fen in said) == policy.premium_fen
-    assert policy.premium_on(on) == sum(fen for day, fen in said if day <= on)
-    since = sum(fen for day, fen in said[known:] if day <= on)
-    assert policy.premium_on(on) == policy.premium_on(on, known) + since
-    rows = policy.on_stack(on)
-    assert [row.effective_on for row in rows] == sorted(row.effective_on for row in rows)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from domain.aggregate import Authorship, Because, Journal, Statement
 from domain.policies import Policy
 from domain.policy_checks import shares_of
-from domain.receipts import over_by_source
+from domain.receipts import borne_after, over_by_source
 
 KINDS = ("fund_principal", "property_fee", "common_income", "fiscal_subsidy", "other")
 CAUSE = Because("payment:x", 1)
@@ -35,7 +35,7 @@ def endorse(policy: Policy, delta_fen: int) -> None:
     said = {"number": "E", "effective_on": "2026-04-01", "reason": "x"}
     said_fen = max(delta_fen, -sum(policy.sources.values()))
     shares = shares_of({"delta_fen": said_fen}, policy.sources)
-    refunds = over_by_source(policy.held, policy.borne_after(shares))
+    refunds = over_by_source(policy.held, borne_after(policy.sources, shares))
     found = {"transaction": 2, "lifts": 0, "sources": shares, "refunds": refunds}
     policy.record(Policy.Endorsed, Statement({**said, "delta_fen": said_fen}), found)
 

@@ -172,11 +172,19 @@ def _policy(rng: random.Random, policy: str, lifts: int, services: Sequence[str]
     yield Told(policy, "policy.Issued", {"number": "B-1"}, {"count": lifts}, "2025-02-28T16:00:00.000000Z")
     for number in range(2, 2 + rng.randint(0, 3)):
         said = {"number": f"E-{number}", "effective_on": f"2025-{rng.randint(3, 12):02}-15", "delta_fen": 700 * number}
-        yield Told(policy, "policy.Endorsed", said, {"transaction": number, "lifts": 0, "late": True}, None)
+        days = {"from_date": said["effective_on"], "to_date": draft["to_date"]}
+        charged = [{**days, "premium_fen": said["delta_fen"], "lifts": 0}]
+        found = {"transaction": number, "lifts": 0, "late": True, "charged": charged}
+        yield Told(policy, "policy.Endorsed", said, found, None)
     if rng.random() < 0.5:
         said = {"effective_on": "2025-12-01", "refund_fen": 100, "reason": "sold"}
-        found = {"transaction": 9, "refunds": {"fund_principal": 100}}
-        yield Told(policy, "policy.Cancelled", said, found, "2025-11-30T16:00:00.000000Z")
+        yield Told(
+            policy,
+            "policy.Cancelled",
+            said,
+            {"transaction": 9, "refunds": {"fund_principal": 100}},
+            "2025-11-30T16:00:00.000000Z",
+        )
 
 
 def _fund(rng: random.Random, fund: str, houses: Sequence[str]) -> Iterator[Told]:

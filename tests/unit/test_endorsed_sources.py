@@ -9,6 +9,7 @@ import pytest
 from domain.aggregate import Event
 from domain.errors import Conflict, DomainError
 from domain.policies import Policy
+from domain.policy_amounts import overdue_fen
 from domain.policy_checks import shares_of
 from tests.support.book import Book
 from tests.support.insuring import INSURER, OFFICE, line, office, pay, proposed
@@ -134,5 +135,5 @@ def test_drafted_premium_stays_due_when_an_addition_is_taken_back() -> None:
     overdue: list[int] = []
     for day, delta_fen in (("2026-06-01", 300), ("2026-06-02", -300), ("2026-06-03", -300), ("2026-06-04", 300)):
         endorse(book, policy, day, delta_fen, changes=[change(item["certificate"], day, delta_fen)])
-        overdue.append(book.state(Policy, policy).overdue_fen("2026-09-01", frozenset()))
+        overdue.append(overdue_fen(book.state(Policy, policy), "2026-09-01", frozenset()))
     assert overdue == [4_000, 4_000, 3_700, 3_700]

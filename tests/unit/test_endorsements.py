@@ -18,6 +18,7 @@ from domain.lifts import Lift
 from domain.limits import Limit, limit_stream
 from domain.packs import parse_pack
 from domain.policies import Policy
+from domain.policy_amounts import course_of
 from domain.policy_checks import check_entry
 from domain.time import Period
 from tests.support.book import Book
@@ -98,8 +99,9 @@ def test_a_late_endorsement_holds_from_its_own_day() -> None:
     assert cover_in_force(reading(book), OFFICE, None, None, "2026-07-01") is not None
     state = book.state(Policy, policy)
     assert (state.premium_fen, state.lifts) == (16_745, 2)
-    assert (state.premium_on("2026-07-01", known=1), state.premium_on("2026-07-01")) == (8_000, 16_745)
-    assert state.premium_on("2026-05-31") == 8_000
+    assert course_of(state) == [
+        (Period("2026-04-01", "2026-06-01"), 8_000, 1), (Period("2026-06-01", "2027-04-01"), 16_745, 2),
+    ]  # fmt: skip
 
 
 def test_an_addition_over_its_part_of_the_year_is_refused() -> None:
@@ -148,8 +150,8 @@ def test_changes_out_of_their_days_order_come_to_what_their_days_say() -> None:
 def test_a_removed_lift_is_insured_until_its_day() -> None:
     """The premium kept is what was charged without the refund; the certificate changes no more."""
     book, policy, certificate = insured()
-    _, event, _ = endorse(book, policy, "2026-08-01", -5_300, removes=[removal(certificate, "2026-08-01", 5_300)])
-    assert (event.found["premium_fen"], event.found["findings"]) == (2_700, [])
+    _, event, _ = endorse(book, policy, "2026-08-01", -5_326, removes=[removal(certificate, "2026-08-01", 5_326)])
+    assert (event.found["premium_fen"], event.found["findings"]) == (2_674, [])
     assert cover_in_force(reading(book), HOMES, None, None, "2026-07-31") is not None
     assert cover_in_force(reading(book), HOMES, None, None, "2026-08-01") is None
     assert book.state(Policy, policy).lifts == 0
@@ -163,11 +165,27 @@ def test_too_small_a_refund_goes_to_a_person() -> None:
     book, policy, certificate = insured()
     _, event, _ = endorse(book, policy, "2026-08-01", -1, removes=[removal(certificate, "2026-08-01", 1)])
     found = event.found["findings"]
-    assert [(f["code"], f["verdict"]) for f in found] == [("premium_over_ceiling", "manual_review")]
+    assert [(f["code"], f["verdict"]) for f in found] == [
+        ("premium_over_ceiling", "manual_review"), ("refund_differs", "manual_review"),
+    ]  # fmt: skip
     book, policy, certificate = insured()
-    _, whole, _ = endorse(book, policy, "2026-04-01", -7_200, removes=[removal(certificate, "2026-04-01", 7_200)])
-    assert whole.found["findings"] == []
+    whole = [{"part": INJURY, "premium_fen": 7_200}, {"part": "entrapment", "premium_fen": 800}]
+    back = removal(certificate, "2026-04-01", 0, refunds=whole)
+    _, event, _ = endorse(book, policy, "2026-04-01", -8_000, removes=[back])
+    assert event.found["findings"] == []
     assert entry(book, certificate).period is None
+
+
+@pytest.mark.parametrize(
+    "refund_fen, differs", [(3_988, False), (3_989, False), (3_987, True), (3_990, True), (0, True)]
+)
+def test_a_removals_refund_follows_the_filed_method(refund_fen: int, differs: bool) -> None:
+    """Half a year of 7,200 and 800 is 3,590.1 and 398.9: rounded down together or each by itself, it is not flagged."""
+    book, policy, certificate = insured()
+    back = removal(certificate, "2026-10-01", refund_fen)
+    _, event, *_ = endorse(book, policy, "2026-10-01", -refund_fen, removes=[back])
+    found = [f for f in event.found["findings"] if f["code"] == "refund_differs"]
+    assert [f["facts"] for f in found] == ([{"computed_fen": 3_989, "refund_fen": refund_fen}] if differs else [])
 
 
 def test_a_certificate_takes_the_place_of_another() -> None:
@@ -176,6 +194,9 @@ def test_a_certificate_takes_the_place_of_another() -> None:
     back, anew = removal(certificate, "2026-10-01", 3_989), line(policy, HOMES, 4_000, from_date="2026-10-01")
     events = endorse(book, policy, "2026-10-01", 11, removes=[back], adds=[anew])
     assert [e.TOPIC for e in events][:3] == ["policy.Endorsed", "cover.Ended", "cover.Attached"]
+    assert course_of(book.state(Policy, policy)) == [
+        (Period("2026-04-01", "2026-10-01"), 8_000, 1), (Period("2026-10-01", "2027-04-01"), 8_011, 1),
+    ]  # fmt: skip
 
 
 def test_no_day_costs_less_than_nothing() -> None:

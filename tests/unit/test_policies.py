@@ -337,21 +337,24 @@ def test_a_cancelled_policy_insured_until_its_day() -> None:
 
 
 @pytest.mark.parametrize(
-    "refund, short_rate_bp, refund_fen, codes",
+    "refund, short_rate_bp, on, refund_fen, codes",
     [
-        ("pro_rata_days", 0, 7_999, ["refund_differs"]),
-        ("none", 0, 0, []),
-        ("short_rate", 2_000, 6_400, []),
+        ("pro_rata_days", 0, "2026-04-01", 7_999, ["refund_differs"]), ("pro_rata_days", 0, "2026-10-01", 3_989, []),
+        ("none", 0, "2026-04-02", 0, []), ("none", 0, "2026-04-01", 0, ["refund_differs"]),
+        ("none", 0, "2026-04-01", 8_000, []),
+        ("short_rate", 2_000, "2026-04-01", 6_400, []), ("short_rate", 2_000, "2026-10-01", 3_191, []),
     ],
-)
-def test_refunds_follow_the_filed_method(refund: str, short_rate_bp: int, refund_fen: int, codes: list[str]) -> None:
-    """A refund that the filed clauses do not give is flagged, not refused."""
+)  # fmt: skip
+def test_refunds_follow_the_filed_method(
+    refund: str, short_rate_bp: int, on: str, refund_fen: int, codes: list[str]
+) -> None:
+    """A refund that the filed clauses do not give is flagged; before the first day all goes back (保险法 54)."""
     book = office()
     product = new_name("product")
     book.act(INSURER, "product.file", filing(id=product, refund=refund, short_rate_bp=short_rate_bp))
     book.act(INSURER, "product.offer", {"from_date": "2026-01-01"}, product=product)
     policy = issued(book, line(""), product=product)
-    said = {"effective_on": "2026-04-01", "refund_fen": refund_fen, "reason": "sold"}
+    said = {"effective_on": on, "refund_fen": refund_fen, "reason": "sold"}
     event = book.act(INSURER, "policy.cancel", said, policy=policy)[0]
     assert [found["code"] for found in event.found["findings"]] == codes
 

@@ -103,7 +103,7 @@ def test_a_subsidy_that_is_late_lets_no_policy_lapse() -> None:
     book.now = "2026-07-02T02:00:00.000000Z"
     book.act(INSURER, "policy.lapse", {"reason": "unpaid"}, policy=other)
     state = book.state(Policy, other)
-    assert (state.held_fen, state.cancelled_on) == (4_999, "2026-07-03")
+    assert (state.held_fen, state.cancelled_on) == (8_000 - 8_000 * 272 // 365, "2026-07-03")
 
 
 def test_a_premium_that_an_endorsement_lowered_is_not_overdue() -> None:
