@@ -7,6 +7,7 @@ from typing import Any
 
 from application.actions import Action, Writes
 from application.maintenance import LINES_PER_SAVE, prefetch
+from application.relations import to_lift
 from application.ruling import ruling
 from application.work import Work
 from domain.aggregate import Statement
@@ -54,10 +55,16 @@ def countersign(work: Work, statement: Statement, _path: Path) -> None:
 
 
 def dispute(work: Work, statement: Statement, _path: Path) -> None:
-    """Record that somebody concerned says the record is not true; the record stays."""
+    """Record that somebody concerned says the record is not true; the record stays.
+
+    Of authorities those are concerned who had the lift in their areas on the day of the visit.
+    """
     year, visit, lift = _concerned(work, statement.said)
     party = work.author.party
-    work.allow("visit.dispute", uses=lift.use_unit_on(visit.on) == party, self=visit.maintainer == party)
+    work.allow(
+        "visit.dispute", uses=lift.use_unit_on(visit.on) == party, self=visit.maintainer == party,
+        supervises=to_lift(work, lift, visit.on, visit.on)["supervises"],
+    )  # fmt: skip
     year.record(MaintenanceYear.Disputed, statement, {"findings": []})
 
 

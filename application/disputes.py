@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from application.actions import Action, Writes
+from application.relations import supervises_all
 from application.work import Work
 from audit.errors import NameInvalid
 from audit.names import check_stream
@@ -40,11 +41,16 @@ def opening(work: Work, statement: Statement, _path: Path) -> None:
 def set_hold(work: Work, statement: Statement, path: Path) -> None:
     """Set the hold of a dispute, or set it again over whoever was named in its matters since.
 
-    Refused: `dispute_settled`, `held_already` when it covers everybody, `hold_too_wide`.
+    Refused: `dispute_settled`, `hold_of_another`, `held_already` when it covers everybody, `hold_too_wide`.
     """
     work.allow("dispute.set_hold")
     dispute = work.change(Dispute, path["dispute"])
     dispute.require_open()
+    if dispute.held and dispute.keeper != work.author.party:
+        raise Conflict(
+            "another party set this hold and may lift it; open a dispute of your own about the matters",
+            code="hold_of_another", dispute=dispute.id,
+        )  # fmt: skip
     named = {matter for matter in dispute.matters if matter.startswith("person:")}
     found = {*work.streams.persons_in(dispute.matters, HOLD_PERSONS_MAX + 1), *named}
     persons = [work.open(Person, name) for name in sorted(found.difference(dispute.persons))]
@@ -62,11 +68,14 @@ def set_hold(work: Work, statement: Statement, path: Path) -> None:
 
 
 def lift_hold(work: Work, statement: Statement, path: Path) -> None:
-    """Lift the hold of a dispute; what time had made due meanwhile is erased then. Refuses `hold_not_set`."""
-    work.allow("dispute.lift_hold")
+    """Lift the hold of a dispute; what time had made due meanwhile is erased then. Refuses `hold_not_set`.
+
+    By its keeper; or by the operator on an order that he names, since the keeper may be no more (机构改革).
+    """
     dispute = work.change(Dispute, path["dispute"])
     if not dispute.held:
         raise Conflict("no hold is on", code="hold_not_set", dispute=dispute.id)
+    work.allow("dispute.lift_hold", {"keeper": dispute.keeper}, ordered="document" in statement.said)
     persons = dispute.persons
     because = dispute.record(Dispute.HoldLifted, statement, {"persons": list(persons)})
     for name in persons:
@@ -74,9 +83,16 @@ def lift_hold(work: Work, statement: Statement, path: Path) -> None:
 
 
 def settle(work: Work, statement: Statement, path: Path) -> None:
-    """Settle a dispute once its hold is lifted, by its opener or an authority: `dispute_settled`, `hold_on`."""
+    """Settle a dispute once its hold is lifted: `dispute_settled`, `hold_on`.
+
+    By its opener, or an authority in whose areas all of it lies; by the operator on a judgment or the like that he
+    names.
+    """
     dispute = work.change(Dispute, path["dispute"])
-    work.allow("dispute.settle", {"opener": dispute.opener})
+    work.allow(
+        "dispute.settle", {"opener": dispute.opener},
+        supervises=supervises_all(work, dispute.matters), ordered="document" in statement.said,
+    )  # fmt: skip
     dispute.require_open()
     if dispute.held:
         raise Conflict("the hold is still on", code="hold_on", dispute=dispute.id)

@@ -7,9 +7,17 @@ rewrite the time before him. Reading has the same relations from the read models
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Final
+
 from application.work import Work
 from domain.aggregate import Statement
+from domain.buildings import Building, Estate
+from domain.funds import Fund
+from domain.houses import House
 from domain.lifts import Lift
+from domain.policies import Policy
+from domain.products import Product
 from domain.schemes import within
 from domain.time import civil_date
 
@@ -22,6 +30,38 @@ def day_of(work: Work, statement: Statement) -> str:
 def supervises(work: Work, area: str | None) -> bool:
     """Say whether the author's areas take in this one."""
     return area is not None and any(within(area, own) for own in work.author.areas)
+
+
+def supervises_all(work: Work, matters: Iterable[str]) -> bool:
+    """Say whether the author has in his areas today all lifts, policies, funds and places that matters are about.
+
+    Matters that lie nowhere (persons, parties, agents, …) neither give nor take it; of those alone nobody has any.
+    """
+    subjects = {matter.partition("/")[0] for matter in matters}
+    located = [
+        subject for subject in sorted(subjects) if subject.partition(":")[0] in {"lift", "house", "fund", *_PLACES}
+    ]
+    return bool(located) and all(_in_reach(work, subject) for subject in located)
+
+
+_PLACES: Final[Mapping[str, type[Policy | Building | Estate | Product]]] = {
+    "policy": Policy, "building": Building, "estate": Estate, "product": Product,
+}  # fmt: skip
+
+
+def _in_reach(work: Work, subject: str) -> bool:
+    noun = subject.partition(":")[0]
+    if noun == "lift":
+        lift = work.find(Lift, subject)
+        return lift is not None and _on(work, lift, work.today)["supervises"]
+    if noun == "house":
+        house = work.find(House, subject)
+        return house is not None and _in_reach(work, house.fund)
+    if noun == "fund":
+        fund = work.find(Fund, subject)
+        return fund is not None and (fund.bureau == work.author.party or supervises(work, fund.area))
+    place = work.find(_PLACES[noun], subject)
+    return place is not None and supervises(work, place.area)
 
 
 def to_lift(work: Work, lift: Lift, on: str, until: str) -> dict[str, bool]:

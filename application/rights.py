@@ -52,7 +52,7 @@ DISPUTANTS: Final = (
 )  # fmt: skip
 """Kinds of party that may open a dispute of their own."""
 HOLDERS: Final = ("operator", "market_regulator", "financial_regulator", "housing_bureau")
-"""Who may order that evidence is kept, for a court or a mediator as well."""
+"""Who may order that evidence is kept, for a court or a mediator as well; whoever set a hold is its keeper."""
 
 Rule = Mapping[str, frozenset[str]]
 
@@ -148,8 +148,8 @@ RIGHTS: Final[dict[str, Rule]] = {
         owner="uses",
         maintainer="self",
         manufacturer="self",
-        market_regulator="any",
-        town="any",
+        market_regulator="supervises",
+        town="supervises",
     ),
     # claims -------------------------------------------------------------------------------------------------------
     "occurrence.open": {kind: frozenset({"any"}) for kind in NOTIFIERS},
@@ -171,8 +171,12 @@ RIGHTS: Final[dict[str, Rule]] = {
     # disputes and holds ---------------------------------------------------------------------------------------------
     "dispute.open": _of(**dict.fromkeys(DISPUTANTS, "party") | dict.fromkeys(HOLDERS, "any")),
     "dispute.set_hold": _of(**dict.fromkeys(HOLDERS, "any")),
-    "dispute.lift_hold": _of(**dict.fromkeys(HOLDERS, "any")),
-    "dispute.settle": _of(**dict.fromkeys(DISPUTANTS, "opener") | dict.fromkeys(HOLDERS, "any")),
+    "dispute.lift_hold": _of(**dict.fromkeys(HOLDERS, "keeper") | {"operator": "keeper ordered"}),
+    "dispute.settle": _of(
+        **dict.fromkeys(DISPUTANTS, "opener")
+        | dict.fromkeys(HOLDERS, "opener supervises")
+        | {"operator": "opener ordered"}
+    ),
     # lifts, buildings, estates, contracts ---------------------------------------------------------------------------
     "lift.register": _of(**dict.fromkeys(REGISTRARS, "any")),
     "lift.import": _of(**dict.fromkeys(REGISTRARS, "any")),

@@ -1,15 +1,17 @@
 """Disputes (争议): what they are about, and the legal hold that keeps their evidence from being erased.
 
-While a dispute is open nobody named in its matters is erased, until an authority that set the hold lifts it or the
-dispute is settled. A hold names matters: subjects (`lift:…`) or single streams (`lift:…/claim:…`). It covers every
-person that an event there names when it is set; whoever is named later is covered by the hold itself when he is to be
-erased. An accident is a dispute with the ground `accident` (特种设备安全法 70: nobody destroys its evidence).
+While a dispute is open nobody named in its matters is erased, until the authority that set the hold lifts it or the
+dispute is settled. A hold is its keeper's: another authority that needs the same evidence opens a dispute of its own,
+so that neither loses it by the other's word. A hold names matters: subjects (`lift:…`) or single streams
+(`lift:…/claim:…`). It covers every person that an event there names when it is set; whoever is named later is covered
+by the hold itself when he is to be erased. An accident is a dispute with the ground `accident` (特种设备安全法 70:
+nobody destroys its evidence).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, NotRequired
+from typing import Annotated, Any, Final, Literal, NotRequired
 
 from annotated_types import Len
 from typing_extensions import TypedDict
@@ -50,9 +52,10 @@ class HoldSetting(TypedDict):
 
 @strict
 class HoldLifting(TypedDict):
-    """The hold is needed no longer."""
+    """The hold is needed no longer; `document` is the digest of the order, without which nobody lifts another's."""
 
     reason: Code
+    document: NotRequired[Digest]
 
 
 @strict
@@ -65,13 +68,15 @@ class DisputeSettlement(TypedDict):
 
 @dataclass
 class Dispute(Aggregate):
-    """One dispute: its matters, whether its hold is on, and whom that covers by name."""
+    """One dispute: its matters, whether its hold is on and whose it is, and whom that covers by name."""
 
     opener: str = ""
     ground: str = ""
     matters: tuple[str, ...] = ()
     parties: tuple[str, ...] = ()
     held: bool = False
+    keeper: str = ""
+    """The party that set the hold, while one is on."""
     persons: tuple[str, ...] = ()
     settled: bool = False
 
@@ -93,18 +98,25 @@ class Dispute(Aggregate):
         TOPIC = "dispute.HoldSet"
 
         def apply(self, aggregate: Dispute) -> None:
-            """Hold them."""
+            """Hold them; where two authorities set one hold, as once could be, it is the first one's."""
+            if not aggregate.held:
+                aggregate.keeper = self.author.party
             aggregate.held = True
             aggregate.persons = (*aggregate.persons, *self.found["persons"])
 
     class HoldLifted(Event):
-        """The hold ended; `found.persons` are those it covered."""
+        """The hold ended; `found.persons` are those it covered. Schema 1 named no order."""
 
         TOPIC = "dispute.HoldLifted"
+        SCHEMA = 2
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Leave it as it is: an order that was not named is not known."""
 
         def apply(self, aggregate: Dispute) -> None:
             """Let go."""
-            aggregate.held, aggregate.persons = False, ()
+            aggregate.held, aggregate.keeper, aggregate.persons = False, "", ()
 
     class Settled(Event):
         """The dispute is over."""

@@ -22,6 +22,7 @@ from tests.support.book import Book
 from tests.support.seeding import seed
 
 LIFT = new_name("lift")
+AREA = "370102"
 POLICY = new_name("policy")
 CERTIFICATE = new_name("certificate")
 INSURER, OTHER_INSURER, USE_UNIT, OPERATOR = (new_name("party") for _ in range(4))
@@ -50,20 +51,20 @@ def insured(
     operator = Author(OPERATOR, "operator", key=new_name("key"))
     pack = new_name("pack")
     book.act(operator, "pack.publish", {"id": pack, "program_pack": "shandong@1"})
-    adoption = {"area": "370100", "pack": pack, "version": 1, "from_date": "2025-01-01", "document": "a" * 64}
+    adoption = {"area": AREA, "pack": pack, "version": 1, "from_date": "2025-01-01", "document": "a" * 64}
     book.act(operator, "scheme.adopt", adoption)
-    lift = {"id": LIFT, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
+    lift = {"id": LIFT, "variety": "3110", "area": AREA, "status": "in_use", "identifiers": []}
     seed(book, Lift, LIFT, OPERATOR, Lift.Registered, lift, {"on": "2025-01-01"})
     product = new_name("product")
     filed = {
-        "id": product, "insurer": INSURER, "area": "370100", "canonical": "comprehensive", "refund": "none",
+        "id": product, "insurer": INSURER, "area": AREA, "canonical": "comprehensive", "refund": "none",
         "parts": [{"part": part, **(filed_limits or {})} for part in PARTS],
     }  # fmt: skip
     seed(book, Product, product, INSURER, Product.Filed, filed)
     parts = [{"part": part, "premium_fen": 2_000, **(part_limits or {})} for part in PARTS]
     limits = {"per_lift_year_fen": limit_fen} | ({} if policy_fen is None else {"policy_year_fen": policy_fen})
     draft = {
-        "id": POLICY, "product": product, "area": "370100", "holder": USE_UNIT, "interest": "owner",
+        "id": POLICY, "product": product, "area": AREA, "holder": USE_UNIT, "interest": "owner",
         "parts": parts, "limits": limits, "from_date": "2026-01-01",
         "to_date": "2027-01-01", "premium_fen": 6_000, "sources": [], "valid_until": "2026-03-01",
     }  # fmt: skip
@@ -83,7 +84,7 @@ def insured(
 def registered(book: Book, *, certified: bool = True) -> str:
     """Register another lift, insured under POLICY as LIFT is unless it is not `certified`; gives its name."""
     lift = new_name("lift")
-    said = {"id": lift, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
+    said = {"id": lift, "variety": "3110", "area": AREA, "status": "in_use", "identifiers": []}
     seed(book, Lift, lift, OPERATOR, Lift.Registered, said, {"on": "2025-01-01"})
     if certified:
         line = {

@@ -25,6 +25,7 @@ FINISHED = "2026-03-02T02:45:00.000000Z"
 SIGNED = "2026-03-02T03:30:00.000000Z"
 OPERATOR, MAINTAINER, STRANGER, USE_UNIT = (new_name("party") for _ in range(4))
 LIFT = new_name("lift")
+AREA = "370102"
 WORKERS = [new_name("agent"), new_name("agent")]
 SIGNER = new_name("agent")
 YEAR = f"{LIFT}/maintenance:2026"
@@ -44,10 +45,10 @@ def workshop() -> Book:
     operator = Author(OPERATOR, "operator", key=new_name("key"))
     pack = new_name("pack")
     made.act(operator, "pack.publish", {"id": pack, "program_pack": "shandong@1"})
-    adoption = {"area": "370100", "pack": pack, "version": 1, "from_date": "2025-01-01", "document": "a" * 64}
+    adoption = {"area": AREA, "pack": pack, "version": 1, "from_date": "2025-01-01", "document": "a" * 64}
     made.act(operator, "scheme.adopt", adoption)
     lift = {
-        "id": LIFT, "variety": "3110", "area": "370100", "status": "in_use", "use_unit": USE_UNIT,
+        "id": LIFT, "variety": "3110", "area": AREA, "status": "in_use", "use_unit": USE_UNIT,
         "maintainer": MAINTAINER, "identifiers": [{"scheme": "registration_code", "value": "x"}],
     }  # fmt: skip
     seed(made, Lift, LIFT, OPERATOR, Lift.Registered, lift, {"on": "2025-01-01"})

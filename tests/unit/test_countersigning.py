@@ -12,6 +12,7 @@ from domain.packs import load_pack
 from domain.visit_checks import uncountersigned
 from tests.support.book import Book
 from tests.support.visiting import (
+    AREA,
     BY_MAINTAINER,
     BY_SIGNER,
     NOW,
@@ -129,3 +130,18 @@ def test_uncountersigned_is_computed_at_reading(book: Book) -> None:
     assert [f["code"] for f in uncountersigned(visit, "2026-03-03T02:45:01.000000Z", pack)] == ["uncountersigned"]
     book.act(BY_SIGNER, "visit.countersign", signing(book, said))
     assert uncountersigned(visit_of(book, said), "2026-04-01T00:00:00.000000Z", pack) == []
+
+
+def test_an_authority_disputes_visits_of_its_areas(book: Book) -> None:
+    """A regulator, or a town, of elsewhere has nothing to do with the record."""
+    said = body()
+    book.act(BY_MAINTAINER, "visit.submit", said)
+    for kind, areas, expected in (
+        ("market_regulator", ("440300",), False), ("town", ("370103001",), False), ("market_regulator", (), False),
+        ("market_regulator", ("370100",), True), ("town", (AREA,), True),
+    ):  # fmt: skip
+        author = Author(new_name("party"), kind, areas=areas)
+        if expected:
+            book.act(author, "visit.dispute", named(said, reason="not_on_site"))
+        else:
+            assert refusal(book, author, "visit.dispute", named(said, reason="not_on_site")) == "right_missing"

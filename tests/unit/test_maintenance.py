@@ -21,6 +21,7 @@ from domain.visit_checks import check_duration, check_time
 from tests.support.book import ORIGIN, Book
 from tests.support.seeding import seed
 from tests.support.visiting import (
+    AREA,
     BY_MAINTAINER,
     BY_SIGNER,
     BY_STRANGER,
@@ -239,7 +240,7 @@ def test_far_check_in_is_flagged(book: Book) -> None:
 
 def test_no_pack_no_pack_findings(book: Book) -> None:
     """Where no pack was adopted facts are recorded all the same, without what only a pack can say."""
-    book.streams.pop("scheme:370100")
+    book.streams.pop(f"scheme:{AREA}")
     assert codes(book.act(BY_MAINTAINER, "visit.submit", body(workers=WORKERS[:1]))) == []
 
 
@@ -388,7 +389,7 @@ def test_correction_is_a_new_record(book: Book) -> None:
 def test_a_record_of_the_wrong_lift_or_year_is_corrected_too(book: Book) -> None:
     """The new one stands where it belongs, under a name of its own; the old one stays and counts no more."""
     other = new_name("lift")
-    registered = {"id": other, "variety": "3110", "area": "370100", "status": "in_use", "maintainer": MAINTAINER}
+    registered = {"id": other, "variety": "3110", "area": AREA, "status": "in_use", "maintainer": MAINTAINER}
     seed(book, Lift, other, MAINTAINER, Lift.Registered, {**registered, "identifiers": []}, {"on": "2025-01-01"})
     for changes in ({"lift": other}, {"opened_at": "2025-03-02T02:00:00.000000Z"}):
         old = body()

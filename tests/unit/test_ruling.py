@@ -44,7 +44,7 @@ def test_a_loss_before_the_move_into_a_district_is_not_ruled_by_it() -> None:
     """Where the lift stood no pack was in force, so nothing that only a pack can say is said."""
     book = claiming.insured()
     moved(book, claiming.LIFT, "2026-02-01")
-    moved(book, claiming.LIFT, "2026-03-04", "370100")
+    moved(book, claiming.LIFT, "2026-03-04", "370102")
     (event,) = book.act(BY_USE_UNIT, "claim.notify", claiming.notice())
     assert "pack" not in event.found
 
@@ -72,7 +72,7 @@ def test_a_class_is_that_of_the_venue_at_inception() -> None:
 def test_a_visit_is_ruled_where_the_lift_stood_on_its_day() -> None:
     """Opened, finished, corrected and signed after the move, a visit is held against the pack of its day and place."""
     book = visiting.workshop()
-    moved(book, visiting.LIFT, "2026-03-02", "370100")
+    moved(book, visiting.LIFT, "2026-03-02", "370102")
     moved(book, visiting.LIFT, "2026-03-03")
     moved(book, visiting.LIFT, "2024-06-01")
     whole, parts = body(), body()
