@@ -121,6 +121,7 @@ RIGHTS: Final[dict[str, Rule]] = {
     "pack.publish": _of(operator="any", market_regulator="any"),
     "scheme.adopt": _of(operator="any", market_regulator="supervises"),
     "scheme.set_target": _of(market_regulator="supervises"),
+    "scheme.withdraw_target": _of(market_regulator="supervises"),
     "product.file": _of(insurer="self"),
     "product.offer": _of(insurer="self"),
     "product.withdraw": _of(insurer="self", financial_regulator="any"),

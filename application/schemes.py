@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from application.actions import Action, Writes
+from application.relations import supervises
 from application.work import Work
 from audit import canonical
+from audit.checkpoints import SCRIPTED
 from domain.aggregate import Statement
 from domain.errors import Conflict, Invalid, NotFound
 from domain.packs import Pack, load_pack, pack_as_json, parse_pack
+from domain.rule_forms import require_forms
 from domain.schemes import (
     ADOPTIONS_MAX,
-    DISTRICT_DIGITS,
     PACK_JSON_BYTES_MAX,
     TARGETS_MAX,
     PackAdoption,
@@ -22,10 +24,12 @@ from domain.schemes import (
     PublishedPack,
     Scheme,
     TargetSetting,
+    TargetWithdrawal,
+    is_district,
     parsed,
     scheme_stream,
-    within,
 )
+from domain.targets import aims
 
 Path = Mapping[str, str]
 
@@ -60,12 +64,13 @@ def pack_in_force(work: Work, area: str, on: str) -> tuple[Pack, PackRef]:
 
 
 def publish(work: Work, statement: Statement, _path: Path) -> None:
-    """Publish a pack, whole and for ever."""
+    """Publish a pack, whole and for ever; `rule_value` where the program could not read one of its rules."""
     work.allow("pack.publish")
     said = statement.said
     if ("program_pack" in said) == ("toml" in said):
         raise Invalid("a pack is one of the program's or one's own text", code="pack_source")
     pack = load_pack(said["program_pack"]) if "program_pack" in said else parse_pack(said["toml"].encode())
+    require_forms(pack)
     document = pack_as_json(pack)
     data = canonical.encode(document)  # type: ignore[arg-type] # pack_as_json gives JSON, typed as object
     if len(data) > PACK_JSON_BYTES_MAX:
@@ -75,38 +80,65 @@ def publish(work: Work, statement: Statement, _path: Path) -> None:
     published.record(PublishedPack.Published, statement, {"version": pack.version, "digest": digest, "pack": document})
 
 
-def _supervises(work: Work, area: str) -> bool:
-    return any(within(area, own) for own in work.author.areas)
-
-
 def _require_district(area: str) -> None:
-    if len(area) != DISTRICT_DIGITS:
-        raise Invalid("a scheme is a district's: its area code has six digits", code="area_not_district")
+    if not is_district(area):
+        raise Invalid("a scheme is a district's, not a town's, a city's or a province's", code="area_not_district")
 
 
 def adopt(work: Work, statement: Statement, _path: Path) -> None:
-    """Adopt a published pack for a district from a day on."""
+    """Adopt a published pack for a district from a day on.
+
+    Refused: `area_not_district`, `pack_version`, `too_many`; `pack_demonstration` on a ledger whose time is real, since
+    no authority has made what such a pack says.
+    """
     said = statement.said
-    work.allow("scheme.adopt", supervises=_supervises(work, said["area"]))
+    work.allow("scheme.adopt", supervises=supervises(work, said["area"]))
     _require_district(said["area"])
-    pack = work.read(PublishedPack, said["pack"])
-    if pack.pack_version != said["version"] or pack.published is None:
-        raise Conflict("the pack was published in another version", code="pack_version", published=pack.pack_version)
+    published = work.read(PublishedPack, said["pack"])
+    if published.pack_version != said["version"] or published.published is None:
+        raise Conflict(
+            "the pack was published in another version", code="pack_version", published=published.pack_version
+        )
+    pack = parsed(published.published)
+    if pack.demonstration and not work.origin.startswith(SCRIPTED):
+        raise Conflict("no authority has made this pack: it is for demonstrations", code="pack_demonstration")
     scheme = work.open(Scheme, scheme_stream(said["area"]))
     if len(scheme.adoptions) >= ADOPTIONS_MAX:
         raise Conflict("too many adoptions", code="too_many", maximum=ADOPTIONS_MAX)
-    scheme.record(Scheme.PackAdopted, statement, {"name": parsed(pack.published).name})
+    scheme.record(Scheme.PackAdopted, statement, {"name": pack.name})
 
 
 def set_target(work: Work, statement: Statement, _path: Path) -> None:
-    """Set a target of the district's own, beside those of its pack."""
+    """Set a target of the district's own, beside those of its pack; of one of its pack's groups: `group_unknown`.
+
+    The pack is the one in force on the day by which the target is set; without one the program's own has the groups.
+    """
     said = statement.said
-    work.allow("scheme.set_target", supervises=_supervises(work, said["area"]))
+    work.allow("scheme.set_target", supervises=supervises(work, said["area"]))
     _require_district(said["area"])
     scheme = work.change(Scheme, scheme_stream(said["area"]))
     if len(scheme.targets) >= TARGETS_MAX:
         raise Conflict("too many targets", code="too_many", maximum=TARGETS_MAX)
+    known = aims(_pack_on(work, scheme, said["by"]), said["by"]).venues
+    if said["group"] not in known:
+        raise Invalid("the pack knows no such group", code="group_unknown", group=said["group"], known=sorted(known))
     scheme.record(Scheme.TargetSet, statement)
+
+
+def _pack_on(work: Work, scheme: Scheme, on: str) -> Pack | None:
+    adoption = scheme.adopted(on)
+    published = None if adoption is None else work.read(PublishedPack, adoption.pack).published
+    return None if published is None else parsed(published)
+
+
+def withdraw_target(work: Work, statement: Statement, _path: Path) -> None:
+    """Withdraw a target of the district's own, as one that was set by mistake; `target_unknown` where none is set."""
+    said = statement.said
+    work.allow("scheme.withdraw_target", supervises=supervises(work, said["area"]))
+    scheme = work.change(Scheme, f"scheme:{said['area']}")
+    if (said["group"], said["kind"], said["by"]) not in scheme.targets:
+        raise NotFound("the district has set no such target", code="target_unknown")
+    scheme.record(Scheme.TargetWithdrawn, statement)
 
 
 ACTIONS = (
@@ -122,5 +154,9 @@ ACTIONS = (
     Action(
         "scheme.set_target", "POST", "/schemes/targets", TargetSetting, set_target,
         (Writes("scheme.TargetSet", "scheme:{area}"),), "Set a target of coverage", "设定覆盖目标",
+    ),
+    Action(
+        "scheme.withdraw_target", "POST", "/schemes/targets/withdraw", TargetWithdrawal, withdraw_target,
+        (Writes("scheme.TargetWithdrawn", "scheme:{area}"),), "Withdraw a target of coverage", "撤销覆盖目标",
     ),
 )  # fmt: skip

@@ -10,12 +10,13 @@ from audit.canonical import INTEGER_MAX
 from audit.errors import NoteError
 from audit.merkle import HASH_BYTES
 
-__all__ = ["ORIGIN_CHARS_MAX", "Checkpoint", "NoteError", "Receipt", "check_origin"]
+__all__ = ["ORIGIN_CHARS_MAX", "SCRIPTED", "Checkpoint", "NoteError", "Receipt", "check_origin"]
 
 ORIGIN_CHARS_MAX = 200
 
 _RECEIPT = "/receipt"
-_SCRIPTED = "scripted."
+SCRIPTED = "scripted."
+"""How the origin of a ledger begins whose time is moved by hand: for sandboxes, demonstrations and tests."""
 _ORIGIN = re.compile(r"[a-z0-9.-]+(?:/[a-z0-9._-]+)*")
 _COUNTER = re.compile(r"0|[1-9][0-9]{0,15}")
 
@@ -29,7 +30,7 @@ def check_origin(origin: object, scripted: bool | None = None) -> str:  # noqa: 
     fits = isinstance(origin, str) and len(origin) <= ORIGIN_CHARS_MAX and _ORIGIN.fullmatch(origin) is not None
     if not isinstance(origin, str) or not fits or origin.endswith(_RECEIPT):
         raise NoteError("This is no origin of a ledger.", code="origin_invalid")
-    if scripted is not None and origin.startswith(_SCRIPTED) is not scripted:
+    if scripted is not None and origin.startswith(SCRIPTED) is not scripted:
         raise NoteError(
             "The origin of a scripted ledger, and no other, begins with “scripted.”.", code="origin_invalid"
         )

@@ -11,7 +11,7 @@ from domain.findings import Finding, finding
 from domain.money import check_fen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from domain.packs import Pack, RuleValue
 
@@ -66,7 +66,12 @@ def benefit_fen(seconds: int, steps: Sequence[Step]) -> int:
 def floor_steps(pack: Pack, on: str) -> tuple[Step, ...]:
     """Return the floor (最低标准) in force on a civil date; none if the authority has not fixed it."""
     rule = pack.rule("entrapment.floor", on)
-    return check_steps([_step(row) for row in rule.rows()]) if rule.fixed else ()
+    return steps_of(rule.rows()) if rule.fixed else ()
+
+
+def steps_of(rows: Iterable[Mapping[str, RuleValue]]) -> tuple[Step, ...]:
+    """Read a pack's rows as steps; raises Invalid `step_malformed`, `steps_disordered`."""
+    return check_steps([_step(row) for row in rows])
 
 
 def _step(row: Mapping[str, RuleValue]) -> Step:

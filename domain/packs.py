@@ -154,6 +154,10 @@ class Pack:
         """Say whether a rule is in force on a civil date."""
         return any(rule.id == rule_id and rule.in_force(on) for rule in self.rules)
 
+    def fixed(self, rule_id: str, on: str) -> Rule | None:
+        """Give the rule in force on a civil date if the authority has fixed its value; None otherwise."""
+        return next((rule for rule in self.rules if rule.id == rule_id and rule.in_force(on) and rule.fixed), None)
+
 
 @cache
 def own_rule(rule_id: str) -> Rule:

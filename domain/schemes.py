@@ -16,10 +16,13 @@ from typing_extensions import TypedDict
 
 from domain.aggregate import Aggregate, Event
 from domain.packs import Pack, pack_from_json
+from domain.rule_forms import readable
 from domain.shapes import AreaCode, BasisPoints, CivilDate, Code, Digest, Line, PackName, Pattern, Public, Text, strict
 
 DISTRICT_DIGITS = 6
 """Schemes are adopted by districts (县级区划): a longer area code belongs to that of its first six digits."""
+UNDIVIDED_CITIES = frozenset({"441900", "442000", "460400", "620200"})
+"""Cities that have towns and no districts (不设区的地级市): Dongguan, Zhongshan, Danzhou, Jiayuguan."""
 WIDER = {12: 9, 9: 6, 6: 4, 4: 2}
 """How many digits of a code name the level above: village, town, district, city, province."""
 PACK_TOML_CHARS_MAX = 40_000
@@ -68,6 +71,17 @@ class TargetSetting(TypedDict):
     document: DocumentNumber
 
 
+@strict
+class TargetWithdrawal(TypedDict):
+    """A target of the area's own that holds no longer, named by what it was set for, and the document that says so."""
+
+    area: AreaCode
+    group: Code
+    kind: Literal["liability", "insurance_service"]
+    by: CivilDate
+    document: DocumentNumber
+
+
 @dataclass(frozen=True, slots=True)
 class PackDocument:
     """A published pack as data; equal by digest, so that it is parsed once in a process."""
@@ -78,8 +92,8 @@ class PackDocument:
 
 @lru_cache(maxsize=32)
 def parsed(document: PackDocument) -> Pack:
-    """Give the pack of a document."""
-    return pack_from_json(document.document)
+    """Give the pack of a document; rules that are of no form the program reads, as once were let in, left out."""
+    return readable(pack_from_json(document.document))
 
 
 @dataclass
@@ -149,6 +163,17 @@ class Scheme(Aggregate):
             target = Target(said["group"], said["kind"], said["by"], said.get("share_bp"), said["document"])
             aggregate.targets[target.group, target.kind, target.by] = target
 
+    class TargetWithdrawn(Event):
+        """A target of the area's own holds no longer; `said` is a TargetWithdrawal."""
+
+        TOPIC = "scheme.TargetWithdrawn"
+
+        def apply(self, aggregate: Scheme) -> None:
+            """Take the row away."""
+            said: Mapping[str, Any] = self.said or {}
+            row = (said["group"], said["kind"], said["by"])
+            aggregate.targets = {key: target for key, target in aggregate.targets.items() if key != row}
+
     def adopted(self, on: str) -> Adoption | None:
         """Give the adoption in force on a civil date; None before the first."""
         held = [(a.from_date, number, a) for number, a in enumerate(self.adoptions) if a.from_date <= on]
@@ -169,6 +194,14 @@ def stem(area: str) -> str:
     while (wider := WIDER.get(len(area))) is not None and not area[wider:].strip("0"):
         area = area[:wider]
     return area
+
+
+def is_district(area: str) -> bool:
+    """Say whether a code is a district's (县级区划): six digits that name no whole city or province.
+
+    A city without districts stands for the one it would have: its towns' codes begin with its own.
+    """
+    return len(area) == DISTRICT_DIGITS and (stem(area) == area or area in UNDIVIDED_CITIES)
 
 
 def within(area: str, wider: str) -> bool:

@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING, Final, Literal
 from domain.errors import Invalid
 from domain.findings import Finding, finding
 from domain.money import BASIS_POINTS
+from domain.packs import OWN, Pack, Rule, load_pack, own_rule
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-    from domain.packs import Pack, Rule
     from domain.schemes import Target
 
 Kind = Literal["liability", "insurance_service"]
+KINDS: Final[tuple[Kind, ...]] = ("liability", "insurance_service")
 
+ALL: Final = "all"
+"""The group that every lift in use belongs to."""
+IN_USE: Final = "targets.in_use"
+GROUPS: Final = "premises.target_group"
+"""The rule of which target group each venue belongs to."""
+ROWS: Final = "targets.rows"
+SERVICE: Final = "targets.insurance_service"
+SERVED: Final = frozenset({"liability_cover_in_force", "service_plan_in_force"})
+"""The conditions of "insurance + service" that can be counted: on the day, the cover and the plan promised with it."""
 AREA_RULE: Final = "targets.area"
 """The rule of an area's own target: set by an event of its scheme, not by a pack."""
 
@@ -67,39 +77,76 @@ class TargetResult:
     source: Literal["pack", "area"] = "pack"
 
 
-def group_of(pack: Pack, venue: str, on: str) -> tuple[str, bool]:
-    """Return the target group of a venue, and whether a person has to decide; raises Invalid `venue_unknown`."""
-    return _row_of(pack, "premises.target_group", "group", venue, on)
+@dataclass(frozen=True, slots=True)
+class Aims:
+    """How a district counts on a day, and what it aims at, as its pack says; what the pack does not fix is left out.
+
+    `statuses` count as in use; `groups` gives a venue's target group, and whether a person has to decide on it;
+    `kinds` are the kinds of target that can be counted as the pack means them; `rows` is the rule of its targets.
+    """
+
+    statuses: tuple[str, ...]
+    groups: Mapping[str, tuple[str, bool]]
+    kinds: tuple[Kind, ...]
+    rows: Rule | None
+
+    def group(self, venue: str | None) -> tuple[str | None, bool]:
+        """Give the target group of a venue and whether a person has to decide; of an unknown venue he has to."""
+        return (None, True) if venue is None else self.groups.get(venue, (None, True))
+
+    @property
+    def venues(self) -> dict[str, frozenset[str]]:
+        """The target groups, each with its venues; `all` is every lift."""
+        found: dict[str, frozenset[str]] = {ALL: frozenset()}
+        for venue, (group, _) in self.groups.items():
+            found[group] = found.get(group, frozenset()) | {venue}
+        return found
+
+
+def aims(pack: Pack | None, on: str) -> Aims:
+    """Give what a district's pack says of counting on a civil date.
+
+    A district without a pack has no targets, since nobody but itself sets them; it is counted by the program's own
+    rules. So is one whose pack does not fix which lifts are in use: the share of a wider area needs all its districts.
+    """
+    counting = pack or load_pack(OWN)
+    groups, service = counting.fixed(GROUPS, on), counting.fixed(SERVICE, on)
+    rows = () if groups is None else groups.rows()
+    served = service is not None and frozenset(service.texts()) == SERVED
+    return Aims(
+        (counting.fixed(IN_USE, on) or own_rule(IN_USE)).texts(),
+        {str(row["venue"]): (str(row["group"]), row["review"] is True) for row in rows},
+        KINDS if served else ("liability",),
+        None if pack is None else pack.fixed(ROWS, on),
+    )
 
 
 def class_of(pack: Pack, venue: str, on: str) -> tuple[str, bool]:
     """Return the premises class of a venue, and whether a person has to decide; raises Invalid `venue_unknown`."""
-    return _row_of(pack, "premises.venue_class", "premises_class", venue, on)
-
-
-def _row_of(pack: Pack, rule_id: str, member: str, venue: str, on: str) -> tuple[str, bool]:
-    for row in pack.rule(rule_id, on).rows():
+    rule = pack.rule("premises.venue_class", on)
+    for row in rule.rows():
         if row["venue"] == venue:
-            return str(row[member]), row["review"] is True
-    raise Invalid("the pack does not know this venue", code="venue_unknown", venue=venue, rule=rule_id)
+            return str(row["premises_class"]), row["review"] is True
+    raise Invalid("the pack does not know this venue", code="venue_unknown", venue=venue, rule=rule.id)
 
 
 def hold_against_targets(
-    pack: Pack, on: str, coverage: Mapping[tuple[str, str], Coverage], own: Sequence[Target] = (),
+    rows: Rule | None, on: str, coverage: Mapping[tuple[str, str], Coverage], own: Sequence[Target] = (),
     partial: Container[str] = (),
 ) -> list[TargetResult]:  # fmt: skip
     """Hold coverage by (group, kind) on a civil date against every row of the pack's targets, then the area's own.
 
-    Group `all` is every lift in use. A pair that is not given was not counted: `needs_supplement`, never a
-    violation. Of the groups `partial` only a part of the area was counted: a target is set for the whole (全区), so
-    the part's share is told and neither reaches nor misses it. Findings: `target_reached`, `target_missed` (rule's
-    verdict once the date is past, before it `information` as `target_open`), `target_not_fixed`, `target_not_counted`,
-    `target_part_counted`, `target_no_lifts`. A row of the area's own stands beside the pack's and takes nothing from
-    it; its finding names the area's document.
+    `rows` is the pack's rule `targets.rows`; None where it has none in force, or has not fixed it. Group `all` is every
+    lift in use. A pair that is not given was not counted: `needs_supplement`, never a violation. Of the groups
+    `partial` only a part of the area was counted: a target is set for the whole (全区), so the part's share is told and
+    neither reaches nor misses it. Findings: `target_reached`, `target_missed` (rule's verdict once the date is past,
+    before it `information` as `target_open`), `target_not_fixed`, `target_not_counted`, `target_part_counted`,
+    `target_no_lifts`. A row of the area's own stands beside the pack's and takes nothing from it; its finding names the
+    area's document.
     """
-    rule = pack.rule("targets.rows", on)
     results: list[TargetResult] = []
-    for row in rule.rows():
+    rule = rows or own_rule(ROWS)
+    for row in () if rows is None else rows.rows():
         group, kind, by = str(row["group"]), str(row["kind"]), str(row["by"])
         share = row.get("share_bp")
         share_bp = share if type(share) is int else BASIS_POINTS if row.get("share") == "all" else None

@@ -6,8 +6,10 @@ whose policy promises services, as rule `targets.insurance_service` has it. Wher
 counted and says so; it is never taken for zero.
 
 A scheme is a district's: of a wider area each district is counted as its own pack means it, and held against its pack's
-targets and its own. They are set for the district as a whole (全区): of a town, or of a bureau's own sector, the share
-is told, and that it is of a part (`cut`), but no target is said to be reached or missed by it.
+targets and its own; one that has adopted no pack is held against none of a pack's. What a pack leaves out or open is
+counted as by the program's own (`domain.targets.aims`), so that no district's pack stops the count of a whole city.
+Targets are set for the district as a whole (全区): of a town, or of a bureau's own sector, the share is told, and that
+it is of a part (`cut`), but no target is said to be reached or missed by it.
 """
 
 from __future__ import annotations
@@ -23,27 +25,21 @@ from application.reading.ports import Found
 from application.reading.schemes import Rules
 from application.reading.scope import area_stems, merged_lifts
 from application.reading.shapes import Cited
-from domain.errors import DomainError, Invalid
+from domain.errors import Invalid
 from domain.findings import Finding
 from domain.lift_shapes import PremisesClass
-from domain.packs import Pack, load_pack
+from domain.packs import OWN
 from domain.schemes import DISTRICT_DIGITS, Target
 from domain.shapes import AreaCode, BasisPoints, CivilDate, Code, Count, Instant
-from domain.targets import Coverage, Kind, group_of, hold_against_targets
+from domain.targets import ALL, KINDS, Aims, Coverage, Kind, aims, hold_against_targets
 from domain.time import civil_date
 
 CORE_PART: Final = "third_party_injury"
 """What makes a certificate liability insurance: the scheme's first purpose (第三者人身伤亡)."""
-SERVED: Final = frozenset({"liability_cover_in_force", "service_plan_in_force"})
-"""The conditions of "insurance + service" that can be counted: on the day, the cover and the plan promised with it."""
-DEFAULT_PACK: Final = "shandong@1"
 DIMENSIONS: Final = ("area", "class", "venue", "group")
-KINDS: Final[tuple[Kind, ...]] = ("liability", "insurance_service")
 Counted = dict[Kind, Coverage]
-GROUPS: Final = "premises.target_group"
-"""The rule of which target group each venue belongs to."""
 SECTORAL: Final = frozenset({"transport_bureau", "culture_tourism_bureau", "organs_affairs"})
-"""Kinds whose sectors are venues, and who see those alone."""
+"""Kinds whose sectors are venues, and who see those alone: one that was registered without any sees none."""
 
 
 class Share(TypedDict):
@@ -137,61 +133,49 @@ class CoverageAnswer(Cited):
 
 @dataclass(frozen=True, slots=True)
 class District:
-    """A district counted: its pack in force and whether it adopted it, its own targets, and its rows of lifts.
+    """A district counted: its pack in force and whether it adopted it, how that counts, its own targets, its lifts.
 
-    `area` is None where there is no lift in any, and so no district to speak of. `parts` are the areas in it, and
-    `venues` the kinds of place, that alone are counted for this reader; empty where all are.
+    `area` is None where there is no lift in any, and so no district to speak of. `parts` are the areas in it that alone
+    are counted for this reader, empty where all are; `venues` the kinds of place, None where all are.
     """
 
     area: str | None
-    pack: Pack
+    pack: str
     adopted: bool
-    targets: tuple[Target, ...]
+    aims: Aims
+    targets: tuple[Target, ...] = ()
     parts: tuple[str, ...] = ()
-    venues: tuple[str, ...] = ()
+    venues: tuple[str, ...] | None = None
     rows: list[Found] = field(default_factory=list)
 
-    def group(self, row: Found, on: str) -> tuple[str | None, bool]:
-        """Give the target group of a row and whether a person has to decide."""
-        return _group(self.pack, row["venue"], on)
-
-    def groups(self, on: str) -> dict[str, frozenset[str]]:
-        """Give the target groups that its pack knows, each with its venues; `all` is every lift."""
-        found: dict[str, frozenset[str]] = {"all": frozenset()}
-        if self.pack.has(GROUPS, on):
-            for row in self.pack.rule(GROUPS, on).rows():
-                found[str(row["group"])] = found.get(str(row["group"]), frozenset()) | {str(row["venue"])}
-        return found
-
-    def partial(self, on: str) -> frozenset[str]:
+    def partial(self) -> frozenset[str]:
         """Give the groups of which not the whole district was counted: a sector (行业) may hold a group entire."""
-        seen = frozenset(self.venues)
+        seen = None if self.venues is None else frozenset(self.venues)
         return frozenset(
-            group for group, venues in self.groups(on).items()
-            if self.parts or (seen and (group == "all" or not venues <= seen))
+            group for group, venues in self.aims.venues.items()
+            if self.parts or (seen is not None and (group == ALL or not venues <= seen))
         )  # fmt: skip
 
     @property
     def cut(self) -> dict[str, list[str]]:
         """What of it was counted, empty if all; as CutDistrict."""
-        return {name: list(of) for name, of in (("areas", self.parts), ("venues", self.venues)) if of}
-
-    def statuses(self, on: str) -> tuple[str, ...]:
-        """Give the statuses that its pack means by "in use"."""
-        return tuple(self.pack.rule("targets.in_use", on).texts())
+        areas = {"areas": list(self.parts)} if self.parts else {}
+        return areas if self.venues is None else {**areas, "venues": list(self.venues)}
 
 
 def _district(asking: Asking, area: str | None, on: str, areas: list[str] | None = None) -> District:
-    """Give a district as known then; where it adopted no pack, the program's own is taken and said to be."""
-    venues = tuple(sorted(asking.author.sectors)) if asking.author.kind in SECTORAL else ()
+    """Give a district as known then; where it adopted no pack, it is counted by the program's own."""
+    venues = tuple(sorted(asking.author.sectors)) if asking.author.kind in SECTORAL else None
     if area is None:
-        return District(None, load_pack(DEFAULT_PACK), adopted=False, targets=(), venues=venues)
+        return District(None, OWN, adopted=False, aims=aims(None, on), venues=venues)
     rules = Rules.of(asking.reads, area, asking.known.position)
     pack = rules.pack(on)
-    targets = tuple(rules.scheme.targets.values())
     whole = areas is None or any(area.startswith(wider) for wider in areas)
-    parts = () if whole else tuple(sorted(part for part in areas or () if part.startswith(area)))
-    return District(area, pack or load_pack(DEFAULT_PACK), pack is not None, targets, parts, venues)
+    return District(
+        area, OWN if pack is None else pack.name, pack is not None, aims(pack, on),
+        targets=tuple(rules.scheme.targets.values()),
+        parts=() if whole else tuple(sorted(part for part in areas or () if part.startswith(area))), venues=venues,
+    )  # fmt: skip
 
 
 def _codes(asking: Asking, areas: list[str] | None, effective: str) -> list[str]:
@@ -207,14 +191,14 @@ def _counted(asking: Asking, areas: list[str] | None, effective: str) -> list[Di
     districts = [_district(asking, code, on, areas) for code in _codes(asking, areas, effective)]
     alike: dict[tuple[str, ...], list[District]] = {}
     for district in districts:
-        alike.setdefault(district.statuses(on), []).append(district)
+        alike.setdefault(district.aims.statuses, []).append(district)
     by_area = {district.area: district for district in districts}
     merged = merged_lifts(asking, known, effective)
     for statuses, same in alike.items():
         rows = asking.reads.views.coverage(
             known, effective, statuses=statuses, part=CORE_PART,
             areas=[area for district in same for area in district.parts or (district.area or "",)],
-            venues=list(same[0].venues) or None, merged=merged,
+            venues=None if same[0].venues is None else list(same[0].venues), merged=merged,
         )  # fmt: skip
         for row in rows:
             by_area[row["area"][:DISTRICT_DIGITS]].rows.append(row)
@@ -231,14 +215,14 @@ def coverage(asking: Asking) -> Answer:
     effective = asking.effective
     on = civil_date(effective)
     districts = _counted(asking, areas, effective)
-    packs = [{"name": district.pack.name, "adopted": district.adopted} for district in districts]
+    packs = [{"name": district.pack, "adopted": district.adopted} for district in districts]
     rows = [row for district in districts for row in district.rows]
-    groups = {(district.area, row["venue"]): district.group(row, on) for district in districts for row in district.rows}
+    by_area = {district.area: district.aims for district in districts}
 
     def group(row: Found) -> tuple[str | None, bool]:
-        return groups[row["area"][:DISTRICT_DIGITS], row["venue"]]
+        return by_area[row["area"][:DISTRICT_DIGITS]].group(row["venue"])
 
-    kinds = tuple(kind for kind in KINDS if all(kind in _countable(district.pack, on) for district in districts))
+    kinds = tuple(kind for kind in KINDS if all(kind in district.aims.kinds for district in districts))
     return asking.cited(
         effective_at={"instant": effective, "date": on},
         area=asked, by=list(by), pack=packs[0] if all(pack == packs[0] for pack in packs) else None,
@@ -249,7 +233,7 @@ def coverage(asking: Asking) -> Answer:
         ],
         districts=[
             {
-                "area": district.area, "pack": pack, **_shown(_total(district.rows), _countable(district.pack, on)),
+                "area": district.area, "pack": pack, **_shown(_total(district.rows), district.aims.kinds),
                 **({"cut": district.cut} if district.cut else {}),
             }
             for district, pack in zip(districts, packs, strict=True)
@@ -257,16 +241,6 @@ def coverage(asking: Asking) -> Answer:
         undecided_lifts=sum(row["in_use"] for row in rows if group(row)[1]),
         targets=[row for district in districts for row in _targets(district, on)],
     )  # fmt: skip
-
-
-def _group(pack: Pack, venue: str | None, on: str) -> tuple[str | None, bool]:
-    """Give the target group of a venue and whether a person has to decide; an unknown venue is undecided."""
-    if venue is None:
-        return None, True
-    try:
-        return group_of(pack, venue, on)
-    except DomainError:
-        return None, True
 
 
 def _by(
@@ -291,14 +265,6 @@ def _total(rows: list[Found]) -> Counted:
     return {kind: Coverage(in_use, sum(row[kind] for row in rows)) for kind in KINDS}
 
 
-def _countable(pack: Pack, on: str) -> tuple[Kind, ...]:
-    """Give the kinds of target that can be counted as the pack means them."""
-    if not pack.has("targets.insurance_service", on):
-        return ("liability",)
-    rule = pack.rule("targets.insurance_service", on)
-    return KINDS if rule.fixed and frozenset(rule.texts()) == SERVED else ("liability",)
-
-
 def _shown(sums: Counted, kinds: tuple[Kind, ...]) -> dict[str, Any]:
     told: dict[str, Any] = {"in_use": sums["liability"].in_use} | dict.fromkeys(KINDS)
     return told | {kind: {"covered": sums[kind].covered, "share_bp": sums[kind].share_bp} for kind in kinds}
@@ -306,13 +272,13 @@ def _shown(sums: Counted, kinds: tuple[Kind, ...]) -> dict[str, Any]:
 
 def _targets(district: District, on: str) -> list[dict[str, Any]]:
     """Hold a district's counts against its pack's targets, then its own; a group without a lift is counted as none."""
-    held = _summed(district.rows, lambda row: district.group(row, on)[0]) | {"all": _total(district.rows)}
+    held = _summed(district.rows, lambda row: district.aims.group(row["venue"])[0]) | {ALL: _total(district.rows)}
     counted: dict[tuple[str, str], Coverage] = {
         (group, kind): held[group][kind] if group in held else Coverage(0, 0)
-        for group in district.groups(on)
-        for kind in _countable(district.pack, on)
+        for group in district.aims.venues
+        for kind in district.aims.kinds
     }
-    partial = district.partial(on)
+    partial = district.partial()
     return [
         {
             "area": district.area, "group": result.group, "kind": result.kind, "by": result.by,
@@ -320,7 +286,7 @@ def _targets(district: District, on: str) -> list[dict[str, Any]]:
             "covered": result.coverage.covered, "share_bp": result.coverage.share_bp, "missing": result.missing,
             "finding": result.finding, **({"cut": district.cut} if result.group in partial else {}),
         }
-        for result in hold_against_targets(district.pack, on, counted, district.targets, partial)
+        for result in hold_against_targets(district.aims.rows, on, counted, district.targets, partial)
     ]  # fmt: skip
 
 

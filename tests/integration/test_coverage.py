@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from application.reading import coverage, lifts
 from application.work import Author
 from domain.errors import Forbidden
-from domain.packs import load_pack
+from domain.packs import Pack, load_pack
 from tests.support.history import PARTIES, Told, history, name
 from tests.support.projecting import store
 from tests.support.reading import adopted, ask, project, reading
@@ -126,7 +127,10 @@ def test_a_town_whose_code_ends_in_zeros_is_counted_alone(ledger: TestLedger) ->
 
 
 def test_a_bureau_is_held_to_the_groups_that_its_sector_holds_whole(ledger: TestLedger) -> None:
-    """Of groups whose every venue is its own it sees what the district sees; of others, and of all lifts, a part."""
+    """Of groups whose every venue is its own it sees what the district sees; of others, and of all lifts, a part.
+
+    A bureau that was registered without a sector (行业) has none, and sees no lift.
+    """
     store(ledger, [*history(42, lifts=40), *adopted()])
     rows = load_pack("shandong@1").rule("premises.target_group", AT).rows()
     places = tuple(str(row["venue"]) for row in rows if row["group"] == "listed_public_place")
@@ -141,8 +145,11 @@ def test_a_bureau_is_held_to_the_groups_that_its_sector_holds_whole(ledger: Test
             assert {row["finding"]["code"] for row in answer["targets"] if "cut" in row} == {
                 "target_part_counted", "target_not_fixed",
             }  # fmt: skip
-        everywhere = Author(PARTIES[4], "culture_tourism_bureau", areas=("370102",))
-        assert coverage.coverage(ask(reads, everywhere, effective_at=AT))["targets"] == whole
+        nowhere = coverage.coverage(
+            ask(reads, Author(PARTIES[4], "culture_tourism_bureau", areas=("370102",)), effective_at=AT)
+        )
+    assert (nowhere["total"]["in_use"], nowhere["districts"][0]["cut"]) == (0, {"venues": []})
+    assert {row["finding"]["code"] for row in nowhere["targets"]} == {"target_part_counted", "target_not_fixed"}
 
 
 def test_where_the_pack_groups_no_places_groups_are_not_counted(ledger: TestLedger) -> None:
@@ -157,8 +164,74 @@ def test_where_the_pack_groups_no_places_groups_are_not_counted(ledger: TestLedg
     assert all(row["in_use"] > 0 for row in targets if row["group"] == "all")
 
 
+def told_otherwise(**values: object) -> Pack:
+    """Give the province's pack with other values of some rules, without those that are None: `in_use` for …in_use."""
+    pack = load_pack("shandong@1")
+    told: dict[str, Any] = {rule.id: values.get(rule.id.rpartition(".")[2], rule.value) for rule in pack.rules}
+    kept = (rule for rule in pack.rules if told[rule.id] is not None)
+    return replace(pack, id="own", rules=tuple(replace(rule, value=told[rule.id]) for rule in kept))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"in_use": None, "rows": None, "target_group": None},
+        {"in_use": "in_use"},
+        {"in_use": "not_fixed"},
+        {"rows": "not_fixed"},
+        {"rows": ({"group": "all"},)},
+        {"target_group": "not_fixed"},
+        {"target_group": ({"venue": "school", "group": "x"},)},
+    ],
+)
+def test_one_districts_pack_does_not_blind_the_city(ledger: TestLedger, values: dict[str, object]) -> None:
+    """Whatever a pack leaves out, open or (as packs once could) malformed, its district counts with the others."""
+    store(ledger, [*history(42, lifts=12), *adopted("370102"), *adopted("370103", told_otherwise(**values), 2)])
+    city = Author(PARTIES[4], "market_regulator", areas=("370100",))
+    with reading(ledger) as reads:
+        answer = coverage.coverage(ask(reads, city, effective_at=AT))
+        apart = [coverage.coverage(ask(reads, area=area, effective_at=AT)) for area in ("370102", "370103")]
+    assert all(each["total"]["in_use"] for each in apart)
+    assert answer["total"]["in_use"] == sum(each["total"]["in_use"] for each in apart)
+    assert [row for row in answer["targets"] if row["area"] == "370102"] == apart[0]["targets"] != []
+    if not {"rows"}.isdisjoint(values):
+        assert apart[1]["targets"] == []
+    if not {"target_group"}.isdisjoint(values):
+        assert [row["group"] for row in apart[1]["rows"]] == [None]
+        assert apart[1]["undecided_lifts"] == apart[1]["total"]["in_use"]
+
+
+def test_a_day_before_every_rule_has_coverage_and_no_targets(ledger: TestLedger) -> None:
+    """The plan is of August 2019; lifts were in use and insured before it."""
+    lift = name(random.Random(1), "lift")
+    said = {"id": lift, "identifiers": [], "variety": "3110", "status": "in_use", "area": "370102", "venue": "school"}
+    store(ledger, [Told(lift, "lift.Registered", said, {"on": "2015-01-01"}, None), *adopted(from_date="2010-01-01")])
+    with reading(ledger) as reads:
+        answer = coverage.coverage(ask(reads, effective_at="2018-12-31"))
+    assert (answer["total"]["in_use"], answer["targets"], answer["undecided_lifts"]) == (1, [], 1)
+    assert [row["group"] for row in answer["rows"]] == [None]
+    assert answer["pack"] == {"name": "shandong@1", "adopted": True}
+
+
+def test_a_district_that_adopted_no_plan_misses_none(ledger: TestLedger) -> None:
+    """It is counted and grouped as by the program's own pack, and held against what it set itself alone."""
+    store(ledger, history(42, lifts=12))
+    with reading(ledger) as reads:
+        answer = coverage.coverage(ask(reads, area="370102", effective_at=AT))
+        assert answer["pack"] == {"name": "shandong@1", "adopted": False}
+        assert (answer["total"]["in_use"] > 0, answer["targets"]) == (True, [])
+        own = {"area": "370102", "group": "all", "kind": "liability", "by": "2025-06-30", "document": "D"}
+        store(ledger, [Told("scheme:370102", "scheme.TargetSet", own, {}, None)])
+        project(ledger)
+        (row,) = coverage.coverage(ask(reads, area="370102", effective_at=AT))["targets"]
+        assert (row["source"], row["finding"]["code"]) == ("area", "target_reached")
+        store(ledger, [Told("scheme:370102", "scheme.TargetWithdrawn", own, {}, None)])
+        project(ledger)
+        assert coverage.coverage(ask(reads, area="370102", effective_at=AT))["targets"] == []
+
+
 def test_where_there_is_no_lift_nothing_is_counted(ledger: TestLedger) -> None:
-    """An empty ledger has no district to speak of; the program's own pack says what would be aimed at."""
+    """An empty ledger has no district to speak of; the program's own pack says how would be counted."""
     with reading(ledger) as reads:
         answer = coverage.coverage(ask(reads))
     assert (answer["total"]["in_use"], answer["rows"], answer["districts"][0]["area"]) == (0, [], None)

@@ -18,7 +18,7 @@ from domain.errors import Forbidden, Invalid, NotFound
 from infrastructure.projector import Projector
 from tests.support.history import PARTIES, Told, history, name
 from tests.support.projecting import store
-from tests.support.reading import OPERATOR, ask, project, reading
+from tests.support.reading import OPERATOR, adopted, ask, project, reading
 from tests.support.saving import PARTY, TestLedger
 
 AT = "2025-08-01"
@@ -28,7 +28,7 @@ LATEST = "2025-12-30"
 @pytest.fixture
 def reads(ledger: TestLedger) -> Iterator[Reads]:
     """The reading side of a ledger that holds a history, its read models up to date."""
-    store(ledger, history(42, lifts=12))
+    store(ledger, [*history(42, lifts=12), *adopted("370102"), *adopted("370103", number=2)])
     with reading(ledger) as opened:
         yield opened
 

@@ -46,13 +46,15 @@ def ask(reads: Reads, author: Author = OPERATOR, path: dict[str, str] | None = N
     return Asking(reads, author, path or {}, query)
 
 
-def adopted(area: str = "370102", pack: Pack | None = None, number: int = 1) -> list[Told]:
+def adopted(
+    area: str = "370102", pack: Pack | None = None, number: int = 1, from_date: str = "2020-01-01"
+) -> list[Told]:
     """Publish a pack, the province's if none is given, and adopt it for a district."""
     pack = pack or load_pack("shandong@1")
     stream = name(random.Random(number), "pack")
     document: Any = pack_as_json(pack)
     digest = hashlib.sha256(canonical.encode(document)).hexdigest()
-    said = {"area": area, "pack": stream, "version": pack.version, "from_date": "2020-01-01", "document": "D"}
+    said = {"area": area, "pack": stream, "version": pack.version, "from_date": from_date, "document": "D"}
     return [
         Told(
             stream,

@@ -15,7 +15,7 @@ from api.demo.stage import Clockwork, Stage
 from domain.packs import load_pack
 from domain.targets import Coverage, hold_against_targets
 
-PACK = load_pack("shandong@1")
+ROWS = load_pack("shandong@1").rule("targets.rows", "2026-01-01")
 ENOUGH, SHORT, NONE = Coverage(10, 10), Coverage(10, 1), Coverage(0, 0)
 
 
@@ -26,7 +26,7 @@ def _rows(on: str, coverage: Mapping[tuple[str, str], Coverage], partial: Contai
             "area": "370199", "group": held.group, "kind": held.kind, "by": held.by, "target_bp": held.share_bp,
             "share_bp": held.coverage.share_bp, "finding": held.finding,
         }
-        for held in hold_against_targets(PACK, on, coverage, (), partial)
+        for held in hold_against_targets(ROWS, on, coverage, (), partial)
     ]  # fmt: skip
 
 

@@ -108,7 +108,7 @@ NEVER: Final = {
          "application.file"), {"use_unit", "owners_committee"},
     ),
     "subsidies are granted by the treasury": (("subsidy.grant", "subsidy.claw_back"), {"finance_bureau"}),
-    "targets are set by the market regulator": (("scheme.set_target",), {"market_regulator"}),
+    "targets are set by the market regulator": (("scheme.set_target", "scheme.withdraw_target"), {"market_regulator"}),
     "parties are admitted by the operator": (
         (
             "party.register", "party.suspend", "person.erase", "person.open", "ledger.publish_actions",

@@ -9,7 +9,7 @@ import pytest
 from application.schemes import pack_in_force
 from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from domain.packs import load_pack, pack_as_json, pack_from_json
-from domain.schemes import PublishedPack, Scheme, parsed, within
+from domain.schemes import PublishedPack, Scheme, is_district, parsed, within
 from tests.support.book import Book
 from tests.support.insuring import AREA, BUREAU, INSURER, OPERATOR, PACK, office, reading
 
@@ -101,6 +101,7 @@ def _name(book: Book, on: str) -> str:
         (adoption(PACK, 2, "2026-01-01"), Conflict, "pack_version"),
         (adoption(SECOND, 1, "2026-01-01"), NotFound, "pack_unknown"),
         (adoption(PACK, 1, "2026-01-01", "370102001"), Invalid, "area_not_district"),
+        (adoption(PACK, 1, "2026-01-01", "370100"), Invalid, "area_not_district"),
         (adoption(PACK, 1, "2026-01-01", "370202"), Forbidden, "right_missing"),
     ],
 )
@@ -109,6 +110,47 @@ def test_adoptions_that_cannot_be_are_refused(said: dict[str, object], kind: typ
     with pytest.raises(kind) as refusal:
         office().act(BUREAU, "scheme.adopt", said)
     assert refusal.value.code == code
+
+
+@pytest.mark.parametrize(
+    "area, expected",
+    [
+        ("370102", True), ("370110", True), ("370100", False), ("370000", False), ("370102001", False),
+        ("441900", True), ("419001", True),
+    ],
+)  # fmt: skip
+def test_schemes_are_adopted_by_districts(area: str, expected: bool) -> None:
+    """A city's code would bind none of its districts; a city that has none, as Dongguan, adopts for its towns."""
+    assert is_district(area) is expected
+
+
+def test_a_demonstration_binds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No authority has made it: it is adopted on ledgers with a scripted clock alone."""
+    book = office()
+    book.act(OPERATOR, "pack.publish", {"id": SECOND, "toml": OWN})
+    monkeypatch.setattr("tests.support.book.ORIGIN", "ledger.jinan.gov.cn/lifts")
+    with pytest.raises(Conflict) as refusal:
+        book.act(BUREAU, "scheme.adopt", adoption(SECOND, 3, "2026-07-01"))
+    assert refusal.value.code == "pack_demonstration"
+    book.act(BUREAU, "scheme.adopt", adoption(PACK, 1, "2026-07-01"))
+
+
+def test_a_pack_that_could_not_be_read_is_not_published() -> None:
+    """Whoever publishes it is told which rule; the share of a whole city would have asked for it later."""
+    rule = """
+[[rule]]
+id = "targets.in_use"
+title = "t"
+value = "in_use"
+unit = "lift_statuses"
+basis = "b"
+grade = "government"
+breach = "information"
+from = "2020-01-01"
+"""
+    with pytest.raises(Invalid) as refusal:
+        office().act(OPERATOR, "pack.publish", {"id": SECOND, "toml": OWN + rule})
+    assert (refusal.value.code, refusal.value.details["rule"]) == ("rule_value", "targets.in_use")
 
 
 def test_an_insurer_sets_no_targets_but_the_regulator_does() -> None:
@@ -122,6 +164,34 @@ def test_an_insurer_sets_no_targets_but_the_regulator_does() -> None:
     book.act(BUREAU, "scheme.set_target", target)
     (row,) = book.state(Scheme, f"scheme:{AREA}").targets.values()
     assert row.share_bp is None
+
+
+def test_a_target_is_of_a_group_of_the_pack() -> None:
+    """A mistyped group would be counted by nobody; the groups are those of the pack in force on the target's day."""
+    book = office()
+    target = {"area": AREA, "group": "residential", "kind": "liability", "by": "2027-12-31", "document": "D"}
+    with pytest.raises(Invalid) as refusal:
+        book.act(BUREAU, "scheme.set_target", target)
+    assert refusal.value.code == "group_unknown"
+    assert refusal.value.details["known"] == ["all", "government_office", "housing", "listed_public_place", "other"]
+    # On the last day of 2019 no pack was in force: the program's own has the groups.
+    for by in ("2027-12-31", "2019-12-31"):
+        book.act(BUREAU, "scheme.set_target", {**target, "group": "housing", "by": by})
+
+
+def test_a_target_set_by_mistake_is_withdrawn() -> None:
+    """Named by its group, kind and day, by who may set it; what is not set cannot be withdrawn."""
+    book = office()
+    target = {"area": AREA, "group": "all", "kind": "liability", "by": "2072-12-31", "document": "D"}
+    with pytest.raises(NotFound) as refusal:
+        book.act(BUREAU, "scheme.withdraw_target", target)
+    assert refusal.value.code == "target_unknown"
+    book.act(BUREAU, "scheme.set_target", target)
+    book.act(BUREAU, "scheme.set_target", {**target, "by": "2027-12-31"})
+    with pytest.raises(Forbidden):
+        book.act(replace(BUREAU, areas=("370200",)), "scheme.withdraw_target", target)
+    book.act(BUREAU, "scheme.withdraw_target", {**target, "document": "Correction"})
+    assert [key[2] for key in book.state(Scheme, f"scheme:{AREA}").targets] == ["2027-12-31"]
 
 
 def test_a_target_is_a_districts_too() -> None:

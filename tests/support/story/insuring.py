@@ -28,12 +28,14 @@ STEPS: Final = [
 
 
 def rule(story: Story) -> None:
-    """Publish the pack, adopt it, set a target."""
+    """Publish the pack, adopt it, set two targets, of which one was a mistake."""
     story.act("market", "pack.publish", {"id": PACK, "program_pack": "shandong@1"})
     adoption = {"area": AREA, "pack": PACK, "version": 1, "from_date": "2020-01-01", "document": "Notice 1"}
     story.act("market", "scheme.adopt", {**adoption, "document_digest": digest("notice")})
-    target = {"area": AREA, "group": "residential", "kind": "liability", "by": "2027-12-31", "share_bp": 8_000}
-    story.act("market", "scheme.set_target", {**target, "document": "Notice 2"})
+    target = {"area": AREA, "group": "housing", "kind": "liability", "by": "2027-12-31", "document": "Notice 2"}
+    story.act("market", "scheme.set_target", {**target, "share_bp": 8_000})
+    story.act("market", "scheme.set_target", {**target, "by": "2072-12-31"})
+    story.act("market", "scheme.withdraw_target", {**target, "by": "2072-12-31"})
 
 
 def offer(story: Story) -> None:
