@@ -14,7 +14,8 @@ from domain.errors import Forbidden
 from domain.packs import Pack, load_pack
 from tests.support.history import PARTIES, Told, history, name
 from tests.support.projecting import store
-from tests.support.reading import adopted, ask, project, reading
+from tests.support.reading import OPERATOR, adopted, ask, project, reading
+from tests.support.recounting import DAYS, UNDECIDED, Counted, Recount, Region
 from tests.support.saving import TestLedger
 
 AT = "2025-08-01"
@@ -271,3 +272,72 @@ def test_two_records_of_one_lift_count_once_also_before_that_was_found(ledger: T
         assert coverage.coverage(ask(reads, effective_at="2025-09-01"))["total"]["in_use"] == later["in_use"] - 2
         known = str(apart["known_at"]["position"])
         assert coverage.coverage(ask(reads, effective_at=AT, known_at=known)) == apart
+
+
+READERS = (
+    (OPERATOR, None, [""]),
+    (OPERATOR, "370000", ["37"]),
+    (Author(PARTIES[4], "market_regulator", areas=("370100", "440305")), None, ["3701", "440305"]),
+    (Author(PARTIES[4], "market_regulator", areas=("370100",)), "370103", ["370103"]),
+    (Author(PARTIES[4], "town", areas=("370102001", "370102002")), None, ["370102001", "370102002"]),
+    (Author(PARTIES[4], "town", areas=("370102001",)), "370102", ["370102001"]),
+    (Author(PARTIES[4], "transport_bureau", areas=("370100",), sectors=("hospital", "office")), None, ["3701"]),
+    (Author(PARTIES[4], "transport_bureau", areas=("370100",)), None, ["3701"]),
+)
+"""Who asks, for which area, and the beginnings of the codes that he is cut to."""
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_coverage_is_what_a_plain_recount_gives(ledger: TestLedger, seed: int) -> None:
+    """Whoever asks, of whatever day, by what was known at whatever position: lifts, districts and targets agree."""
+    region = Region(random.Random(seed))
+    marks = [(store(ledger, region.more()), len(region.told)) for _ in range(3)]
+    with reading(ledger) as reads:
+        for position, size in marks:
+            for author, area, areas in READERS:
+                on = region.rng.choice(DAYS)
+                venues = sorted(author.sectors) if author.kind == "transport_bureau" else None
+                plain = Recount(region.told[:size], region.meanings, on, areas, venues)
+                asked = {} if area is None else {"area": area}
+                asking = ask(
+                    reads, author, None, by="area,class,venue,group", effective_at=on, known_at=str(position), **asked
+                )
+                _agree(coverage.coverage(asking), plain)
+
+
+def _agree(answer: Any, plain: Recount) -> None:  # noqa: ANN401 - an answer as JSON
+    lifts_in_use, districts = plain.lifts(), plain.districts()
+    rows: dict[tuple[Any, ...], list[Counted]] = {}
+    for lift in lifts_in_use:
+        rows.setdefault((lift.area, lift.premises_class, lift.venue, lift.group), []).append(lift)
+    meanings = [plain.meaning(area) for area in districts]
+    served = all(meaning.served for meaning in meanings)
+    told = {(row["area"], row["class"], row["venue"], row["group"]): _counts(row) for row in answer["rows"]}
+    assert told == {key: _counted(found, served=served) for key, found in rows.items()}
+    assert _counts(answer["total"]) == _counted(lifts_in_use, served=served)
+    undecided = [lift for lift in lifts_in_use if lift.group is None or lift.venue in UNDECIDED]
+    assert answer["undecided_lifts"] == len(undecided)
+    if not districts:
+        assert [district["area"] for district in answer["districts"]] == [None]
+        return
+    assert [(d["area"], d["pack"]["name"], d["pack"]["adopted"], _counts(d)) for d in answer["districts"]] == [
+        (
+            area, meaning.name, meaning.adopted,
+            _counted([lift for lift in lifts_in_use if lift.area.startswith(area)], served=meaning.served),
+        )
+        for area, meaning in zip(districts, meanings, strict=True)
+    ]  # fmt: skip
+    members = ("group", "kind", "by", "source", "target_bp", "in_use", "covered")
+    for area in districts:
+        mine = [row for row in answer["targets"] if row["area"] == area]
+        assert [(*(row[m] for m in members), row["finding"]["code"]) for row in mine] == plain.targets(area)
+
+
+def _counts(row: Any) -> tuple[int, int, int | None]:  # noqa: ANN401 - a row of an answer
+    service = row["insurance_service"]
+    return row["in_use"], row["liability"]["covered"], None if service is None else service["covered"]
+
+
+def _counted(found: list[Counted], *, served: bool) -> tuple[int, int, int | None]:
+    service = sum(lift.insurance_service for lift in found) if served else None
+    return len(found), sum(lift.liability for lift in found), service
