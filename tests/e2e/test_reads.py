@@ -121,7 +121,7 @@ def test_coverage_for_the_regulator(use_unit: Client, regulator: Client, service
     answer = regulator.get("/coverage", by="class,group", wait_for=position)
     assert answer["total"]["in_use"] >= 1
     assert answer["total"]["liability"] == answer["total"]["insurance_service"] == {"covered": 0, "share_bp": 0}
-    assert {row["source"] for row in answer["targets"]} == {"pack"}
+    assert (answer["pack"], answer["targets"]) == ({"name": "shandong@1", "adopted": False}, [])
     _registered(use_unit, _lift())
     known = answer["known_at"]["position"]
     effective = answer["effective_at"]["instant"]
