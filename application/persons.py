@@ -105,9 +105,9 @@ def _kept(work: Work, records: Sequence[PersonRecord]) -> Iterator[Kept]:
         if kind is None:
             continue
         if record.type.startswith("agent."):
-            worked = _last_worked(work, record.stream)
-            if worked is not None:
-                yield Kept(kind, worked)
+            acted = _last_acted(work, record.stream)
+            if acted is not None:
+                yield Kept(kind, acted)
         elif "/claim:" in record.stream:
             if record.stream not in ended:
                 ended[record.stream] = _contract_end(work, record.stream)
@@ -117,13 +117,13 @@ def _kept(work: Work, records: Sequence[PersonRecord]) -> Iterator[Kept]:
             yield Kept(kind, since)
 
 
-def _last_worked(work: Work, stream: str) -> str | None:
-    """Give the civil date of the last visit that an agent took part in."""
+def _last_acted(work: Work, stream: str) -> str | None:
+    """Give the civil date of the last visit that an agent took part in, or of the last that he countersigned."""
     work.read(Agent, stream)
     visits = [
         event.effective_at or work.now
         for event in work.streams.events(stream)
-        if event.TOPIC == Agent.WorkedOn.TOPIC
+        if isinstance(event, Agent.WorkedOn | Agent.SignedOn)
     ]  # fmt: skip
     return civil_date(max(visits)) if visits else None
 

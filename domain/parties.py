@@ -256,6 +256,14 @@ class Agent(Aggregate):
             if "corrects" not in self.found:
                 aggregate.visits += 1
 
+    class SignedOn(Event):
+        """The agent countersigned a visit, with his own key or on the use unit's behalf; `found` {lift, visit}.
+
+        Whose signature a record bears must be known as long as it is kept (TSG T5002-2017 art. 5(6), 7, 10).
+        """
+
+        TOPIC = "agent.SignedOn"
+
 
 @dataclass
 class Key(Aggregate):
