@@ -46,10 +46,10 @@ class Visit:
 
 @dataclass
 class MaintenanceYear(Aggregate):
-    """The visits of a lift in a year by their names, and the ids of the nodes that came in for each."""
+    """The visits of a lift in a year by their names, and the ids of the nodes that each party sent for each."""
 
     visits: dict[str, Visit] = field(default_factory=dict)
-    nodes: dict[str, frozenset[str]] = field(default_factory=dict)
+    nodes: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
 
     class Opened(Event):
         """A visit began; `said` is a VisitOpening, `found` has year, findings and, in a correction, `corrects`."""
@@ -71,9 +71,9 @@ class MaintenanceYear(Aggregate):
 
         def apply(self, aggregate: MaintenanceYear) -> None:
             """Note their ids: a set."""
-            visit = _visit_of(self)
+            of = (_visit_of(self), self.author.party)
             came = frozenset([node["id"] for node in _said(self)["nodes"]])
-            aggregate.nodes[visit] = aggregate.nodes.get(visit, NO_NODES) | came
+            aggregate.nodes[of] = aggregate.nodes.get(of, NO_NODES) | came
 
     class ItemsRecorded(Event):
         """The results of the items; `said.results` by verdict."""
@@ -159,26 +159,30 @@ class MaintenanceYear(Aggregate):
             )
         return found
 
-    def require_new(self, name: str) -> None:
-        """Raise Conflict `visit_exists` for a name in use, Invalid `too_many` past VISITS_PER_YEAR_MAX."""
+    def require_new(self, name: str, party: str) -> None:
+        """Raise Conflict `visit_exists` for a name in use, Invalid `too_many` past a party's VISITS_PER_YEAR_MAX.
+
+        Nobody uses up what another may record.
+        """
         if name in self.visits:
             raise Conflict(f"{name} exists already", code="visit_exists", visit=name)
-        if len(self.visits) >= VISITS_PER_YEAR_MAX:
-            raise Invalid("a lift has 1,000 visits a year at the most", code="too_many", maximum=VISITS_PER_YEAR_MAX)
+        if sum(visit.maintainer == party for visit in self.visits.values()) >= VISITS_PER_YEAR_MAX:
+            raise Invalid(
+                "a party records 1,000 visits of a lift a year at the most",
+                code="too_many", maximum=VISITS_PER_YEAR_MAX,
+            )  # fmt: skip
 
-    def duplicates(self, visit: str, ids: list[str]) -> list[str]:
-        """Give the node ids that came before, or twice now; raises Invalid `too_many` past NODES_PER_VISIT_MAX."""
-        known = self.nodes.get(visit, NO_NODES)
+    def duplicates(self, visit: str, party: str, ids: list[str]) -> list[str]:
+        """Give the node ids that came from a party before, or twice now.
+
+        Raises Invalid `too_many` past NODES_PER_VISIT_MAX.
+        """
+        known = self.nodes.get((visit, party), NO_NODES)
         if len(known) + len(ids) > NODES_PER_VISIT_MAX:
             raise Invalid("a visit has 1,000 nodes at the most", code="too_many", maximum=NODES_PER_VISIT_MAX)
         if known.isdisjoint(ids) and len(set(ids)) == len(ids):
             return []
         return sorted({node for place, node in enumerate(ids) if node in known or node in ids[:place]})
-
-    def last_before(self, on: str) -> str | None:
-        """Give the first day of the last finished visit on or before a civil date, not counting corrected records."""
-        days = [v.on for v in self.visits.values() if v.on <= on and v.corrected_by is None and v.finished_at]
-        return max(days, default=None)
 
 
 def count_results(results: Mapping[str, Any]) -> tuple[int, int, int, int]:
@@ -192,6 +196,13 @@ def count_results(results: Mapping[str, Any]) -> tuple[int, int, int, int]:
 def maintenance_stream(lift: str, year: int | str) -> str:
     """Name the stream of a lift's visits of a year, or of the year that a civil date lies in."""
     return f"{lift}/maintenance:{str(year)[:4]}"
+
+
+def visit_named(event: Event) -> str | None:
+    """Give the name of the visit that an event of such a stream is of."""
+    said = _said(event)
+    named: str | None = said["id"] if isinstance(event, MaintenanceYear.Opened) else said.get("visit")
+    return named or event.found.get("visit")
 
 
 def _said(event: Event) -> Mapping[str, Any]:

@@ -209,7 +209,8 @@ class SqlViews:
             query = query.where(tuple_(table.c.position, table.c.number) > tuple_(*map(literal, after)))
         if cut is not None:
             own = (table.c.party == cut.party, table.c.stream.in_(cut.streams), table.c.position.in_(cut.positions))
-            query = query.where(or_(*own, *_periods(table.c.effective_at, cut)))
+            then = or_(false(), *_periods(table.c.effective_at, cut))
+            query = query.where(or_(*own, and_(then, not_(table.c.stream.contains("/maintenance:")))))
         return self._found(query.order_by(table.c.position, table.c.number).limit(limit))
 
     def statement(

@@ -38,7 +38,8 @@ class Reach:
 class Cut:
     """What may be seen of lifts by someone who may not see all of them.
 
-    His own acts, what was so in his time (from, to instants), the streams that are his own whole, single positions.
+    His own acts, what was so in his time (from, to instants), the streams that are his own whole, single positions; of
+    maintenance visits his own acts and single positions alone.
     """
 
     party: str

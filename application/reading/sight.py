@@ -1,12 +1,14 @@
 """What a reader may see of a lift's events: the lift's own, its certificates, its claims, each by its row of rights.
 
 A certificate is a dealing between its policy's parties, a claim one of its insurers, its notifier and whoever used the
-lift on the day of loss; whoever maintains the lift reads neither, whoever uses it reads both.
+lift on the day of loss; whoever maintains the lift reads neither, whoever uses it reads both. What was written of a
+maintenance visit is judged by the visit's time, whenever it was written (adr/0011): a past maintainer reads how his own
+visits were signed, corrected and disputed, and nothing of his successor's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -17,6 +19,8 @@ from application.rights import granted
 from domain.aggregate import Event
 from domain.covers import Cover
 from domain.errors import Forbidden
+from domain.maintenance import MaintenanceYear, maintenance_stream, visit_named
+from domain.time import YEAR_MIN, civil_date
 
 
 class Seen(NamedTuple):
@@ -30,11 +34,15 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one reader sees of some lifts; `cut` None is everything but dealings, `claims` and `covers` None all."""
+    """What one reader sees of some lifts; `cut` None is everything but dealings, `claims` and `covers` None all.
+
+    `visits` are the positions of what he sees of maintenance visits where there is a cut.
+    """
 
     party: str
     standing: Standing
     cut: Cut | None
+    visits: frozenset[int]
     claims: frozenset[str] | None
     covers: frozenset[int] | None
     cover_periods: tuple[tuple[str, str | None], ...]
@@ -51,13 +59,16 @@ class Sight:
             return self.claims is None or event.stream in self.claims
         if head.startswith("cost:"):
             return self.claims is None
+        if self.cut is not None and head.startswith("maintenance:"):
+            return event.position in self.visits
         return self.cut is None or lies_in(event.effective_at, self.cut.periods)
 
     def entries(self) -> Cut | None:
         """Give which entries of a timeline he sees: beside his time, the dealings that are his own."""
         if self.cut is None:
             return None
-        return replace(self.cut, streams=tuple(sorted(self.claims or ())), positions=tuple(sorted(self.covers or ())))
+        positions = self.visits | (self.covers or frozenset())
+        return replace(self.cut, streams=tuple(sorted(self.claims or ())), positions=tuple(sorted(positions)))
 
 
 def sight(asking: Asking, lifts: Sequence[str]) -> Sight:
@@ -69,7 +80,8 @@ def sight(asking: Asking, lifts: Sequence[str]) -> Sight:
         cut = Cut(asking.author.party, ())
     dealings = standing.of_dealings()
     covers, periods = _covers(asking, lifts, dealings)
-    return Sight(asking.author.party, standing, cut, _claims(asking, lifts, dealings), covers, periods)
+    visits = frozenset[int]() if cut is None else _visits(asking, lifts, cut)
+    return Sight(asking.author.party, standing, cut, visits, _claims(asking, lifts, dealings), covers, periods)
 
 
 def readable(asking: Asking, action: str, policies: Sequence[str]) -> frozenset[str]:
@@ -80,6 +92,29 @@ def readable(asking: Asking, action: str, policies: Sequence[str]) -> frozenset[
         "policies", asking.present, where={"key": sorted(set(policies))}, reach=reach(asking, action)
     )
     return frozenset(row["key"] for row in rows)
+
+
+def _visits(asking: Asking, lifts: Sequence[str], cut: Cut) -> frozenset[int]:
+    """Give the positions of what was written of the reader's own visits and of those in his time.
+
+    Of a visit whose opening has not come yet, what was so in his time.
+    """
+    first = min((begin for begin, _ in cut.periods), default=None)
+    if first is None:
+        return frozenset()
+    years = range(max(int(first[:4]), YEAR_MIN), int(civil_date(asking.reads.clock.now())[:4]) + 1)
+    streams = [maintenance_stream(lift, year) for lift in lifts for year in years]
+    return frozenset(
+        position for events in asking.reads.streams.many(streams).values() for position in _seen(events, cut)
+    )
+
+
+def _seen(events: Sequence[Event], cut: Cut) -> Iterator[int]:
+    opened = {visit_named(event): event for event in events if isinstance(event, MaintenanceYear.Opened)}
+    for event in events:
+        of = opened.get(visit_named(event), event)
+        if of.author.party == cut.party or lies_in(of.effective_at or "", cut.periods):
+            yield event.position or 0
 
 
 def _claims(asking: Asking, lifts: Sequence[str], standing: Standing) -> frozenset[str] | None:

@@ -22,6 +22,8 @@ class Told(NamedTuple):
     said: Mapping[str, Any] | None
     found: Mapping[str, Any]
     effective_at: str | None
+    party: str | None = None
+    """By whom; None is by the one party that writes where it does not matter."""
 
 
 def name(rng: random.Random, kind: str, version: int = 7) -> str:

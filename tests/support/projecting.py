@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from application.projections.base import Bitemporal
@@ -13,7 +14,7 @@ from audit import canonical
 from domain.aggregate import type_registry
 from infrastructure.connection import connect_plain
 from tests.support.history import Told
-from tests.support.saving import TestLedger, save
+from tests.support.saving import TestLedger, act, save
 
 SAVE_EVENTS = 40
 
@@ -21,31 +22,27 @@ SAVE_EVENTS = 40
 def store(ledger: TestLedger, told: Sequence[Told]) -> int:
     """Store a history in saves of some events each; returns the last position."""
     versions: dict[str, int] = {}
-    events: list[NewEvent] = []
-    for each in told:
-        if each.stream not in versions:
-            stored = ledger.recorder.select_stream(each.stream)
-            versions[each.stream] = len(stored)
-        versions[each.stream] += 1
-        body: Any = {
-            "found": dict(each.found), "from": None if each.said is None else {"at": "", "line": None},
-            "said": None if each.said is None else dict(each.said), "salt": secrets.token_hex(16),
-        }  # fmt: skip
-        events.append(
-            NewEvent(
-                each.stream,
-                versions[each.stream],
-                each.type,
-                canonical.encode(body),
-                type_registry[each.type].SCHEMA,
-                each.effective_at,
-            )
-        )
     last = 0
-    for start in range(0, len(events), SAVE_EVENTS):
-        saved = ledger.recorder.submit(save(*events[start : start + SAVE_EVENTS])).result(30)
-        last = saved.events[-1].position
+    for party, of in groupby(told, lambda each: each.party):
+        events = [_new(ledger, each, versions) for each in of]
+        for start in range(0, len(events), SAVE_EVENTS):
+            made = save(*events[start : start + SAVE_EVENTS], act=act() if party is None else act(party=party))
+            last = ledger.recorder.submit(made).result(30).events[-1].position
     return last
+
+
+def _new(ledger: TestLedger, each: Told, versions: dict[str, int]) -> NewEvent:
+    if each.stream not in versions:
+        versions[each.stream] = len(ledger.recorder.select_stream(each.stream))
+    versions[each.stream] += 1
+    body: Any = {
+        "found": dict(each.found), "from": None if each.said is None else {"at": "", "line": None},
+        "said": None if each.said is None else dict(each.said), "salt": secrets.token_hex(16),
+    }  # fmt: skip
+    schema = type_registry[each.type].SCHEMA
+    return NewEvent(
+        each.stream, versions[each.stream], each.type, canonical.encode(body), schema, each.effective_at
+    )  # fmt: skip
 
 
 def views(ledger: TestLedger) -> dict[str, list[tuple[Any, ...]]]:
