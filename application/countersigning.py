@@ -6,18 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.actions import Action, Writes
-from application.maintenance import LINES_PER_SAVE, prefetch
+from application.maintenance import prefetch, recorded_at, to_record
 from application.relations import to_lift
 from application.ruling import ruling
 from application.work import Work
 from domain.aggregate import Statement
 from domain.errors import Conflict, Forbidden
+from domain.findings import Finding
 from domain.lifts import Lift
 from domain.maintenance import MaintenanceYear, Visit, maintenance_stream
+from domain.packs import Pack
+from domain.parties import Agent
 from domain.visit_checks import check_signature, check_time
 from domain.visits import Countersigning, VisitDispute
 
 Path = Mapping[str, str]
+
+SIGNATURES_PER_SAVE = 125
+"""A countersignature is an event of the lift and one of the signer, a save 250."""
 
 
 def _concerned(work: Work, said: Mapping[str, Any]) -> tuple[MaintenanceYear, Visit, Lift]:
@@ -34,7 +40,7 @@ def countersign(work: Work, statement: Statement, _path: Path) -> None:
     said = statement.said
     author = work.author
     year, visit, lift = _concerned(work, said)
-    work.allow("visit.countersign", uses=lift.use_unit_on(visit.on) == author.party)
+    work.allow("visit.countersign", uses=author.party in lift.users_on(visit.on))
     if author.agent is not None and "safety_administrator" not in author.roles:
         raise Forbidden("the safety administrator countersigns", code="role_missing", role="safety_administrator")
     if author.agent in visit.workers:
@@ -49,9 +55,24 @@ def countersign(work: Work, statement: Statement, _path: Path) -> None:
     if said["digest"] != visit.digest:
         raise Conflict("this is not what was recorded", code="digest_differs", visit=said["visit"], digest=visit.digest)
     pack, ruled = ruling(work, lift.area_on(visit.on), visit.on)
-    findings = check_signature(visit, said["signed_at"], personal=author.personal, pack=pack)
-    findings += check_time(said["signed_at"], work.now, pack)
-    year.record(MaintenanceYear.Countersigned, statement, {"findings": findings, **ruled})
+    findings = _findings(work, year, visit, statement, pack) + check_time(said["signed_at"], work.now, pack)
+    because = year.record(MaintenanceYear.Countersigned, statement, {"findings": findings, **ruled})
+    for signer in to_record(work, [] if author.agent is None else [author.agent]).values():
+        if signer is not None:
+            signer.record(Agent.SignedOn, because, {"lift": lift.id, "visit": said["visit"]})
+
+
+def _findings(
+    work: Work, year: MaintenanceYear, visit: Visit, statement: Statement, pack: Pack | None
+) -> list[Finding]:
+    """Check the signature; when the record came in is looked up where the end that it states does not settle it."""
+    name, signed_at, personal = statement.said["visit"], statement.said["signed_at"], work.author.personal
+    ended_at = visit.finished_at or signed_at
+    findings = check_signature(visit, signed_at, ended_at, personal=personal, pack=pack)
+    if all(found["code"] == "on_behalf" for found in findings):
+        return findings
+    came_at = recorded_at(work, year.id, MaintenanceYear.Finished, name)
+    return check_signature(visit, signed_at, came_at, personal=personal, pack=pack)
 
 
 def dispute(work: Work, statement: Statement, _path: Path) -> None:
@@ -62,7 +83,7 @@ def dispute(work: Work, statement: Statement, _path: Path) -> None:
     year, visit, lift = _concerned(work, statement.said)
     party = work.author.party
     work.allow(
-        "visit.dispute", uses=lift.use_unit_on(visit.on) == party, self=visit.maintainer == party,
+        "visit.dispute", uses=party in lift.users_on(visit.on), self=visit.maintainer == party,
         supervises=to_lift(work, lift, visit.on, visit.on)["supervises"],
     )  # fmt: skip
     year.record(MaintenanceYear.Disputed, statement, {"findings": []})
@@ -73,9 +94,9 @@ _YEAR = "{lift}/maintenance:{year}"
 ACTIONS = (
     Action(
         "visit.countersign", "POST", "/visits/countersign", Countersigning, countersign,
-        (Writes("visit.Countersigned", _YEAR, "", "/signed_at"),),
+        (Writes("visit.Countersigned", _YEAR, "", "/signed_at"), Writes("agent.SignedOn", "agent:", derived=True)),
         "Countersign a visit for the use unit", "使用单位安全管理员签字确认",
-        group_lines=LINES_PER_SAVE, prefetch=prefetch, appends=True,
+        group_lines=SIGNATURES_PER_SAVE, prefetch=prefetch, appends=True,
     ),
     Action(
         "visit.dispute", "POST", "/visits/dispute", VisitDispute, dispute,

@@ -19,11 +19,11 @@ from audit.errors import AuditError
 from domain.aggregate import Aggregate
 from domain.errors import Invalid
 from domain.parties import Agent, Key, Party
-from domain.time import parse_instant
+from domain.time import SKEW_S_MAX, parse_instant
 
 A = TypeVar("A", bound=Aggregate)
 
-TOKEN_SKEW_MAX_S = 5
+TOKEN_SKEW_MAX_S = SKEW_S_MAX
 """How far a token's `iat` may lie in the ledger's future."""
 
 

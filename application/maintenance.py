@@ -19,7 +19,7 @@ from domain.aggregate import Aggregate, Event, Statement
 from domain.errors import Conflict
 from domain.findings import Finding, finding
 from domain.lifts import Lift
-from domain.maintenance import MaintenanceYear, Visit, maintenance_stream
+from domain.maintenance import MaintenanceYear, Visit, maintenance_stream, visit_named
 from domain.packs import Pack, rule_or_own
 from domain.parties import Agent
 from domain.time import civil_date
@@ -27,7 +27,7 @@ from domain.visit_checks import (
     BY_MAINTAINER,
     Worker,
     check_duration,
-    check_interval,
+    check_future,
     check_items,
     check_maintainer,
     check_nodes,
@@ -46,8 +46,6 @@ from domain.visits import (
 Path = Mapping[str, str]
 
 CATALOGUE = "TSG T5002-2017"
-RECORDS_KEPT_YEARS = 4
-"""Maintenance records are kept so long at least (T5002-2017 art. 5(6)): a visit before that is not asked for."""
 SUBMISSIONS_PER_SAVE = 30
 """A whole visit is eight events at the most, a save 250."""
 FINISHES_PER_SAVE = 50
@@ -70,19 +68,32 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """The record that a new one corrects, and who was a worker of it."""
+    """The record that a new one corrects, who was a worker of it, and when the first record of the visit came in."""
 
     visit: str
     workers: tuple[str, ...]
+    came_at: str
 
 
-def _agents(work: Work, workers: Sequence[str], *, to_record: bool) -> dict[str, Agent | None]:
-    """Load the workers once each; a name that nobody enrolled gives None."""
-    found: dict[str, Agent | None] = {}
-    for worker in workers:
-        agent = work.open(Agent, worker) if to_record else work.find(Agent, worker)
-        found[worker] = agent if agent is not None and agent.version else None
-    return found
+def to_record(work: Work, agents: Sequence[str]) -> dict[str, Agent | None]:
+    """Load agents once each to record on; a name that nobody enrolled gives None."""
+    found = {name: work.open(Agent, name) for name in agents}
+    return {name: agent if agent.version else None for name, agent in found.items()}
+
+
+def recorded_at(work: Work, stream: str, kind: type[Event], visit: str) -> str:
+    """Give when an event of a visit was recorded, which no aggregate keeps; now where that is the same request."""
+    stored = work.streams.events(stream)
+    return next((e.recorded_at for e in stored if isinstance(e, kind) and visit_named(e) == visit), None) or work.now
+
+
+def _came_at(work: Work, year: MaintenanceYear, visit: str) -> str:
+    """Give when the first record of a visit came in, as far as its corrections lead back in one stream."""
+    first, seen = visit, {visit}
+    while (before := year.visits[first].corrects) in year.visits and before not in seen:
+        first = before
+        seen.add(before)
+    return recorded_at(work, year.id, MaintenanceYear.Opened, first)
 
 
 def _worker(work: Work, agent: Agent | None, on: str) -> Worker | None:
@@ -98,22 +109,6 @@ def _left_on(work: Work, agent: Agent) -> str:
     return max(civil_date(e.effective_at or e.recorded_at or work.now) for e in stored if isinstance(e, Agent.Left))
 
 
-def _last_on(work: Work, year: MaintenanceYear, lift: str, on: str) -> str | None:
-    """Give the day of the last visit before a new one, as far back as records are kept."""
-    known = year.last_before(on)
-    if known is not None:
-        return known
-    last, *older = [maintenance_stream(lift, int(on[:4]) - back) for back in range(1, RECORDS_KEPT_YEARS + 1)]
-    before = work.find(MaintenanceYear, last)
-    known = None if before is None else before.last_before(on)
-    # Of older years those alone are relied on that have visits: a save has no room for so many absences.
-    pending = {event.originator_id for event in work.journal.events}
-    for stream in older:
-        if known is None and (stream in pending or work.streams.events(stream)):
-            known = work.read(MaintenanceYear, stream).last_before(on)
-    return known
-
-
 def _begin(
     work: Work, opening: Statement, agents: Mapping[str, Agent | None], corrects: Corrected | None = None
 ) -> tuple[Place, Visit]:
@@ -122,16 +117,15 @@ def _begin(
     on = civil_date(said["opened_at"])
     lift = work.read(Lift, said["lift"])
     year = work.open(MaintenanceYear, maintenance_stream(lift.id, on))
-    year.require_new(said["id"])
+    year.require_new(said["id"], work.author.party)
     work.source(said, "visit", year.id)
     pack, ruled = ruling(work, lift.area_on(on), on)
     maintainer = work.author.party
     known = {name: _worker(work, agent, on) for name, agent in agents.items()}
     findings = [
-        *check_maintainer(maintainer, lift.maintainers_on(on), lift.status_on(on), pack, on),
+        *check_maintainer(maintainer, lift.engaged_on(on), lift.status_on(on), pack, on),
         *check_workers(said["workers"], known, maintainer, pack, on),
-        *check_interval(_last_on(work, year, lift.id, on), on, said["level"], pack),
-        *check_time(said["opened_at"], work.now, pack),
+        *check_time(said["opened_at"], work.now, pack, None if corrects is None else corrects.came_at),
     ]
     found: dict[str, Any] = {"year": int(on[:4]), "findings": findings, **ruled}
     if corrects is not None:
@@ -148,19 +142,21 @@ def _record_items(place: Place, visit: Visit, statement: Statement) -> None:
 
 
 def _end(
-    place: Place, name: str, statement: Statement, agents: Mapping[str, Agent | None], events: Sequence[Event],
-    corrects: Corrected | None = None,
+    place: Place, statement: Statement, agents: Mapping[str, Agent | None], events: Sequence[Event],
+    timing: Sequence[Finding], corrects: Corrected | None = None,
 ) -> None:  # fmt: skip
     """Record `visit.Finished` with the digest that is countersigned, and the visit on each worker's own stream.
 
-    Whoever was a worker of the record that this one corrects is told so, and counts the visit once.
+    Whoever was a worker of the record that this one corrects is told so, and counts the visit once. `timing` is what
+    was found of the end's instant.
     """
-    visit = place.year.visit(name)
     said = statement.said
-    findings = check_duration(visit, said["finished_at"], place.pack)
+    name = place.where.get("visit") or said["visit"]
+    visit = place.year.visit(name)
+    findings = [*check_duration(visit, said["finished_at"], place.pack), *timing]
     if visit.counted is None:
         findings += check_items(place.lift.variety, visit.level, None, place.pack, visit.on)
-    digest = visit_digest(name, events, said)
+    digest = visit_digest(name, visit.maintainer, events, said)
     found = {**place.where, "digest": digest, "findings": findings, **place.ruled}
     because = place.year.record(MaintenanceYear.Finished, statement, found)
     worked = {"lift": place.lift.id, "visit": name}
@@ -170,22 +166,16 @@ def _end(
             agent.record(Agent.WorkedOn, because, {**worked, "corrects": visit.corrects} if again else worked)
 
 
-def visit_digest(name: str, events: Sequence[Event], finish: Mapping[str, Any]) -> str:
+def visit_digest(name: str, party: str, events: Sequence[Event], finish: Mapping[str, Any]) -> str:
     """Digest what is countersigned: SHA-256 over canonical `[[type, said], …]` of the visit's events up to its end.
 
-    `events` are those of the stream before the end, in order; `finish` is the end's `said`.
+    `events` are those of the stream before the end, in order, of which those by the visit's own party count; `finish`
+    is the end's `said`. (Before nodes of others were refused, they were in the digest too.)
     """
-    parts: list[list[Any]] = [[e.TOPIC, e.said] for e in events if _visit_named(e) == name]
+    own = (event for event in events if event.author.party == party and visit_named(event) == name)
+    parts: list[list[Any]] = [[event.TOPIC, event.said] for event in own]
     parts.append([MaintenanceYear.Finished.TOPIC, finish])
     return hashlib.sha256(canonical.encode(parts)).hexdigest()
-
-
-def _visit_named(event: Event) -> str | None:
-    said = event.said or {}
-    if isinstance(event, MaintenanceYear.Opened):
-        return str(said["id"])
-    named: str | None = said.get("visit") or event.found.get("visit")
-    return named
 
 
 # ---------------------------------------------------------------------------------------------- a visit in one body
@@ -195,13 +185,14 @@ def _whole(work: Work, statement: Statement, corrects: Corrected | None = None) 
     said = statement.said
     opened = said["opened"]
     before = len(work.journal.events)
-    agents = _agents(work, opened["workers"], to_record=True)
+    agents = to_record(work, opened["workers"])
     opening = statement.part("/opened", opened, opened["opened_at"])
     place, visit = _begin(work, opening, agents, corrects)
     if "record" in said:
         nodes = said["record"]["nodes"]
-        duplicates = place.year.duplicates(opened["id"], [node["id"] for node in nodes])
+        duplicates = place.year.duplicates(opened["id"], work.author.party, [node["id"] for node in nodes])
         findings = check_nodes(nodes, duplicates, place.pack)
+        findings += check_future(max(node["device_time"] for node in nodes), work.now, place.pack)
         found = {**place.where, "findings": findings, **(place.ruled if findings else {})}
         if duplicates:
             found["duplicates"] = duplicates
@@ -211,7 +202,8 @@ def _whole(work: Work, statement: Statement, corrects: Corrected | None = None) 
     finish = statement.part("/finished", said["finished"], said["finished"]["finished_at"])
     # Nodes that came in earlier under the name of a visit not yet known are not part of what is signed.
     events = [e for e in work.journal.events[before:] if e.originator_id == place.year.id]
-    _end(place, opened["id"], finish, agents, events, corrects)
+    timing = check_future(finish.said["finished_at"], work.now, place.pack)
+    _end(place, finish, agents, events, timing, corrects)
 
 
 def submit(work: Work, statement: Statement, _path: Path) -> None:
@@ -246,7 +238,7 @@ def correct(work: Work, statement: Statement, _path: Path) -> None:
         findings = [finding(rule_or_own(pack, BY_MAINTAINER, old.on), "corrected_after_signature")]
     found = {"corrected_by": new, "findings": findings, **ruled}
     year.record(MaintenanceYear.Corrected, statement.part("/corrects", said), found)
-    _whole(work, statement, Corrected(said["visit"], old.workers))
+    _whole(work, statement, Corrected(said["visit"], old.workers, _came_at(work, year, said["visit"])))
 
 
 def prefetch(work: Work, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -270,25 +262,25 @@ def prefetch(work: Work, lines: Sequence[Mapping[str, Any]]) -> None:
 def opening(work: Work, statement: Statement, _path: Path) -> None:
     """Record that a visit began."""
     work.allow("visit.open")
-    _begin(work, statement, _agents(work, statement.said["workers"], to_record=False))
+    _begin(work, statement, {name: work.find(Agent, name) for name in statement.said["workers"]})
 
 
 def nodes(work: Work, statement: Statement, _path: Path) -> None:
-    """Record nodes of a visit, known or not yet, finished or not: exactly one event, whatever their order."""
-    work.allow("visit.nodes")
-    said = statement.said
+    """Record nodes of a visit of one's own, known or not yet, ended or not: exactly one event, whatever their order.
+
+    Those that came under the name of a visit before somebody else began it are no part of it.
+    """
+    said, party = statement.said, work.author.party
     year = work.open(MaintenanceYear, maintenance_stream(said["lift"], said["year"]))
-    came = said["nodes"]
-    far = any("distance_m" in node for node in came)
-    lift = work.read(Lift, said["lift"]) if far or year.version == 0 else None
-    on = civil_date(came[0]["device_time"])
-    pack, ruled = ruling(work, lift.area_on(on) if far and lift is not None else None, on)
-    duplicates = year.duplicates(said["visit"], [node["id"] for node in came])
-    findings: list[Finding] = check_nodes(came, duplicates, pack) if duplicates or far else []
-    findings += check_time(min([node["device_time"] for node in came]), work.now)
     visit = year.visits.get(said["visit"])
-    if visit is not None and visit.maintainer != work.author.party:
-        findings.append(finding(rule_or_own(pack, BY_MAINTAINER, visit.on), "not_the_visits_maintainer"))
+    work.allow("visit.nodes", self=visit is None or visit.maintainer == party)
+    came = said["nodes"]
+    times = [node["device_time"] for node in came]
+    on = civil_date(times[0])
+    pack, ruled = ruling(work, work.read(Lift, said["lift"]).area_on(on), on)
+    duplicates = year.duplicates(said["visit"], party, [node["id"] for node in came])
+    findings = check_nodes(came, duplicates, pack)
+    findings += check_future(max(times), work.now, pack) or check_time(min(times), work.now, pack)
     if visit is not None and visit.finished_at is not None:
         findings.append(finding(rule_or_own(pack, BY_MAINTAINER, visit.on), "after_the_end", "information"))
     found: dict[str, Any] = {"findings": findings, **ruled}
@@ -318,14 +310,15 @@ def finish(work: Work, statement: Statement, _path: Path) -> None:
     """Record the end of an open visit; what was recorded until now is what the use unit will sign."""
     said = statement.said
     place, visit = _own_visit(work, said, "visit.finish")
-    agents = _agents(work, visit.workers, to_record=True)
+    agents = to_record(work, visit.workers)
     # The aggregate keeps no contents, so the events are read again; the version it had is asserted with the save.
     stored = [e for e in work.streams.events(place.year.id) if e.originator_version <= place.year.version]
     seen = {e.originator_version for e in stored}
     pending = [e for e in work.journal.events if e.originator_id == place.year.id and e.originator_version not in seen]
     if len(stored) + len(pending) != place.year.version:
         raise Conflict("the visit moved while it was read; try again", code="visit_moved", visit=said["visit"])
-    _end(place, said["visit"], statement, agents, [*stored, *pending])
+    timing = check_time(said["finished_at"], work.now, place.pack)
+    _end(place, statement, agents, [*stored, *pending], timing)
 
 
 _YEAR = "{lift}/maintenance:{year}"

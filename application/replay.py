@@ -14,7 +14,7 @@ from typing import Any, Final
 import application.catalogue  # noqa: F401 - every noun's event types, whatever was recorded
 from application.identity import public_key
 from application.reading.asking import Known, Reads
-from application.reading.overdue import unsigned
+from application.reading.overdue import Missing
 from application.saves import StoredHeader
 from audit import canonical, tokens
 from audit.errors import AuditError
@@ -117,9 +117,10 @@ def replay(
 
 
 def _missing(reads: Reads, states: Mapping[str, Any], known: Known, at: str) -> Iterator[Mapping[str, Any]]:
+    missing = Missing(reads, known.position, at)
     for stream, state in states.items():
         if state is not None and stream.partition("/")[2].startswith("maintenance:"):
-            for visit, findings in unsigned(reads, stream, known.position, at).items():
+            for visit, findings in missing.of(stream).items():
                 yield from ({"stream": stream, "visit": visit, **found} for found in findings)
 
 

@@ -137,7 +137,7 @@ RIGHTS: Final[dict[str, Rule]] = {
     # maintenance --------------------------------------------------------------------------------------------------
     "visit.submit": _of(maintainer="any", manufacturer="any"),
     "visit.open": _of(maintainer="any", manufacturer="any"),
-    "visit.nodes": _of(maintainer="any", manufacturer="any"),
+    "visit.nodes": _of(maintainer="self", manufacturer="self"),
     "visit.items": _of(maintainer="self", manufacturer="self"),
     "visit.finish": _of(maintainer="self", manufacturer="self"),
     "visit.correct": _of(maintainer="self", manufacturer="self"),

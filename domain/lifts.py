@@ -14,10 +14,13 @@ from domain.histories import (
     Term,
     Terms,
     entered,
+    first_or_holders_on,
     first_or_on,
+    held_since,
     holders_on,
     last_value,
     next_day,
+    since,
     value_on,
     with_term,
 )
@@ -290,6 +293,14 @@ class Lift(Aggregate):
         """Give the use unit on a civil date; None: there was none, or it is not known."""
         return value_on(self.use_units, date)
 
+    def users_on(self, date: str) -> tuple[str, ...]:
+        """Give who used it on a civil date: both on the day it was handed over, the first one also before it was said.
+
+        For what they did; whoever was said first has no rights over the time before (`use_unit_on`).
+        """
+        units = (first_or_on(self.use_units, date), last_value(tuple(e for e in self.use_units if e[0] < date)))
+        return tuple(dict.fromkeys(unit for unit in units if unit is not None))
+
     def vacant_from(self, date: str) -> bool:
         """Say whether no use unit is known on a civil date and none after it."""
         return self.use_unit_on(date) is None and all(unit is None for day, unit in self.use_units if day > date)
@@ -323,6 +334,20 @@ class Lift(Aggregate):
     def maintainer_on(self, date: str) -> str | None:
         """Give the maintainer on a civil date: that of the term begun last."""
         return next(iter(self.maintainers_on(date)), None)
+
+    def engaged_on(self, date: str) -> tuple[str, ...]:
+        """Give who maintained it on a civil date; whom a register stated first also before it was said.
+
+        For what they did; it gives no rights over the time before (`maintainers_on`).
+        """
+        return first_or_holders_on(self.maintenance, date)
+
+    def answers_since(self, maintainer: str, date: str) -> str:
+        """Give the day since which a maintainer answered for it up to a civil date, in use and engaged all the time.
+
+        That is of its return to use, or of the beginning of his terms without a break; empty where neither is known.
+        """
+        return max(since(self.statuses, date), held_since(self.maintenance, maintainer, date))
 
     def require_open(self) -> None:
         """Raise Conflict `lift_merged` when its record went up in another's."""

@@ -14,6 +14,8 @@ from domain.errors import Invalid
 
 YEAR_MIN = 1990
 YEAR_MAX = 2199
+SKEW_S_MAX = 5
+"""How far a clock that is not the ledger's may be ahead of it: of a token's `iat`, of a device's instants."""
 
 _SATURDAY = 5
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from domain.catalogue import CYCLES, items_due, maintenance_items, varieties
-from domain.errors import Invalid, NotFound
+from domain.catalogue import items_due, maintenance_items, varieties
+from domain.errors import Invalid
 from domain.findings import Finding, finding
 from domain.maintenance import Visit
-from domain.packs import Pack, Rule, rule_or_own
-from domain.time import civil_date, days_between, elapsed_seconds
+from domain.packs import NOT_FIXED, Pack, Rule, rule_or_own
+from domain.time import SKEW_S_MAX, civil_date, elapsed_seconds
 
 CODES_SHOWN_MAX = 10
 
@@ -25,25 +25,52 @@ ITEMS: Final = "maintenance.items"
 TIMES: Final = "maintenance.times"
 BACK_DATED: Final = "maintenance.back_dated_hours_max"
 SIGNED_BY_PERSON: Final = "maintenance.signed_by_person"
+COUNTERSIGN: Final = "maintenance.countersign_hours_max"
 
 
-def rule_of(pack: Pack | None, rule_id: str, on: str) -> Rule | None:
-    """Give the pack's rule in force on a civil date, or None: facts are recorded also where no rule is."""
-    if pack is None:
-        return None
-    try:
-        return pack.rule(rule_id, on)
-    except NotFound:
-        return None
+class Limit(NamedTuple):
+    """A rule, and the whole number it sets."""
+
+    rule: Rule
+    value: int
 
 
-def check_time(device_time: str, now: str, pack: Pack | None = None) -> list[Finding]:
-    """Compare a device's instant with the ledger's: `in_future`, or `back_dated` past the pack's or our own limit."""
-    late, on = elapsed_seconds(device_time, now), civil_date(device_time)
-    if late < 0:
-        return [finding(rule_or_own(pack, TIMES, on), "in_future", seconds=-late)]
-    rule = rule_or_own(pack, BACK_DATED, on)
-    return [finding(rule, "back_dated", seconds=late)] if rule.fixed and late > rule.integer() * 3600 else []
+def limit_of(pack: Pack | None, rule_id: str, on: str, member: str | None = None) -> Limit | None:
+    """Give what the pack's rule in force on a civil date sets, or a member of its table.
+
+    None where there is no pack, no rule, or no number: what is `not_fixed` binds nobody (`domain.packs.NOT_FIXED`),
+    and a fact is recorded whatever a pack holds.
+    """
+    rows = () if pack is None else pack.rules
+    rule = next((rule for rule in rows if rule.id == rule_id and rule.in_force(on)), None)
+    return None if rule is None else _limit(rule, member)
+
+
+def _limit(rule: Rule, member: str | None = None) -> Limit | None:
+    held = rule.value
+    if member is not None:
+        held = held.get(member, NOT_FIXED) if isinstance(held, Mapping) else NOT_FIXED
+    return Limit(rule, held) if isinstance(held, int) and not isinstance(held, bool) else None
+
+
+def check_time(device_time: str, now: str, pack: Pack | None, came_at: str | None = None) -> list[Finding]:
+    """Compare a device's instant with the ledger's: `in_future`, or `back_dated` past the pack's or our own limit.
+
+    A record that stands in the place of another came when that one came.
+    """
+    if found := check_future(device_time, now, pack):
+        return found
+    limit = _limit(rule_or_own(pack, BACK_DATED, civil_date(device_time)))
+    late = elapsed_seconds(device_time, came_at or now)
+    return [finding(limit.rule, "back_dated", seconds=late)] if limit is not None and late > limit.value * 3600 else []
+
+
+def check_future(device_time: str, now: str, pack: Pack | None) -> list[Finding]:
+    """Check that a device's instant is not after the ledger's, beyond what clocks differ by: `in_future`."""
+    early = -elapsed_seconds(device_time, now)
+    if early <= SKEW_S_MAX:
+        return []
+    return [finding(rule_or_own(pack, TIMES, civil_date(device_time)), "in_future", seconds=early)]
 
 
 class Worker(NamedTuple):
@@ -70,10 +97,10 @@ def check_workers(
     `worker_of_other_role`, `worker_without_certificate`.
     """
     found: list[Finding] = []
-    rule = rule_of(pack, "maintenance.workers_min", on)
+    least = limit_of(pack, "maintenance.workers_min", on)
     distinct = len(set(workers))
-    if rule is not None and rule.fixed and distinct < rule.integer():
-        found.append(finding(rule, "one_worker" if distinct == 1 else "too_few_workers", workers=distinct))
+    if least is not None and distinct < least.value:
+        found.append(finding(least.rule, "one_worker" if distinct == 1 else "too_few_workers", workers=distinct))
     who = rule_or_own(pack, WORKERS, on)
     if distinct < len(workers):
         found.append(finding(who, "worker_named_twice", workers=distinct))
@@ -93,24 +120,17 @@ def check_workers(
 def check_maintainer(
     maintainer: str, engaged: Sequence[str], status: str | None, pack: Pack | None, on: str
 ) -> list[Finding]:
-    """Check that the author maintained the lift that day (`not_the_maintainer`), and that it stood in use."""
+    """Check that the author maintained the lift that day (`not_the_maintainer`), and that it stood in use.
+
+    Of a day before its status was first said nothing is known (None).
+    """
     found: list[Finding] = []
     rule = rule_or_own(pack, BY_MAINTAINER, on)
     if maintainer not in engaged:
         found.append(finding(rule, "not_the_maintainer", engaged=engaged[0] if engaged else "none"))
-    if status not in {"in_use", "stopped"}:
-        found.append(finding(rule, "lift_not_in_use", "information", status=status or "unknown"))
+    if status not in {"in_use", "stopped", None}:
+        found.append(finding(rule, "lift_not_in_use", "information", status=status))
     return found
-
-
-def check_interval(last_on: str | None, on: str, level: str, pack: Pack | None) -> list[Finding]:
-    """Check the days since the last visit (`interval_over_15_days`, named by the rule's days); none on demand."""
-    rule = rule_of(pack, "maintenance.interval_days_max", on)
-    if last_on is None or rule is None or level not in CYCLES:
-        return []
-    days = days_between(last_on, on)
-    limit = rule.integer()
-    return [finding(rule, f"interval_over_{limit}_days", days=days, last_on=last_on)] if days > limit else []
 
 
 @cache
@@ -172,11 +192,10 @@ def check_duration(visit: Visit, finished_at: str, pack: Pack | None) -> list[Fi
     seconds = elapsed_seconds(visit.opened_at, finished_at)
     if seconds <= 0:
         return [finding(rule_or_own(pack, TIMES, visit.on), "finished_before_opened", seconds=seconds)]
-    rule = rule_of(pack, "maintenance.visit_minutes_min", visit.on)
-    least = rule.table().get(visit.level) if rule is not None else None
-    if rule is None or type(least) is not int or seconds >= least * 60:
+    least = limit_of(pack, "maintenance.visit_minutes_min", visit.on, visit.level)
+    if least is None or seconds >= least.value * 60:
         return []
-    return [finding(rule, "too_short", seconds=seconds, minutes_min=least)]
+    return [finding(least.rule, "too_short", seconds=seconds, minutes_min=least.value)]
 
 
 def check_nodes(nodes: Sequence[Mapping[str, Any]], duplicates: Sequence[str], pack: Pack | None) -> list[Finding]:
@@ -187,39 +206,40 @@ def check_nodes(nodes: Sequence[Mapping[str, Any]], duplicates: Sequence[str], p
         rule = rule_or_own(pack, TIMES, on)
         found.append(finding(rule, "node_duplicate", "information", count=len(duplicates)))
     far = max((node.get("distance_m", 0) for node in nodes), default=0)
-    if far and pack is not None:
-        fence = rule_of(pack, "maintenance.geofence_m_max", on)
-        if fence is not None and far > fence.integer():
-            found.append(finding(fence, "far_from_lift", metres=far))
+    fence = limit_of(pack, "maintenance.geofence_m_max", on)
+    if fence is not None and far > fence.value:
+        found.append(finding(fence.rule, "far_from_lift", metres=far))
     return found
 
 
-def check_signature(visit: Visit, signed_at: str, *, personal: bool, pack: Pack | None) -> list[Finding]:
-    """Check a countersignature: `on_behalf` without the signer's own key, `signed_before_end`, `signed_late`."""
+def check_signature(visit: Visit, signed_at: str, came_at: str, *, personal: bool, pack: Pack | None) -> list[Finding]:
+    """Check a countersignature: `on_behalf` without the signer's own key, `signed_before_end`, `signed_late`.
+
+    The time for it runs from when the record came in (`came_at`): before, nobody could sign.
+    """
     found: list[Finding] = []
     if not personal:
         found.append(finding(rule_or_own(pack, SIGNED_BY_PERSON, visit.on), "on_behalf"))
-    if visit.finished_at is not None:
-        late = elapsed_seconds(visit.finished_at, signed_at)
-        rule = rule_of(pack, "maintenance.countersign_hours_max", visit.on)
-        if late < 0:
-            found.append(finding(rule_or_own(pack, TIMES, visit.on), "signed_before_end", seconds=-late))
-        elif rule is not None and late > rule.integer() * 3600:
-            found.append(finding(rule, "signed_late", seconds=late))
+    limit, late = limit_of(pack, COUNTERSIGN, visit.on), elapsed_seconds(came_at, signed_at)
+    early = 0 if visit.finished_at is None else -elapsed_seconds(visit.finished_at, signed_at)
+    if early > 0:
+        found.append(finding(rule_or_own(pack, TIMES, visit.on), "signed_before_end", seconds=early))
+    if limit is not None and late > limit.value * 3600:
+        found.append(finding(limit.rule, "signed_late", seconds=late))
     return found
 
 
-def uncountersigned(visit: Visit, now: str, pack: Pack | None) -> list[Finding]:
+def uncountersigned(visit: Visit, came_at: str, now: str, pack: Pack | None) -> list[Finding]:
     """Compute at reading what is missing once the time for the use unit's signature is over (T5002 art. 7).
 
-    `uncountersigned`, or `signed_on_behalf_only` where a company's key has signed and no natural person yet.
+    `uncountersigned`, or `signed_on_behalf_only` where a company's key has signed and no natural person yet. The time
+    runs from when the record came in (`came_at`), whatever end it states.
     """
     if visit.finished_at is None or visit.signed_at is not None or visit.corrected_by is not None:
         return []
-    rule = rule_of(pack, "maintenance.countersign_hours_max", visit.on)
-    waited = elapsed_seconds(visit.finished_at, now)
-    if rule is None or waited <= rule.integer() * 3600:
+    limit, waited = limit_of(pack, COUNTERSIGN, visit.on), elapsed_seconds(came_at, now)
+    if limit is None or waited <= limit.value * 3600:
         return []
     if visit.behalf_at is not None:
         return [finding(rule_or_own(pack, SIGNED_BY_PERSON, visit.on), "signed_on_behalf_only", seconds=waited)]
-    return [finding(rule, "uncountersigned", seconds=waited)]
+    return [finding(limit.rule, "uncountersigned", seconds=waited)]

@@ -12,7 +12,7 @@ from application.identifiers import named
 from application.projections.folding import begins
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
 from application.reading.filters import only
-from application.reading.overdue import unsigned
+from application.reading.overdue import Missing
 from application.reading.ports import Found
 from application.reading.scope import filtered, lies_in, reach, to_lift
 from application.reading.shapes import Cited, Page
@@ -287,7 +287,8 @@ def timeline(asking: Asking) -> Answer:
     page, following = asking.paged(rows, lambda row: [row["position"], row["number"]])
     judged_at = asking.judged_at
     ends = {row["stream"] for row in page if row["type"] == MaintenanceYear.Finished.TOPIC}
-    missing = {stream: unsigned(asking.reads, stream, asking.known.position, judged_at) for stream in sorted(ends)}
+    judged = Missing(asking.reads, asking.known.position, judged_at)
+    missing = {stream: judged.of(stream) for stream in sorted(ends)}
     return asking.cited(
         effective_at=asking.effective_given, judged_at=judged_at, lift=lift, also=lifts[1:],
         limited=seen.cut is not None, entries=[_entry(row, seen, missing) for row in page], next=following,

@@ -28,8 +28,8 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 def codes_found() -> set[str]:
-    """Give every code of a finding that the program's text states; a number filled in is `<n>`."""
-    found: set[str] = set()
+    """Give every code of a finding that the program's text states, or did; a number filled in is `<n>`."""
+    found: set[str] = {*FOUND_BEFORE}
     for package in ("domain", "application"):
         for path in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -57,12 +57,17 @@ def codes_refused_for() -> set[str]:
 
 FILLED: Final = {
     "interval_over_…_days": ("interval_over_<n>_days",),
+    "…_visit_overdue": tuple(f"{of}_visit_overdue" for of in ("quarterly", "half_yearly", "yearly")),
     "…_reached": ("participation_reached", "approval_reached"),
     "…_missed": ("participation_missed", "approval_missed"),
     "…_publicity_…": tuple(f"{of}_publicity_{how}" for of in ("plan", "result") for how in ("kept", "short")),
     "overdue_…": ("overdue_k3", "overdue_k4", "overdue_k5", "overdue_k6"),
 }
 """Codes that are put together, and what they come to."""
+
+
+FOUND_BEFORE: Final = frozenset({"not_the_visits_maintainer"})
+"""Codes that stand in events of earlier programs, and are found no more."""
 
 
 def _finding_codes(node: ast.expr) -> set[str]:

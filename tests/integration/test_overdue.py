@@ -1,50 +1,57 @@
-"""A visit without countersignature: found in the timeline and in the replay once its time is over, never written."""
+"""What time alone brings of visits: found in the timeline and in the replay once its time is over, never written."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from io import StringIO
+from itertools import groupby
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from api import replaying
+from application.ids import new_name
 from application.reading import lifts, subjects
 from application.reading.asking import Asking, Reads
 from application.replay import replay
 from application.work import Author
+from domain.errors import Conflict
 from domain.lifts import Lift
-from infrastructure.clock import DatabaseClock
+from infrastructure.clock import ScriptedClock, set_scripted
 from infrastructure.mapper import LogStreams
 from infrastructure.projector import Projector
 from infrastructure.views import SqlViews
 from tests.support.book import Book
 from tests.support.history import Told
 from tests.support.projecting import store
-from tests.support.saving import ORIGIN, TestLedger
+from tests.support.saving import SCRIPTED, TestLedger
 from tests.support.seeding import seed
 from tests.support.visiting import (
     BY_MAINTAINER,
     BY_SIGNER,
+    BY_STRANGER,
     LIFT,
+    MAINTAINER,
     OPERATOR,
     USE_UNIT,
     YEAR,
     body,
     signing,
+    visited,
     workshop,
 )
 
+BEGUN = "2025-01-01T00:00:00.000000Z"
 COMPANY = Author(USE_UNIT, "use_unit", key=BY_SIGNER.key)
-IN_TIME, OVER = "2026-03-03T02:45:00.000000Z", "2026-03-03T02:45:01.000000Z"
-"""A day after the visit's end, and a second more: the pack of the workshop gives 24 hours."""
+IN_TIME, OVER = "2026-03-03T04:00:00.000000Z", "2026-03-03T04:00:01.000000Z"
+"""A day after the visit's record came in, and a second more: the pack of the workshop gives 24 hours."""
 
 
 class Kept:
-    """A book's events, stored and projected as far as they have come."""
+    """A book's events, stored and projected as far as they have come, each recorded when the book says."""
 
     def __init__(self, ledger: TestLedger, reads: Reads) -> None:
         self.book: Book = workshop()
@@ -56,13 +63,24 @@ class Kept:
         """Store what is new in the book; give the position it came to."""
         new = self.book.log[self._stored :]
         self._stored = len(self.book.log)
-        position = store(
-            self._ledger,
-            [Told(e.originator_id, e.TOPIC, e.said, e.found, e.effective_at or e.recorded_at) for e in new],
-        )
+        position = 0
+        for at, of in groupby(new, lambda event: event.recorded_at or BEGUN):
+            self._at(at)
+            position = store(
+                self._ledger,
+                [
+                    Told(e.originator_id, e.TOPIC, e.said, e.found, e.effective_at or at, e.author.party)
+                    for e in of
+                ],
+            )  # fmt: skip
+        self._at(self.book.now)
         with closing(Projector(self._ledger.database)) as projector:
             projector.catch_up()
         return str(position)
+
+    def _at(self, now: str) -> None:
+        with suppress(Conflict):  # what was seeded later has no instant of its own
+            set_scripted(self._ledger.database, SCRIPTED, now, set_by="test")
 
     def codes(self, year: str = YEAR, **query: str) -> dict[str, list[str]]:
         """Give the findings of the timeline's ended visits, and check that the replay says the same."""
@@ -77,10 +95,11 @@ class Kept:
 
 
 @pytest.fixture
-def kept(ledger: TestLedger) -> Iterator[Kept]:
+def kept(scripted_ledger: TestLedger) -> Iterator[Kept]:
     """A workshop whose events are stored."""
-    views, clock = SqlViews(ledger.database, ORIGIN), DatabaseClock(ledger.database)
-    yield Kept(ledger, Reads(ORIGIN, ledger.recorder, views, LogStreams(ledger.recorder), clock))
+    ledger = scripted_ledger
+    views, clock = SqlViews(ledger.database, SCRIPTED), ScriptedClock(ledger.database, refresh_s=0)
+    yield Kept(ledger, Reads(SCRIPTED, ledger.recorder, views, LogStreams(ledger.recorder), clock))
     views.close()
     clock.close()
 
@@ -108,6 +127,7 @@ def test_now_is_when_nothing_else_is_asked_for(kept: Kept) -> None:
     said = body(opened_at="2025-02-03T02:00:00.000000Z")
     said["finished"]["finished_at"] = "2025-02-03T02:45:00.000000Z"
     kept.book.act(BY_MAINTAINER, "visit.submit", said)
+    kept.book.now = "2026-03-03T05:00:00.000000Z"
     kept.keep()
     assert kept.codes(f"{LIFT}/maintenance:2025") == {said["opened"]["id"]: ["uncountersigned"]}
 
@@ -172,3 +192,105 @@ def test_the_command_prints_what_is_missing(kept: Kept) -> None:
     replaying.print_replay(found, Console(file=out, width=200))
     assert f"uncountersigned {said['opened']['id']} by {OVER} (maintenance.countersign_hours_max)" in out.getvalue()
     assert json.dumps(found.as_json())
+
+
+# ---------------------------------------------------------------------------------------------------- days without one
+
+
+def upkept(kept: Kept, on: str, author: Author = BY_MAINTAINER, **changes: Any) -> str:  # noqa: ANN401 - as above
+    """Record a visit on its own day; give its name."""
+    kept.book.now = max(kept.book.now, f"{on}T04:00:00.000000Z")
+    said = visited(on, **changes)
+    kept.book.act(author, "visit.submit", said)
+    return str(said["opened"]["id"])
+
+
+def gaps(kept: Kept, visit: str, **query: str) -> list[str]:
+    """Give what the timeline says of a visit beside its signature."""
+    return [code for code in kept.codes(**query)[visit] if code != "uncountersigned"]
+
+
+def test_a_gap_that_an_offline_record_closes_was_known_until_then(kept: Kept) -> None:
+    """The visit between comes in after the one that seemed too late: known before, and known no longer."""
+    upkept(kept, "2026-03-02")
+    third = upkept(kept, "2026-03-30")
+    before = kept.keep()
+    assert gaps(kept, third) == ["interval_over_15_days"]
+    upkept(kept, "2026-03-16", offline=True)
+    kept.keep()
+    assert gaps(kept, third) == []
+    assert gaps(kept, third, known_at=before) == ["interval_over_15_days"]
+
+
+def test_a_strangers_visit_hides_no_gap(kept: Kept) -> None:
+    """Nor is anything said of his own but that he was not engaged."""
+    upkept(kept, "2026-03-02")
+    strange = upkept(kept, "2026-03-16", BY_STRANGER)
+    third = upkept(kept, "2026-03-30")
+    kept.keep()
+    assert (gaps(kept, strange), gaps(kept, third)) == ([], ["interval_over_15_days"])
+
+
+def test_visits_under_another_record_of_the_lift_count(kept: Kept) -> None:
+    """Two records of one lift are one lift, whenever that was found."""
+    other = new_name("lift")
+    row = {"id": other, "variety": "3110", "area": "370100", "status": "in_use", "maintainer": MAINTAINER}
+    seed(kept.book, Lift, other, OPERATOR, Lift.Registered, {**row, "identifiers": []}, {"on": "2025-01-01"}, BEGUN)
+    upkept(kept, "2026-03-02")
+    upkept(kept, "2026-03-16", lift=other)
+    third = upkept(kept, "2026-03-30")
+    kept.keep()
+    assert gaps(kept, third) == ["interval_over_15_days"]
+    seed(kept.book, Lift, other, OPERATOR, Lift.MergedInto, {"into": LIFT}, {}, kept.book.now)
+    seed(kept.book, Lift, LIFT, OPERATOR, Lift.Absorbed, {}, {"lift": other, "identifiers": []}, kept.book.now)
+    kept.keep()
+    assert "interval_over_15_days" not in lifts_of(kept, third)
+
+
+def lifts_of(kept: Kept, visit: str) -> list[str]:
+    """Give a visit's findings in the timeline of a lift that has several records."""
+    line: Any = lifts.timeline(Asking(kept.reads, Author(OPERATOR, "operator"), {"lift": LIFT}, {}))
+    return [
+        code
+        for entry in line["entries"]
+        if entry["type"] == "visit.Finished" and entry["facts"]["visit"] == visit
+        for code in entry["findings"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "first, then, found",
+    [
+        ("2025-12-31", "2026-01-15", []), ("2025-12-30", "2026-01-15", ["interval_over_15_days"]),
+        ("2025-12-01", "2027-01-20", [
+            "interval_over_15_days", "quarterly_visit_overdue", "half_yearly_visit_overdue", "yearly_visit_overdue",
+        ]),
+        ("2025-12-31", "2030-01-01", []),
+    ],
+)  # fmt: skip
+def test_earlier_years_are_looked_through(kept: Kept, first: str, then: str, found: list[str]) -> None:
+    """As far back as records must be kept, four years (T5002 5(6)); what is older is not asked for."""
+    kept.book.now = f"{first}T04:00:00.000000Z"
+    upkept(kept, first)
+    last = upkept(kept, then)
+    kept.keep()
+    year = f"{LIFT}/maintenance:{then[:4]}"
+    told = subjects.replayed(Asking(kept.reads, Author(OPERATOR, "operator"), {"subject": LIFT}, {"stream": year}))
+    missing = [each["code"] for each in told["missing"] if each["visit"] == last]
+    assert [code for code in missing if code != "uncountersigned"] == found
+    assert {each["verdict"] for each in told["missing"]} <= {"information", "manual_review"}
+
+
+def test_where_no_time_to_countersign_is_fixed_the_timeline_is_read(kept: Kept) -> None:
+    """A limit left open binds nobody, and hides nothing."""
+    operator, pack = Author(OPERATOR, "operator", key=new_name("key")), new_name("pack")
+    head = 'id="own"\nversion=1\ntitle="x"\narea="370100"\ndemonstration=false\nbased_on="shandong@1"\n'
+    rule = 'id="maintenance.countersign_hours_max"\ntitle="t"\nvalue="not_fixed"\nunit="hours"\nbasis="b"\n'
+    rest = 'grade="government"\nbreach="information"\nfrom="2017-08-01"\n'
+    kept.book.act(operator, "pack.publish", {"id": pack, "toml": f"[pack]\n{head}[[rule]]\n{rule}{rest}"})
+    adoption = {"area": "370100", "pack": pack, "version": 1, "from_date": "2026-01-01", "document": "a" * 64}
+    kept.book.act(operator, "scheme.adopt", adoption)
+    visit = upkept(kept, "2026-03-02")
+    kept.book.now = "2026-03-20T04:00:00.000000Z"
+    kept.keep()
+    assert kept.codes() == {visit: []}

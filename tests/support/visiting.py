@@ -55,6 +55,8 @@ def workshop() -> Book:
     for worker in WORKERS:
         enrolment = {"id": worker, "party": MAINTAINER, "role": "worker", "certificate": {"of": worker}}
         seed(made, Agent, worker, MAINTAINER, Agent.Enrolled, enrolment)
+    enrolment = {"id": SIGNER, "party": USE_UNIT, "role": "safety_administrator"}
+    seed(made, Agent, SIGNER, USE_UNIT, Agent.Enrolled, enrolment)
     made.now = NOW
     return made
 
@@ -70,6 +72,19 @@ def body(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - members of any typ
         "items": {"results": {"normal": list(CODES)}},
         "finished": {"finished_at": FINISHED, "photos": ["b" * 64]},
     }
+
+
+def visited(day: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - members of any type
+    """Give a whole visit of a day, from ten to a quarter to eleven."""
+    said = body(opened_at=f"{day}T02:00:00.000000Z", **changes)
+    said["finished"]["finished_at"] = f"{day}T02:45:00.000000Z"
+    said["record"]["nodes"][0]["device_time"] = f"{day}T02:00:00.000000Z"
+    return said
+
+
+def node(name: str) -> dict[str, Any]:
+    """Give a node."""
+    return {"id": name, "kind": "photo", "device_time": OPENED, "photo": "c" * 64}
 
 
 def codes(events: list[Event]) -> list[str]:

@@ -137,6 +137,15 @@ def test_a_worker_is_kept_for_four_years_from_his_last_visit() -> None:
     assert retained(ledger, person_of(ledger, name("agent", "worker three"))) == []
 
 
+def test_who_countersigned_is_kept_for_four_years_from_the_last_record() -> None:
+    """Whose signature a record bears is known as long as the record is kept (T5002 5(6), 7, 10)."""
+    ledger = performed()
+    officer = name("agent", "officer")
+    last = max(e.effective_at or "" for e in ledger.events(officer) if isinstance(e, Agent.SignedOn))
+    (period,) = retained(ledger, person_of(ledger, officer))
+    assert (period.rule.id, period.until) == ("retention.maintenance", f"{int(last[:4]) + 4}{last[4:10]}")
+
+
 def retained(ledger: Rehearsal, person: str) -> list[Any]:
     """Give what a person must be kept for, as a use case finds it."""
     from application.work import AggregateCache, Author, Work  # noqa: PLC0415 - only here

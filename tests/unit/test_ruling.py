@@ -80,7 +80,7 @@ def test_a_visit_is_ruled_where_the_lift_stood_on_its_day() -> None:
     book.act(BY_MAINTAINER, "visit.open", parts["opened"])
     rulings += book.act(BY_MAINTAINER, "visit.nodes", named(parts, nodes=parts["record"]["nodes"]))
     rulings += book.act(BY_MAINTAINER, "visit.finish", named(parts, finished_at=FINISHED))[:1]
-    rulings += book.act(BY_SIGNER, "visit.countersign", signing(book, whole))
+    rulings += book.act(BY_SIGNER, "visit.countersign", signing(book, whole))[:1]
     again = body(opened_at="2026-03-02T02:01:00.000000Z", id=new_name("visit"))
     rulings += book.act(BY_MAINTAINER, "visit.correct", {"corrects": named(whole, why="mistaken"), **again})[:1]
     assert [event.found.get("pack", {}).get("name") for event in rulings] == ["shandong@1"] * 5

@@ -1,0 +1,130 @@
+"""Days without a visit: counted from what the lift's maintainers answer for, by whatever is known when it is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from domain.aggregate import Authorship, Journal, Statement
+from domain.lifts import Lift
+from domain.maintenance import Visit
+from domain.packs import load_pack
+from domain.time import add_days
+from domain.visit_gaps import check_gaps, counts
+
+OLD, NEW, STRANGER = "party:old", "party:new", "party:stranger"
+PACK = load_pack("shandong@1")
+
+
+def lift(**said: str) -> Lift:
+    """Give a lift that a register of 2025 states, in use and maintained by OLD."""
+    made = Lift("lift:a")
+    made.journal = Journal(Authorship("party:r", None, None, ()))
+    row = {
+        "id": "lift:a",
+        "variety": "3110",
+        "area": "370100",
+        "identifiers": [],
+        "status": "in_use",
+        "maintainer": OLD,
+    }
+    made.record(Lift.Registered, Statement(row | said), {"on": "2025-01-01"})
+    return made
+
+
+def stopped(made: Lift, from_date: str, to_date: str) -> None:
+    """Put it out of use for a time."""
+    for status, on in (("stopped", from_date), ("in_use", to_date)):
+        made.record(Lift.StatusChanged, Statement({"status": status}), {"on": on})
+
+
+def engaged(made: Lift, holder: str, from_date: str, to_date: str | None = None, contract: str = "contract:a") -> None:
+    """Put it in somebody's care."""
+    found = {"contract": contract, "maintainer": holder, "from_date": from_date, "to_date": to_date}
+    made.record(Lift.MaintainerChanged, Statement({}), found)
+
+
+def visit(day: str, level: str = "HM", maintainer: str = OLD) -> Visit:
+    """Give an ended visit of a day."""
+    return Visit(maintainer, level, (), f"{day}T02:00:00.000000Z", day, f"{day}T02:45:00.000000Z")
+
+
+def found(made: Lift, last: Visit, *before: Visit) -> dict[str, object]:
+    """Give what is found of a visit, each code with its days."""
+    earlier = [each for each in before if counts(each, made)]
+    return {each["code"]: each["facts"]["days"] for each in check_gaps(last, made, earlier, PACK)}
+
+
+def test_more_than_fifteen_days_are_found_and_fifteen_are_not() -> None:
+    """For a person to look into, not as a violation: a record may only not have come in."""
+    first = visit("2026-03-02")
+    assert found(lift(), visit("2026-03-17"), first) == {}
+    (gap,) = check_gaps(visit("2026-03-18"), lift(), [first], PACK)
+    assert (gap["code"], gap["verdict"], gap["rule"]) == (
+        "interval_over_15_days", "manual_review", "maintenance.interval_days_max",
+    )  # fmt: skip
+    assert gap["facts"] == {"days": 16, "last_on": "2026-03-02", "counted_from": "2026-03-02"}
+    assert check_gaps(visit("2026-03-18"), lift(), [first], None) == []
+
+
+def test_of_a_lift_without_an_earlier_visit_nothing_is_known() -> None:
+    """The ledger may have begun after its last."""
+    assert found(lift(), visit("2026-03-18")) == {}
+
+
+def test_the_time_out_of_use_is_not_counted() -> None:
+    """The law asks for visits of lifts in use; from its return on they are due again."""
+    made, first = lift(), visit("2026-03-02")
+    stopped(made, "2026-03-03", "2026-06-01")
+    assert found(made, visit("2026-05-01"), first) == {}
+    assert found(made, visit("2026-06-16"), first) == {}
+    assert found(made, visit("2026-06-17"), first) == {"interval_over_15_days": 16}
+
+
+def test_nobody_answers_for_the_time_before_he_was_engaged() -> None:
+    """Whoever takes over counts from his first day, also after a term that follows another of his without a break."""
+    made, first = lift(), visit("2026-03-02")
+    engaged(made, NEW, "2026-04-10", "2026-05-01")
+    engaged(made, NEW, "2026-05-01", contract="contract:b")
+    assert found(made, visit("2026-04-25", maintainer=NEW), first) == {}
+    assert found(made, visit("2026-04-26", maintainer=NEW), first) == {"interval_over_15_days": 16}
+    assert found(made, visit("2026-05-02", maintainer=NEW), first) == {"interval_over_15_days": 22}
+
+
+def test_who_came_back_answers_from_then_on() -> None:
+    """A term of another lies between his two."""
+    made, first = lift(), visit("2026-03-02")
+    engaged(made, NEW, "2026-03-03", "2026-04-10")
+    engaged(made, OLD, "2026-04-10", contract="contract:b")
+    assert found(made, visit("2026-04-12"), first) == {}
+
+
+@pytest.mark.parametrize("between", [
+    visit("2026-03-16", maintainer=STRANGER), visit("2026-03-16", "FM"),
+    replace(visit("2026-03-16"), finished_at=None), replace(visit("2026-03-16"), corrected_by="visit:b"),
+])  # fmt: skip
+def test_only_visits_that_the_law_asks_for_count(between: Visit) -> None:
+    """Neither a stranger's, one on demand, one that did not end, nor a record that another stands in the place of."""
+    assert found(lift(), visit("2026-03-30"), visit("2026-03-02"), between) == {"interval_over_15_days": 28}
+    assert found(lift(), replace(between, on="2026-03-30"), visit("2026-03-02")) == {}
+
+
+def test_deeper_visits_have_cycles_of_their_own() -> None:
+    """Half a month's visits alone leave the quarter's, the half-year's and the year's undone, each when it is over."""
+    days = [add_days("2025-01-02", 14 * number) for number in range(28)]
+    told: dict[str, str] = {}
+    for number, day in enumerate(days[1:], 1):
+        for code in found(lift(), visit(day), *(visit(each) for each in days[:number])):
+            told.setdefault(code, day)
+    assert told == {
+        "quarterly_visit_overdue": add_days("2025-01-02", 98), "half_yearly_visit_overdue": add_days("2025-01-02", 196),
+        "yearly_visit_overdue": add_days("2025-01-02", 378),
+    }  # fmt: skip
+
+
+def test_a_deeper_visit_is_a_shallower_one_too() -> None:
+    """A year's visit does the quarter's and the half-year's work (T5002 art. 6); one that comes late is found so."""
+    before = visit("2026-01-05", "OY"), visit("2026-04-05")
+    assert found(lift(), visit("2026-04-07"), *before) == {}
+    assert found(lift(), visit("2026-04-08", "SM"), *before) == {"quarterly_visit_overdue": 93}
