@@ -179,3 +179,14 @@ def refusal(book: Book, author: Author, action: str, said: dict[str, Any], **pat
         book.act(author, action, said, **path)
     assert len(book.log) == before
     return refused.value
+
+
+def papers() -> dict[str, Any]:
+    """Give a filing of papers."""
+    return {"papers": [{"kind": "claim_form", "digest": "a" * 64}], "received_on": "2026-03-05"}
+
+
+def less(approved_fen: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of any type
+    """Give a reduction of an approval."""
+    said = {"approved_fen": approved_fen, "currency": "CNY", "reason": "settled", "agreed_on": "2026-03-05"}
+    return said | {"document": "d" * 64} | more

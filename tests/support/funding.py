@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from application import applications, fund_payments, funds, payments, plans, subsidies
 from application.ids import new_name
 from application.work import Author
 from domain.aggregate import Event
 from domain.applications import Application
+from domain.errors import DomainError
 from domain.funds import Fund
 from domain.houses import House
 from domain.lifts import Lift
@@ -189,3 +192,12 @@ def cancelled(book: Book, policy: str, refund_fen: int) -> None:
 def balances(book: Book, posted: Sequence[str]) -> dict[str, int]:
     """Give each house's balance by its own book, when the fund has posted these."""
     return {name: book.state(House, name).balance_fen(posted) for name in fund(book).houses}
+
+
+def refused(book: Book, application: str, **changes: Any) -> str:  # noqa: ANN401 - members of any type
+    """Try to pay and give the code of the refusal; nothing is written."""
+    before = len(book.log)
+    with pytest.raises(DomainError) as refusal:
+        pay(book, application, **changes)
+    assert len(book.log) == before
+    return refusal.value.code

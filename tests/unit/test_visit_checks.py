@@ -17,6 +17,7 @@ from domain.visit_gaps import check_gaps
 from tests.support.book import Book
 from tests.support.seeding import seed
 from tests.support.visiting import (
+    AREA,
     BY_MAINTAINER,
     BY_SIGNER,
     LIFT,
@@ -56,7 +57,7 @@ def test_what_no_authority_has_fixed_binds_nobody(book: Book) -> None:
     said["finished"]["finished_at"] = "2026-02-20T02:00:01.000000Z"
     assert codes(book.act(BY_MAINTAINER, "visit.submit", said)) == []
     assert codes(book.act(BY_SIGNER, "visit.countersign", signing(book, said, signed_at=book.now))) == []
-    adoption = book.state(Scheme, "scheme:370100").adopted("2026-03-02")
+    adoption = book.state(Scheme, f"scheme:{AREA}").adopted("2026-03-02")
     assert adoption is not None
     published = book.state(PublishedPack, adoption.pack).published
     assert published is not None
@@ -87,7 +88,7 @@ def adopt(book: Book, values: Mapping[str, str]) -> None:
     head = '[pack]\nid="own"\nversion=1\ntitle="x"\narea="370100"\ndemonstration=false\nbased_on="shandong@1"\n'
     operator, pack = Author(OPERATOR, "operator", key=new_name("key")), new_name("pack")
     book.act(operator, "pack.publish", {"id": pack, "toml": head + rows})
-    adoption = {"area": "370100", "pack": pack, "version": 1, "from_date": "2026-01-01", "document": "a" * 64}
+    adoption = {"area": AREA, "pack": pack, "version": 1, "from_date": "2026-01-01", "document": "a" * 64}
     book.act(operator, "scheme.adopt", adoption)
 
 
