@@ -95,6 +95,12 @@ def release(work: Work, lift: str, keys: Iterable[Key], because: Because, why: s
             identifier.record(Identifier.Released, because, {"lift": lift, "why": why})
 
 
+def lost(gone: Iterable[Key], kept: Iterable[Key]) -> list[Key]:
+    """Give the keys that a lift has no longer: one that is kept in another writing is the same identifier (L17)."""
+    still = {named(key)[0] for key in kept}
+    return [key for key in gone if named(key)[0] not in still]
+
+
 def opened(work: Work, keys: Iterable[Key]) -> list[Identifier]:
     """Give the identifiers' aggregates, to be recorded on."""
     return [work.open(Identifier, stream) for stream in dict.fromkeys(named(key)[0] for key in keys)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from application.actions import Action, Writes
 from application.buildings import PLACING, check_venue, leave
-from application.identifiers import Weighed, claim, live_owner, opened, release, require_room, weigh
+from application.identifiers import Weighed, claim, live_owner, lost, named, opened, release, require_room, weigh
 from application.lifts import CLAIMING, RELEASING, keys_of, live_now, move
 from application.relations import day_of, to_lift
 from application.work import Work
@@ -34,10 +34,17 @@ from domain.parties import Agent, Party
 Path = Mapping[str, str]
 
 
-def _open(work: Work, statement: Statement, path: Path, action: str, members: Iterable[str] = ()) -> Lift:
-    """Give the lift to be changed, once the author may change these members from that day and its record is open."""
+def _open(
+    work: Work, statement: Statement, path: Path, action: str, members: Iterable[str] = (), *,
+    without: Iterable[str] = (),
+) -> Lift:  # fmt: skip
+    """Give the lift to be changed, once the author may change these members from that day and its record is open.
+
+    Relations `without` are not enough for what is said.
+    """
     lift, on = work.change(Lift, path["lift"]), day_of(work, statement)
-    work.allow(action, **to_lift(work, lift, on, lift.last_day(members, on, work.today)))
+    held = to_lift(work, lift, on, lift.last_day(members, on, work.today))
+    work.allow(action, **held | dict.fromkeys(without, False))
     lift.require_open()
     return lift
 
@@ -47,9 +54,12 @@ def _dated(work: Work, statement: Statement) -> dict[str, Any]:
 
 
 def identify(work: Work, statement: Statement, path: Path) -> None:
-    """Add identifiers to a lift and withdraw wrong ones; a held claim is claimed again here once its way is free."""
+    """Add identifiers to a lift and withdraw wrong ones; a held claim is claimed again here once its way is free.
+
+    Who maintains it adds what stands on it, and takes nothing away: anybody may say that he maintains a lift.
+    """
     said = statement.said
-    lift = _open(work, statement, path, "lift.identify")
+    lift = _open(work, statement, path, "lift.identify", without=("maintains",) if said.get("withdrawn") else ())
     added, withdrawn = keys_of(said.get("identifiers", ())), keys_of(said.get("withdrawn", ()))
     if not added and not withdrawn:
         raise Invalid("nothing is added and nothing withdrawn", code="nothing_said")
@@ -62,12 +72,12 @@ def identify(work: Work, statement: Statement, path: Path) -> None:
     found = _dated(work, statement)
     if weighed.held:
         found["findings"] = weighed.findings
-    gone = [identifier.id for identifier in opened(work, withdrawn)]
-    settled = [stream for stream in lift.contested if stream in {*weighed.settled, *gone}]
+    gone = lost(withdrawn, (*(key for key in lift.identifiers if key not in withdrawn), *added))
+    settled = [stream for stream in lift.contested if stream in {*weighed.settled, *(named(key)[0] for key in gone)}]
     if settled:
         found["settled"] = settled
     because = lift.record(Lift.Identified, statement, found)
-    release(work, lift.id, withdrawn, because, "withdrawn")
+    release(work, lift.id, gone, because, "withdrawn")
     claim(weighed, lift.id, because, live=live)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from application.actions import Action, Writes
 from application.buildings import JOINING, PLACING, building_of, check_venue, estate_of, leave, place
-from application.identifiers import claim, named, release, require_room, stream_of, weigh
+from application.identifiers import claim, lost, named, release, require_room, stream_of, weigh
 from application.ids import new_name
 from application.relations import day_of
 from application.saves import EVENTS_PER_SAVE_MAX
@@ -161,8 +161,7 @@ def _withdrawn(lift: Lift, last: Mapping[str, Any], told: Iterable[Key]) -> list
 
     What other acts said of its identifiers stays.
     """
-    still = {named(key)[0] for key in told}
-    gone = {stream_of(said) for said in last.get("identifiers", ())} - still
+    gone = {named(key)[0] for key in lost((claim_key(said) for said in last.get("identifiers", ())), told)}
     return [key for key in lift.identifiers if named(key)[0] in gone]
 
 

@@ -10,12 +10,15 @@ from application import buildings, lift_changes, lifts
 from application.identifiers import stream_of
 from application.work import Author
 from domain.aggregate import Event
-from domain.errors import Conflict
+from domain.errors import Conflict, Forbidden
 from domain.identifiers import IDENTIFIERS_PER_LIFT_MAX, Identifier
 from domain.lifts import Lift
+from domain.parties import Party
 from tests.support.book import Book
+from tests.support.seeding import seed
 
 LIFT, TWIN, THIRD = (f"lift:018f3a5b-d9cb-769f-a165-70867728951{digit}" for digit in "012")
+MAINTAINER = "party:1f8fad5b-d9cb-469f-a165-70867728950e"
 BUREAU = Author("party:0f8fad5b-d9cb-469f-a165-70867728950e", "market_regulator", areas=("370100",))
 
 
@@ -61,6 +64,36 @@ def test_an_identifier_corrected_in_a_line_frees_the_wrong_one() -> None:
     assert topics(twin) == ["lift.Registered", "identifier.Claimed", "building.LiftPlaced"]
     assert [owner(book, value) for value in ("F-100", "K1", "F-1O0")] == [lift, lift, twin[0].originator_id]
     assert book.act(BUREAU, "lift.import", line("1", "F-100", "K1")) == []
+
+
+def test_an_identifier_that_is_kept_in_another_writing_stays_owned() -> None:
+    """Withdrawn as it was written and added as it should be, or one of two writings withdrawn: it is one (L17)."""
+    book = new_book()
+    registered(book, LIFT, "f 100")
+    events = book.act(BUREAU, "lift.identify", {"identifiers": claims("F100"), "withdrawn": claims("f 100")}, lift=LIFT)
+    assert (topics(events), owner(book, "F100")) == (["lift.Identified"], LIFT)
+    book.act(BUREAU, "lift.identify", {"identifiers": claims("F 100")}, lift=LIFT)
+    assert topics(book.act(BUREAU, "lift.identify", {"withdrawn": claims("F 100")}, lift=LIFT)) == ["lift.Identified"]
+    assert [value for _, _, value in book.state(Lift, LIFT).identifiers] == ["F100"]
+    assert [f["code"] for f in registered(book, TWIN, "F100")[0].found["findings"]] == ["identifier_conflict"]
+    again = {"identifiers": claims("f100"), "withdrawn": claims("F100")}
+    assert topics(book.act(BUREAU, "lift.identify", again, lift=TWIN)) == ["lift.Identified"]
+    assert (owner(book, "F100"), len(book.state(Lift, TWIN).contested)) == (LIFT, 1)
+    events = book.act(BUREAU, "lift.identify", {"withdrawn": claims("F100")}, lift=LIFT)
+    assert (topics(events), owner(book, "F100")) == (["lift.Identified", "identifier.Released"], None)
+
+
+def test_who_maintains_a_lift_takes_no_identifier_from_it() -> None:
+    """It adds what stands on the lift; anybody may say that he maintains one, so withdrawing is for others."""
+    book = new_book()
+    maintainer = Author(MAINTAINER, "maintainer")
+    seed(book, Party, MAINTAINER, BUREAU.party, Party.Registered, {"id": MAINTAINER, "kind": "maintainer"})
+    registered(book, LIFT, "F-1", maintainer=MAINTAINER)
+    for more in ({}, {"identifiers": claims("F-2")}):
+        with pytest.raises(Forbidden):
+            book.act(maintainer, "lift.identify", {"withdrawn": claims("F-1"), **more}, lift=LIFT)
+    book.act(maintainer, "lift.identify", {"identifiers": claims("F-2")}, lift=LIFT)
+    assert [owner(book, value) for value in ("F-1", "F-2")] == [LIFT, LIFT]
 
 
 def test_an_identifier_written_otherwise_is_the_same() -> None:
