@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from application.actions import Action, Writes
 from application.relations import to_lift
 from application.work import Work
-from domain.aggregate import Because, Statement
+from domain.aggregate import Because, Event, Statement
 from domain.contracts import (
     LIFTS_PER_SAVE_MAX,
     Contract,
     ContractBeginning,
     ContractChange,
     ContractEnding,
-    seams,
+    new_seams,
 )
 from domain.errors import Conflict, Invalid
 from domain.findings import Finding
-from domain.histories import Term
+from domain.histories import Term, with_term
 from domain.lifts import Lift
 from domain.parties import Party
 from domain.time import Period
@@ -48,24 +50,59 @@ def _allow(work: Work, action: str, lifts: Sequence[Lift], on: str, *, party: bo
     work.allow(action, self=party, **{r: bool(each) and all(held[r] for held in each) for r in RELATIONS})
 
 
-def _put(lifts: Iterable[Lift], term: Term, because: Because) -> None:
-    for lift in lifts:
-        found = {
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A term that a lift gets under a contract, whether it ends what was stated, and the findings that it brings."""
+
+    lift: Lift
+    term: Term
+    ends_stated: bool
+    findings: list[Finding]
+
+    @classmethod
+    def of(cls, lift: Lift, term: Term, *, ends_stated: bool = False) -> Put:
+        """Hold a term against the lift's others."""
+        after = with_term(lift.maintenance, term, ends_stated=ends_stated)
+        return cls(lift, term, ends_stated, new_seams(lift.id, lift.maintenance, after, term.under))
+
+    @classmethod
+    def begun(cls, work: Work, lift: Lift, term: Term) -> Put:
+        """Hold a term that begins: it ends what was stated of the lift if whoever answers for that says so.
+
+        These are its use unit, whoever registered or supervises it, and whoever was stated to maintain it: anybody may
+        write a contract of his own, and his word alone turns nobody out. Both then run, and are found to overlap.
+        """
+        on = term.from_date
+        held = to_lift(work, lift, on, max(on, work.today))
+        stated = {each.holder for each in lift.maintenance if not each.under and each.to_date is None}
+        answers = held["manages"] or held["holder"] or held["supervises"] or work.author.party in stated
+        return cls.of(lift, term, ends_stated=answers)
+
+    def record(self, because: Because) -> None:
+        """Record it on the lift, where its findings are seen by all whom they concern: the contract is its parties'."""
+        term = self.term
+        found: dict[str, Any] = {
             "contract": term.under, "maintainer": term.holder, "from_date": term.from_date, "to_date": term.to_date,
+            "ends_stated": self.ends_stated,
         }  # fmt: skip
-        lift.record(Lift.MaintainerChanged, because, found)
+        if self.findings:
+            found["findings"] = self.findings
+        self.lift.record(Lift.MaintainerChanged, because, found)
 
 
-def _seams(lifts: Iterable[Lift], term: Term) -> list[Finding]:
-    return [found for lift in lifts for found in seams(lift.id, lift.maintenance, term)]
+def _record(contract: Contract, event: type[Event], statement: Statement, puts: Sequence[Put]) -> None:
+    """Record what was said of a contract, and on each lift what follows."""
+    because = contract.record(event, statement)
+    for put in puts:
+        put.record(because)
 
 
 def begin(work: Work, statement: Statement, _path: Path) -> None:
     """Begin a contract for up to 200 lifts; overlaps with other contracts and gaps are findings, not refusals."""
     said = statement.said
     lifts = _lifts(work, said["lifts"])
-    party = work.author.party in {said["maintainer"], said.get("use_unit")}
-    _allow(work, "contract.begin", lifts, said["from_date"], party=party)
+    # Whoever maintains binds himself; to be named the use unit in it is no relation to the lifts.
+    _allow(work, "contract.begin", lifts, said["from_date"], party=work.author.party == said["maintainer"])
     work.read(Party, said["maintainer"])
     if "use_unit" in said:
         work.read(Party, said["use_unit"])
@@ -76,9 +113,7 @@ def begin(work: Work, statement: Statement, _path: Path) -> None:
     contract = work.new(Contract, said["id"])
     work.source(said, "contract", contract.id)
     term = Term(contract.id, said["maintainer"], said["from_date"], said.get("to_date"))
-    findings = _seams(lifts, term)
-    because = contract.record(Contract.Begun, statement, {"findings": findings} if findings else None)
-    _put(lifts, term, because)
+    _record(contract, Contract.Begun, statement, [Put.begun(work, lift, term) for lift in lifts])
 
 
 def change(work: Work, statement: Statement, path: Path) -> None:
@@ -93,6 +128,9 @@ def change(work: Work, statement: Statement, path: Path) -> None:
     lifts = {lift.id: lift for lift in _lifts(work, [*joining, *leaving, *staying])}
     party = work.author.party in {contract.maintainer, contract.use_unit, contract.holder}
     _allow(work, "contract.change", list(lifts.values()), on, party=party)
+    if joining:
+        maintains = work.author.party == contract.maintainer
+        _allow(work, "contract.begin", [lifts[name] for name in joining], on, party=maintains)
     contract.require_running()
     if strangers or members:
         raise Conflict("a lift joins that is in it, or leaves that is not", code="lifts_of_contract")
@@ -104,15 +142,15 @@ def change(work: Work, statement: Statement, path: Path) -> None:
         raise Invalid("the contract does not run then", code="outside_contract", to_date=to_date)
     for name in joining:
         lifts[name].require_open()
-    joins = Term(contract.id, contract.maintainer, on, to_date)
-    findings = _seams((lifts[name] for name in joining), joins)
-    since = dict(contract.lifts)
-    because = contract.record(Contract.Changed, statement, {"findings": findings} if findings else None)
-    _put((lifts[name] for name in joining), joins, because)
-    for name in leaving:
-        _put([lifts[name]], Term(contract.id, contract.maintainer, since[name], max(on, since[name])), because)
-    for name in staying:
-        _put([lifts[name]], Term(contract.id, contract.maintainer, since[name], to_date), because)
+
+    def term(since: str, until: str | None) -> Term:
+        return Term(contract.id, contract.maintainer, since, until)
+
+    since = contract.lifts
+    puts = [Put.begun(work, lifts[name], term(on, to_date)) for name in joining]
+    puts += [Put.of(lifts[name], term(since[name], max(on, since[name]))) for name in leaving]
+    puts += [Put.of(lifts[name], term(since[name], to_date)) for name in staying]
+    _record(contract, Contract.Changed, statement, puts)
 
 
 def end(work: Work, statement: Statement, path: Path) -> None:
@@ -125,10 +163,12 @@ def end(work: Work, statement: Statement, path: Path) -> None:
     contract.require_running()
     if ended_on < contract.from_date or (contract.to_date is not None and ended_on > contract.to_date):
         raise Invalid("the contract does not run then", code="outside_contract", from_date=contract.from_date)
-    because = contract.record(Contract.Ended, statement)
-    for lift in lifts:
-        since = contract.lifts[lift.id]
-        _put([lift], Term(contract.id, contract.maintainer, since, max(since, ended_on)), because)
+    since = contract.lifts
+    puts = [
+        Put.of(lift, Term(contract.id, contract.maintainer, since[lift.id], max(since[lift.id], ended_on)))
+        for lift in lifts
+    ]  # fmt: skip
+    _record(contract, Contract.Ended, statement, puts)
 
 
 _NOTED = Writes("lift.MaintainerChanged", "lift:", derived=True)

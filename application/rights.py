@@ -74,9 +74,15 @@ def _any_of(*rules: Rule) -> Rule:
 REGISTRARS: Final = ("use_unit", "institution", "maintainer", "market_regulator", "manufacturer", "insurer")
 """Who may register lifts: whoever is first to know of one; the registering party is its holder."""
 CHANGERS: Final = dict.fromkeys(REGISTRARS, "holder") | {
-    "use_unit": "holder manages", "institution": "holder manages", "market_regulator": "holder supervises",
+    "use_unit": "holder manages", "institution": "holder manages", "owners_committee": "manages", "owner": "manages",
+    "market_regulator": "holder supervises",
 }  # fmt: skip
-"""Who may change what is known of a lift."""
+"""Who may change what is known of a lift; owners who manage theirs themselves (自行管理) are its use unit (TSG 08)."""
+CONTRACTORS: Final = dict.fromkeys(("maintainer", "manufacturer"), "self") | {
+    "use_unit": "self manages", "institution": "self manages", "owners_committee": "self manages",
+    "owner": "self manages", "market_regulator": "supervises",
+}  # fmt: skip
+"""Who may change a contract of maintenance; a manufacturer maintains what it made (特种设备安全法 45)."""
 DESCRIBERS: Final = dict.fromkeys(REGISTRARS, "holder") | {"market_regulator": "holder supervises"}
 """Who may describe a place anew; nobody is a place's use unit."""
 
@@ -181,26 +187,35 @@ RIGHTS: Final[dict[str, Rule]] = {
     # lifts, buildings, estates, contracts ---------------------------------------------------------------------------
     "lift.register": _of(**dict.fromkeys(REGISTRARS, "any")),
     "lift.import": _of(**dict.fromkeys(REGISTRARS, "any")),
-    "lift.identify": _of(**CHANGERS | {"maintainer": "holder maintains"}),
+    "lift.identify": _of(**CHANGERS | dict.fromkeys(("maintainer", "manufacturer"), "holder maintains")),
     "lift.reclassify": _of(**CHANGERS),
     "lift.move": _of(**CHANGERS),
     "lift.change_status": _of(**CHANGERS),
     "lift.name_use_unit": _of(
         **CHANGERS | {"use_unit": "self holder manages", "institution": "self holder manages", "town": "supervises"}
     ),
-    "lift.name_safety_officer": _of(use_unit="manages", institution="manages", market_regulator="supervises"),
+    "lift.name_safety_officer": _of(
+        use_unit="manages",
+        institution="manages",
+        owners_committee="manages",
+        owner="manages",
+        market_regulator="supervises",
+    ),
     "lift.merge": _of(**CHANGERS),
     "building.describe": _of(**DESCRIBERS, housing_bureau="holder supervises", town="holder supervises"),
     "estate.describe": _of(**DESCRIBERS, housing_bureau="holder supervises administers", town="holder supervises"),
+    # A use unit contracts for the lifts that are its own; a maintainer's own word binds nobody else.
     "contract.begin": _of(
-        maintainer="self", use_unit="self manages", institution="self manages", market_regulator="supervises"
+        maintainer="self",
+        manufacturer="self",
+        use_unit="holder manages",
+        institution="holder manages",
+        owners_committee="manages",
+        owner="manages",
+        market_regulator="supervises",
     ),
-    "contract.change": _of(
-        maintainer="self", use_unit="self manages", institution="self manages", market_regulator="supervises"
-    ),
-    "contract.end": _of(
-        maintainer="self", use_unit="self manages", institution="self manages", market_regulator="supervises"
-    ),
+    "contract.change": _of(**CONTRACTORS),
+    "contract.end": _of(**CONTRACTORS),
     # maintenance funds, payments, subsidies -----------------------------------------------------------------------
     "fund.open": _of(housing_bureau="bureau", owners_committee="committee"),
     "fund.change": _of(housing_bureau="bureau"),
@@ -266,7 +281,7 @@ RIGHTS: Final[dict[str, Rule]] = {
         _of(
             use_unit="holder",
             institution="holder",
-            manufacturer="holder",
+            manufacturer="holder maintains had_maintains",
             maintainer="holder maintains had_maintains",
             insurer="holder insures had_insures",
             inspection_body="any",

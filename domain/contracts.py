@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, NotRequired
 
@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from domain.aggregate import Aggregate, Event
 from domain.errors import Conflict
 from domain.findings import Finding
-from domain.histories import Term
+from domain.histories import Term, Terms
 from domain.shapes import CivilDate, Code, ContractName, Digest, Fen, LiftName, PartyName, Source, strict
 
 LIFTS_PER_SAVE_MAX = 200
@@ -77,7 +77,10 @@ class Contract(Aggregate):
     ended: bool = False
 
     class Begun(Event):
-        """`said` is a ContractBeginning; `found.findings` hold overlaps and gaps."""
+        """`said` is a ContractBeginning; the lifts' events say what it brings to each of them.
+
+        Old ones have overlaps and gaps in `found.findings`, which now stand on the lift that they are of.
+        """
 
         TOPIC = "contract.Begun"
 
@@ -93,7 +96,7 @@ class Contract(Aggregate):
             aggregate.level = said["level"]
 
     class Changed(Event):
-        """`said` is a ContractChange."""
+        """`said` is a ContractChange; overlaps and gaps as for a beginning."""
 
         TOPIC = "contract.Changed"
 
@@ -107,7 +110,7 @@ class Contract(Aggregate):
             aggregate.level = said.get("level", aggregate.level)
 
     class Ended(Event):
-        """`said` is a ContractEnding."""
+        """`said` is a ContractEnding; gaps as for a beginning."""
 
         TOPIC = "contract.Ended"
 
@@ -122,34 +125,47 @@ class Contract(Aggregate):
             raise Conflict("the contract was ended", code="contract_ended", contract=self.id)
 
 
-def seams(lift: str, before: Iterable[Term], new: Term) -> list[Finding]:
-    """Give the findings on a lift's terms when a new one joins them: it overlaps another, or leaves days uncovered.
+def new_seams(lift: str, before: Terms, after: Terms, contract: str) -> list[Finding]:
+    """Give the findings that an act on a contract brings to a lift's terms, whichever end of a term it moved.
 
-    Terms merely stated end where a contract begins, so they neither overlap nor leave a gap. An earlier term of the
-    same contract overlaps nothing, but days may lie between.
+    A term of the contract overlaps another's, or days lie uncovered between two terms; what was so before is not told
+    again. What the register stated is a term like any other, but overlaps nothing of the same maintainer.
     """
-    others = [term for term in before if term.under]
-    findings: list[Finding] = []
-    for term in others:
-        if term.under == new.under:
-            continue
-        meets_end = new.to_date is None or term.from_date < new.to_date
-        if meets_end and (term.to_date is None or new.from_date < term.to_date):
-            findings.append(_seam("maintenance_overlap", lift, term.under))
-    ended = [term.to_date for term in others if term.to_date is not None and term.from_date < new.from_date]
-    open_ended = any(term.to_date is None and term.from_date < new.from_date for term in others)
-    if ended and not open_ended and max(ended) < new.from_date:
-        found = _seam("maintenance_gap", lift, new.under)
-        found["facts"] |= {"from_date": max(ended), "to_date": new.from_date}
-        findings.append(found)
+    known = _seams(lift, before, contract)
+    return [found for found in _seams(lift, after, contract) if found not in known]
+
+
+def _seams(lift: str, terms: Terms, contract: str) -> list[Finding]:
+    own = [term for term in terms if term.under == contract]
+    others = dict.fromkeys((t.under, t.holder) for t in terms if any(_overlap(t, each) for each in own))
+    findings = [
+        _seam("maintenance_overlap", lift, {"contract": under} if under else {"maintainer": holder})
+        for under, holder in others
+    ]  # fmt: skip
+    covered: str | None = ""
+    for term in sorted(terms, key=lambda term: term.from_date):
+        if covered is None:
+            break
+        if covered and covered < term.from_date:
+            gap = {"contract": contract, "from_date": covered, "to_date": term.from_date}
+            findings.append(_seam("maintenance_gap", lift, gap))
+        covered = None if term.to_date is None else max(covered, term.to_date)
     return findings
 
 
-def _seam(code: str, lift: str, contract: str) -> Finding:
+def _overlap(term: Term, own: Term) -> bool:
+    """Say whether another's term runs on a day of one's own."""
+    if term.under == own.under or (not term.under and term.holder == own.holder):
+        return False
+    begins_in_time = own.to_date is None or term.from_date < own.to_date
+    return begins_in_time and (term.to_date is None or own.from_date < term.to_date)
+
+
+def _seam(code: str, lift: str, facts: Mapping[str, str]) -> Finding:
     return {
         "code": code,
         "verdict": "manual_review",
         "rule": "ledger.maintenance_seams",
         "basis": "TSG T5002-2017: a lift in use has one maintainer at a time, without interruption",
-        "facts": {"lift": lift, "contract": contract},
+        "facts": {"lift": lift, **facts},
     }

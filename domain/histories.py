@@ -68,18 +68,18 @@ Terms = tuple[Term, ...]
 _NO_END = "9999-12-31"
 
 
-def with_term(terms: Terms, new: Term) -> Terms:
+def with_term(terms: Terms, new: Term, *, ends_stated: bool) -> Terms:
     """Give the terms with one more, or with the term replaced that began on the same day under the same ground.
 
     Who left and came back has two terms under one ground: an earlier one stays, as far as the day on which the new one
-    begins. What was merely stated (no ground) ends where a term begins after it; an empty term is no term.
+    begins. With `ends_stated` what was merely stated (no ground) before it ends there too; an empty term is no term.
     """
     kept: list[Term] = []
     for term in terms:
         if (term.under, term.from_date) == (new.under, new.from_date):
             continue
         same = term.under and term.under == new.under and term.runs_on(new.from_date)
-        stated = not term.under and term.to_date is None and term.from_date < new.from_date
+        stated = ends_stated and not term.under and term.to_date is None and term.from_date < new.from_date
         kept.append(replace(term, to_date=new.from_date) if same or stated else term)
     if new.to_date is not None and new.to_date <= new.from_date:
         return tuple(kept)

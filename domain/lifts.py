@@ -176,15 +176,25 @@ class Lift(Aggregate):
             aggregate.safety_officer = (self.said or {})["officer"]
 
     class MaintainerChanged(Event):
-        """`found.contract` puts it in `found.maintainer`'s care from `found.from_date` to `found.to_date` (or null)."""
+        """`found.contract` puts it in `found.maintainer`'s care from `found.from_date` to `found.to_date` (or null).
+
+        With `found.ends_stated` whoever was merely stated to maintain it does so until then; before schema 2 each
+        contract ended that. `found.findings` hold the overlaps and gaps that this brings.
+        """
 
         TOPIC = "lift.MaintainerChanged"
+        SCHEMA = 2
 
         def apply(self, aggregate: Lift) -> None:
             """Enter the term, or replace that of its contract and day; one that ends when it begins is taken away."""
             found = self.found
             term = Term(found["contract"], found["maintainer"], found["from_date"], found["to_date"])
-            aggregate.maintenance = with_term(aggregate.maintenance, term)
+            aggregate.maintenance = with_term(aggregate.maintenance, term, ends_stated=found["ends_stated"])
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that it ended what was stated, as it did."""
+            state["found"]["ends_stated"] = True
 
     class MergedInto(Event):
         """It is the same lift as `said.into`; its own record is closed."""
@@ -376,4 +386,4 @@ def _stated(terms: Terms, on: str, maintainer: str | None) -> Terms:
         for t in terms
         if t.under or t.from_date < on
     )
-    return kept if maintainer is None else with_term(kept, Term("", maintainer, on))
+    return kept if maintainer is None else with_term(kept, Term("", maintainer, on), ends_stated=False)

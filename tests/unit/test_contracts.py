@@ -9,7 +9,7 @@ import pytest
 from application import contracts, lift_changes
 from application import lifts as lift_actions
 from application.work import AggregateCache, Author, Work
-from domain.aggregate import Statement
+from domain.aggregate import Event, Statement
 from domain.contracts import LIFTS_PER_SAVE_MAX, Contract
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.lifts import Lift
@@ -52,6 +52,11 @@ def beginning(
     return said if to_date is None else {**said, "to_date": to_date}
 
 
+def seams(events: list[Event]) -> list[str]:
+    """Give the codes of what events found of terms that overlap or leave days uncovered."""
+    return [found["code"] for event in events for found in event.found.get("findings", ())]
+
+
 def test_each_lift_notes_its_maintainer(book: Book) -> None:
     """A contract writes an event on itself and on each of its lifts, and answers who maintained on a day."""
     events = book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))
@@ -66,11 +71,11 @@ def test_an_overlap_and_a_gap_are_flagged(book: Book) -> None:
     """Two contracts on one day, or days between two, are findings; the one begun last answers."""
     book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))
     events = book.act(SECOND, "contract.begin", beginning(B, SECOND, "2025-07-01", "2026-07-01"))
-    assert [f["code"] for f in events[0].found["findings"]] == ["maintenance_overlap"] * 2
+    assert seams(events) == ["maintenance_overlap"] * 2
     assert book.state(Lift, LIFTS[0]).maintainers_on("2025-08-01") == (SECOND.party, FIRST.party)
     third = "contract:018f3a5b-d9cb-769f-a165-70867728950c"
     events = book.act(FIRST, "contract.begin", beginning(third, FIRST, "2026-08-01"))
-    facts = events[0].found["findings"][0]
+    facts = events[1].found["findings"][0]
     assert (facts["code"], facts["facts"]["from_date"], facts["facts"]["to_date"]) == (
         "maintenance_gap", "2026-07-01", "2026-08-01",
     )  # fmt: skip
@@ -96,7 +101,7 @@ def test_a_lift_that_comes_back_keeps_its_earlier_term(book: Book) -> None:
     book.act(FIRST, "contract.begin", beginning(A, FIRST, "2025-01-01", "2027-01-01"))
     book.act(FIRST, "contract.change", {"effective_on": "2025-06-01", "leaving": [LIFTS[0]]}, contract=A)
     back = book.act(FIRST, "contract.change", {"effective_on": "2026-01-01", "joining": [LIFTS[0]]}, contract=A)
-    (gap,) = back[0].found["findings"]
+    (gap,) = back[1].found["findings"]
     assert (gap["code"], gap["facts"]["from_date"], gap["facts"]["to_date"]) == (
         "maintenance_gap", "2025-06-01", "2026-01-01",
     )  # fmt: skip
@@ -213,18 +218,123 @@ def test_a_maintainer_cannot_write_anothers_contract(book: Book) -> None:
         book.act(SECOND, "contract.end", {"ended_on": "2025-08-01"}, contract=A)
 
 
-def test_what_was_merely_stated_ends_where_a_contract_begins(book: Book) -> None:
-    """A maintainer stated at registration gives way to a contract without a gap or an overlap."""
-    name = "lift:018f3a5b-d9cb-769f-a165-7086772895ff"
+STATED = "lift:018f3a5b-d9cb-769f-a165-7086772895ff"
+REGULATOR = Author("party:6f8fad5b-d9cb-469f-a165-70867728950e", "market_regulator", areas=("370100",))
+ELSEWHERE = Author("party:7f8fad5b-d9cb-469f-a165-70867728950e", "market_regulator", areas=("440300",))
+NEXT_UNIT = Author("party:8f8fad5b-d9cb-469f-a165-70867728950e", "use_unit")
+
+
+def stated(book: Book, holder: Author = REGULATOR) -> str:
+    """Register a lift of UNIT of which the register states FIRST as the maintainer."""
     said = {
-        "id": name, "identifiers": [{"scheme": "platform_code", "issuer": "p", "value": "9"}], "variety": "3110",
+        "id": STATED, "identifiers": [{"scheme": "platform_code", "issuer": "p", "value": "9"}], "variety": "3110",
         "area": "370102", "status": "in_use", "maintainer": FIRST.party, "effective_on": "2024-01-01",
+        "use_unit": UNIT.party,
     }  # fmt: skip
-    book.act(UNIT, "lift.register", said)
-    events = book.act(SECOND, "contract.begin", beginning(A, SECOND, "2025-01-01", lifts=[name]))
-    assert "findings" not in events[0].found
-    lift = book.state(Lift, name)
-    assert [lift.maintainers_on(d) for d in ("2024-06-01", "2025-06-01")] == [(FIRST.party,), (SECOND.party,)]
+    book.act(holder, "lift.register", said)
+    return STATED
+
+
+@pytest.mark.parametrize("author", [UNIT, REGULATOR, SECOND])
+def test_what_was_merely_stated_ends_where_a_contract_begins(book: Book, author: Author) -> None:
+    """By the word of use unit, supervisor or whoever registered it a contract takes over without gap or overlap."""
+    lift = stated(book, SECOND if author == SECOND else REGULATOR)
+    assert not seams(book.act(author, "contract.begin", beginning(A, SECOND, "2025-01-01", lifts=[lift])))
+    maintainers = [book.state(Lift, lift).maintainers_on(day) for day in ("2024-06-01", "2025-06-01")]
+    assert maintainers == [(FIRST.party,), (SECOND.party,)]
+
+
+def test_the_maintainer_that_was_stated_goes_on_by_its_own_contract(book: Book) -> None:
+    """Its word ends what was stated of itself, so that the contract's end is one."""
+    lift = stated(book)
+    ended = beginning(A, FIRST, "2025-01-01", "2025-06-01", lifts=[lift])
+    assert not seams(book.act(FIRST, "contract.begin", ended))
+    assert book.state(Lift, lift).maintainers_on("2025-06-01") == ()
+
+
+def test_a_strangers_contract_turns_nobody_out(book: Book) -> None:
+    """Both run, whoever reads the lift is told so, and what the contract's parties change later alters nothing."""
+    lift = stated(book)
+    events = book.act(SECOND, "contract.begin", beginning(A, SECOND, "2025-01-01", "2025-06-01", lifts=[lift]))
+    (found,) = events[1].found["findings"]
+    assert (found["code"], found["facts"]) == ("maintenance_overlap", {"lift": lift, "maintainer": FIRST.party})
+    assert book.state(Lift, lift).maintainers_on("2025-03-01") == (SECOND.party, FIRST.party)
+    longer = {"effective_on": "2025-03-01", "to_date": "2025-09-01"}
+    assert not seams(book.act(SECOND, "contract.change", longer, contract=A))
+    book.act(SECOND, "contract.end", {"ended_on": "2025-08-01"}, contract=A)
+    assert book.state(Lift, lift).maintainers_on("2025-08-01") == (FIRST.party,)
+
+
+def test_a_lift_that_joins_by_a_strangers_word_keeps_its_maintainer(book: Book) -> None:
+    """Joining is a beginning: only whoever answers for the lift ends what was stated of it."""
+    lift = stated(book)
+    book.act(SECOND, "contract.begin", beginning(A, SECOND, "2025-01-01"))
+    joining = {"effective_on": "2025-02-01", "joining": [lift]}
+    assert seams(book.act(SECOND, "contract.change", joining, contract=A)) == ["maintenance_overlap"]
+    assert book.state(Lift, lift).maintainers_on("2025-03-01") == (SECOND.party, FIRST.party)
+
+
+def test_terms_of_before_the_second_schema_ended_what_was_stated() -> None:
+    """An event of schema 1 did so whoever wrote the contract, and so it is read."""
+    state: dict[str, Any] = {"said": None, "found": {}}
+    Lift.MaintainerChanged.upcast_v1_v2(state)
+    assert state["found"] == {"ends_stated": True}
+
+
+def test_a_use_unit_contracts_for_its_own_lifts_alone(book: Book) -> None:
+    """To be named in a contract is no relation to a lift, neither to begin with nor for a lift that joins."""
+    for author in (NEXT_UNIT, ELSEWHERE):
+        seed(book, Party, author.party, UNIT.party, Party.Registered, {"id": author.party, "kind": author.kind})
+    said = beginning(A, SECOND, "2025-01-01")
+    for author in (NEXT_UNIT, ELSEWHERE):
+        with pytest.raises(Forbidden):
+            book.act(author, "contract.begin", {**said, "use_unit": NEXT_UNIT.party})
+    book.act(SECOND, "contract.begin", {**said, "use_unit": NEXT_UNIT.party})
+    with pytest.raises(Forbidden):
+        book.act(
+            NEXT_UNIT, "contract.change", {"effective_on": "2025-02-01", "joining": [LIFTS[2]]}, contract=A
+        )  # fmt: skip
+    assert book.act(UNIT, "contract.begin", beginning(B, SECOND, "2025-01-01", lifts=[LIFTS[2]]))
+
+
+def test_owners_who_use_a_lift_themselves_contract_for_it(book: Book) -> None:
+    """A committee that is the use unit contracts, also with the manufacturer, who may write that contract as well."""
+    committee = Author("party:9f8fad5b-d9cb-469f-a165-70867728950e", "owners_committee")
+    maker = Author("party:af8fad5b-d9cb-469f-a165-70867728950e", "manufacturer")
+    for author in (committee, maker):
+        seed(book, Party, author.party, UNIT.party, Party.Registered, {"id": author.party, "kind": author.kind})
+    said = beginning(A, maker, "2025-01-01", lifts=LIFTS[:1])
+    with pytest.raises(Forbidden):
+        book.act(committee, "contract.begin", said)
+    book.act(UNIT, "lift.name_use_unit", {"use_unit": committee.party, "effective_on": "2024-06-01"}, lift=LIFTS[0])
+    book.act(committee, "contract.begin", said)
+    assert book.act(maker, "contract.end", {"ended_on": "2025-08-01"}, contract=A)
+
+
+def test_an_extension_that_meets_another_contract_is_flagged(book: Book) -> None:
+    """Whichever end of a term an act moves: the overlap is told once, on each lift."""
+    book.act(UNIT, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))
+    book.act(UNIT, "contract.begin", beginning(B, SECOND, "2026-01-01"))
+    longer = {"effective_on": "2025-11-01", "to_date": "2027-01-01"}
+    assert seams(book.act(FIRST, "contract.change", longer, contract=A)) == ["maintenance_overlap"] * 2
+    assert not seams(book.act(FIRST, "contract.change", {**longer, "to_date": "2026-06-01"}, contract=A))
+
+
+@pytest.mark.parametrize("act", ["end", "shorten", "leave"])
+def test_an_early_end_before_another_contract_is_flagged(book: Book, act: str) -> None:
+    """The days until the next contract begins are told of each lift that the act touches; its own end alone is none."""
+    book.act(UNIT, "contract.begin", beginning(A, FIRST, "2025-01-01", "2026-01-01"))
+    book.act(UNIT, "contract.begin", beginning(B, SECOND, "2026-01-01"))
+    if act == "end":
+        events = book.act(FIRST, "contract.end", {"ended_on": "2025-10-01"}, contract=A)
+    else:
+        more = {"to_date": "2025-10-01"} if act == "shorten" else {"leaving": LIFTS[:2]}
+        events = book.act(FIRST, "contract.change", {"effective_on": "2025-10-01", **more}, contract=A)
+    for event in events[1:]:
+        (gap,) = event.found["findings"]
+        days = {"contract": A, "from_date": "2025-10-01", "to_date": "2026-01-01"}
+        assert (gap["code"], gap["facts"]) == ("maintenance_gap", {"lift": event.originator_id, **days})
+    assert not seams(book.act(SECOND, "contract.end", {"ended_on": "2026-06-01"}, contract=B))
 
 
 def test_a_lift_is_named_once(book: Book) -> None:
