@@ -90,7 +90,9 @@ def _supervised(reach: Reach, parties: Sequence[str]) -> Spans:
 
 
 def _supervising(lifts: Any, reach: Reach, parties: Sequence[str]) -> ColumnElement[bool]:  # noqa: ANN401 - as above
-    return or_(lifts.c.authority.in_(parties), in_areas(lifts.c.area, reach.areas))
+    """Hold lifts to those whose authority one is, and to one's areas, there to the venues of one's sectors (行业)."""
+    sector = [lifts.c.venue.in_(reach.venues)] if reach.venues else []
+    return or_(lifts.c.authority.in_(parties), and_(in_areas(lifts.c.area, reach.areas), *sector))
 
 
 def _insured(reach: Reach, parties: Sequence[str]) -> Spans:
@@ -177,8 +179,18 @@ def _policies(table: Table, reach: Reach, _known: int, _effective: str | None) -
         elif relation == "insures":
             keys.append(mine.where(now.c.insurers.overlap(list(parties))))
         elif relation == "supervises":
-            keys.append(mine.where(in_areas(now.c.area, reach.areas)))
+            sector = [_covers_supervised(now, reach)] if reach.venues else []
+            keys.append(mine.where(in_areas(now.c.area, reach.areas), *sector))
     return [table.c.key.in_(union_all(*keys))] if keys else []
+
+
+def _covers_supervised(policies: Any, reach: Reach) -> ColumnElement[bool]:  # noqa: ANN401 - an alias
+    """Hold policies to those under which a lift has or had a certificate that one supervises: a policy has no venue."""
+    covers, span = tables["covers"].alias(), _spans(SUPERVISES, reach)
+    return exists().where(
+        covers.c.policy == policies.c.key, known_at(covers, reach.known), span.c.key == covers.c.lift,
+        _in_time(span, SUPERVISES, reach, reach.now),
+    )  # fmt: skip
 
 
 def _claims(table: Table, reach: Reach, _known: int, _effective: str | None) -> list[ColumnElement[bool]]:

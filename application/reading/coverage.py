@@ -23,7 +23,7 @@ from typing_extensions import TypedDict
 from application.reading.asking import EFFECTIVE_AT, KNOWN_AT, WAIT_FOR, Answer, Asking, Parameter, Question
 from application.reading.ports import Found
 from application.reading.schemes import Rules
-from application.reading.scope import area_stems, merged_lifts
+from application.reading.scope import area_stems, merged_lifts, sector
 from application.reading.shapes import Cited
 from domain.errors import Invalid
 from domain.findings import Finding
@@ -38,8 +38,6 @@ CORE_PART: Final = "third_party_injury"
 """What makes a certificate liability insurance: the scheme's first purpose (第三者人身伤亡)."""
 DIMENSIONS: Final = ("area", "class", "venue", "group")
 Counted = dict[Kind, Coverage]
-SECTORAL: Final = frozenset({"transport_bureau", "culture_tourism_bureau", "organs_affairs"})
-"""Kinds whose sectors are venues, and who see those alone: one that was registered without any sees none."""
 
 
 class Share(TypedDict):
@@ -165,7 +163,7 @@ class District:
 
 def _district(asking: Asking, area: str | None, on: str, areas: list[str] | None = None) -> District:
     """Give a district as known then; where it adopted no pack, it is counted by the program's own."""
-    venues = tuple(sorted(asking.author.sectors)) if asking.author.kind in SECTORAL else None
+    venues = sector(asking)
     if area is None:
         return District(None, OWN, adopted=False, aims=aims(None, on), venues=venues)
     rules = Rules.of(asking.reads, area, asking.known.position)

@@ -7,7 +7,7 @@ asks to know: what a correction took away is not read by asking for an earlier k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ from domain.time import civil_date
 PAST: Final = "had_"
 DEALINGS: Final = frozenset({"manages", "supervises"})
 """Relations in which one stands to certificates and claims because one stands so to their lift."""
+SECTORAL: Final = frozenset({"transport_bureau", "culture_tourism_bureau", "organs_affairs"})
+"""Kinds whose sectors are venues, and who supervise those alone in their areas."""
 MANDATED: Final = {"appointed": ("claim.assess", "insures")}
 """Relations that are a mandate: for which act it is, and in which relation its giver must stand."""
 
@@ -37,6 +39,11 @@ def filtered(asking: Asking) -> list[str] | None:
 def supervised(asking: Asking, area: str | None) -> bool:
     """Say whether the reader's areas take in this one."""
     return area is not None and any(within(area, own) for own in asking.author.areas)
+
+
+def sector(asking: Asking) -> tuple[str, ...]:
+    """Give the venues that alone the reader supervises, in lists, single things and counts alike; empty are all."""
+    return tuple(sorted(asking.author.sectors)) if asking.author.kind in SECTORAL else ()
 
 
 def area_stems(asking: Asking, action: str, asked: str | None) -> list[str] | None:
@@ -72,8 +79,12 @@ def reach(asking: Asking, action: str) -> Reach | None:
     if "any" in needed:
         return None
     acting = {relation: _standing_in(asking, action, relation) for relation in needed}
+    return _reach(asking, {r: parties for r, parties in acting.items() if parties})
+
+
+def _reach(asking: Asking, acting: Mapping[str, tuple[str, ...]]) -> Reach:
     areas = tuple(stem(area) for area in asking.author.areas)
-    return Reach({r: parties for r, parties in acting.items() if parties}, areas, asking.present, _now(asking))
+    return Reach(acting, areas, asking.present, _now(asking), sector(asking))
 
 
 def _standing_in(asking: Asking, action: str, relation: str) -> tuple[str, ...]:
@@ -153,12 +164,11 @@ def to_lift(asking: Asking, lift: str) -> Standing:
     """Give the reader's standing to a lift as known now. Raises NotFound `lift_unknown`."""
     if not asking.reads.views.find("lifts", asking.present, where={"key": lift}, limit=1):
         raise NotFound("the ledger knows no such lift", code="lift_unknown", lift=lift)
-    party, areas = (asking.author.party,), tuple(stem(area) for area in asking.author.areas)
+    party = (asking.author.party,)
     acting = {name: party for action in ("lift.read", "cover.read") for name in granted(action, asking.author.kind)}
-    now = _now(asking)
-    spans = asking.reads.views.spans(lift, Reach(acting, areas, asking.present, now))
+    spans = asking.reads.views.spans(lift, _reach(asking, acting))
     held = ((span["relation"], span["effective_from"], span["effective_to"]) for span in spans)
-    return Standing.of(held, now, latest=frozenset({"supervises"}))
+    return Standing.of(held, _now(asking), latest=frozenset({"supervises"}))
 
 
 def to_fund(asking: Asking, fund: str) -> Standing:

@@ -119,6 +119,57 @@ def test_a_list_of_lifts_holds_what_can_be_read_one_by_one(district: District) -
         assert all(row["area"].startswith("370104") for row in narrowed)
 
 
+BUREAU_AREAS: Final = ("370102", "370103")
+
+
+@pytest.mark.parametrize(
+    "sectors, told", [((), True), (("kindergarten", "school"), True), (("station",), False)], ids=str
+)  # fmt: skip
+def test_a_sectors_bureau_sees_the_lifts_of_its_venues_alone(
+    district: District, sectors: tuple[str, ...], told: bool
+) -> None:
+    """As coverage is counted for it: in list, thing, chain, claims and policies alike; all of its areas without any."""
+    since = {"on": "2024-01-01"}
+    district.store(Told(district.lift, "lift.Reclassified", {"venue": "school"}, since, "2023-12-31T16:00:00.000000Z"))
+    bureau = Author(name(random.Random(31), "party", 4), "transport_bureau", areas=BUREAU_AREAS, sectors=sectors)
+    listed = [row["lift"] for row in lifts.listed(district.ask(bureau))["lifts"]]
+    assert listed == ([district.lift] if told else [])
+    of_claims, of_policies = (set(district.claims), set(district.policies)) if told else (set(), set())
+    assert _register(district, bureau) == of_claims
+    assert {row["policy"] for row in policies.listed(district.ask(bureau))["policies"]} == of_policies
+    assert bool(district.bodies(bureau)) == told
+    one = district.ask(bureau, {"lift": district.lift}), district.ask(bureau, {"policy": district.policies[0]})
+    if told:
+        assert lifts.one(one[0])["state"]["venue"] == "school"
+        assert policies.one(one[1])["terms"]
+    else:
+        for ask, asking in zip((lifts.one, policies.one), one, strict=True):
+            with pytest.raises(Forbidden):
+                ask(asking)
+
+
+def test_a_sectors_bureau_keeps_the_time_in_which_the_venue_was_its_own(district: District) -> None:
+    """Like an authority whose area the lift left: what was so then, and the claims for losses then."""
+    for venue, on in (("school", "2024-01-01"), ("station", "2025-10-01")):
+        district.store(Told(district.lift, "lift.Reclassified", {"venue": venue}, {"on": on}, f"{on}T00:00:00.000000Z"))
+    bureau = Author(
+        name(random.Random(31), "party", 4), "transport_bureau", areas=BUREAU_AREAS, sectors=("school",)
+    )  # fmt: skip
+    for at, listed in (("2025-03-01", True), ("2026-02-01", False)):
+        rows = lifts.listed(district.ask(bureau, effective_at=at))["lifts"]
+        assert bool(rows) == listed
+    assert _register(district, bureau) == {district.claims[0]}
+
+
+def test_a_manufacturer_that_maintains_reads_what_a_maintainer_reads(district: District) -> None:
+    """制造单位 maintain what they made: the row of rights is the relation's, whatever the kind."""
+    for shop, at, listed in ((FIRST_SHOP, "2025-03-01", True), (FIRST_SHOP, "2026-02-01", False),
+                             (SECOND_SHOP, "2026-02-01", True)):  # fmt: skip
+        maker = Author(shop.party, "manufacturer")
+        rows = lifts.listed(district.ask(maker, effective_at=at))["lifts"]
+        assert bool(rows) == listed
+
+
 def test_an_insurer_lists_the_lifts_it_insures(district: District) -> None:
     """By its policies in force, from what the relations of its row say; who has no row is refused."""
     rows = lifts.listed(district.ask(SECOND_INSURER))["lifts"]
