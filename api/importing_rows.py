@@ -7,6 +7,7 @@ which the first that gives a value counts:
     pattern             a regular expression the text must match in whole; its first group is the value, if it has one
     values              what each text becomes, `*` standing for any other and "" for no value; a text that is not
                         among them is unreadable (`value_unknown`)
+    suffix              what is put behind the text of a value, such as the zeros of a city's code
     kind                text (default), date (with `format`, YYYY MM DD in any order), integer
     multiply / divide   factor of an integer as two integers; decimals are read exactly and rounded half up
     least / most        bounds of an integer; what lies outside is unreadable (`number_out_of_range`)
@@ -43,8 +44,8 @@ PATH_PLAIN: Final = "/lifts/import/plain"
 PATH_FULL: Final = "/lifts/import"
 
 _FIELD_KEYS = {
-    "column", "join", "pattern", "values", "kind", "format", "multiply", "divide", "least", "most", "required",
-    "unreadable",
+    "column", "join", "pattern", "values", "suffix", "kind", "format", "multiply", "divide", "least", "most",
+    "required", "unreadable",
 }  # fmt: skip
 _MAPPING_KEYS = {"title", "encoding", "delimiter", "absent_columns", "fields", "constants"}
 _PLACED = r"source\.[a-z_]+|(?!source)[a-z_]+"

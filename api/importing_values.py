@@ -11,7 +11,7 @@ from api.importing_reasons import RejectCode
 from audit.canonical import INTEGER_MAX
 from domain.errors import Invalid
 
-_KIND_KEYS = {"date": {"format"}, "integer": {"multiply", "divide", "least", "most"}}
+_KIND_KEYS = {"text": {"suffix"}, "date": {"format"}, "integer": {"multiply", "divide", "least", "most"}}
 _DECIMAL = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,9}))?")
 _DATE_PARTS = re.compile("YYYY|MM|DD")
 _DATE_GROUPS = {"YYYY": "(?P<y>[0-9]{4})", "MM": "(?P<m>[0-9]{2})", "DD": "(?P<d>[0-9]{2})"}
@@ -55,7 +55,7 @@ def constant(member: str, value: object) -> str | int:
 
 def reader(member: str, said: Mapping[str, Any]) -> Callable[[str], Any]:
     """Give what reads a text as a field says; it raises Unreadable."""
-    kind = one_of(said, "kind", ("text", *_KIND_KEYS), member)
+    kind = one_of(said, "kind", tuple(_KIND_KEYS), member)
     for other in _KIND_KEYS.keys() - {kind}:
         if surplus := said.keys() & _KIND_KEYS[other]:
             raise malformed(f'{", ".join(sorted(surplus))} belongs to kind = "{other}"', member=member)
@@ -64,6 +64,8 @@ def reader(member: str, said: Mapping[str, Any]) -> Callable[[str], Any]:
         steps.append(_matched(_compiled(member, said["pattern"])))
     if "values" in said:
         steps.append(_looked_up(member, said["values"]))
+    if "suffix" in said:
+        steps.append(_followed(text_of(said["suffix"], f"{member}.suffix")))
     if kind == "date":
         steps.append(_dated(member, said.get("format", "YYYY-MM-DD")))
     elif kind == "integer":
@@ -112,6 +114,13 @@ def _looked_up(member: str, values: object) -> Callable[[str], Any]:
         if value is None:
             raise Unreadable("value_unknown")
         return value
+
+    return read
+
+
+def _followed(suffix: str) -> Callable[[Any], str]:
+    def read(value: object) -> str:
+        return f"{value}{suffix}" if value != "" else ""  # what is no value stays none
 
     return read
 

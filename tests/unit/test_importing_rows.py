@@ -72,6 +72,8 @@ def test_the_register_of_new_york_maps() -> None:
         SMALL + '"Venue!" = { column = "a" }\n',
         SMALL + 'venue = { column = "a", pattern = "(" }\n',
         SMALL + 'venue = { column = "a", pattern = 1 }\n',
+        SMALL + 'venue = { column = "a", suffix = 1 }\n',
+        SMALL + 'venue = { column = "a", kind = "integer", suffix = "0" }\n',
         SMALL + 'venue = { column = "a", values = "x" }\n',
         SMALL + 'venue = { column = "a", values = { x = [1] } }\n',
         SMALL + 'venue = { column = "a", values = { x = 1.5 } }\n',
@@ -139,6 +141,26 @@ def test_a_group_that_matched_nothing_is_no_value() -> None:
     text = SMALL + 'venue = { column = "house", pattern = "(?:([a-z]+)|[0-9]+)", required = true }\n'
     rows = Rows(read_mapping(text, "small"), HEADER.strip().split(","))
     assert rows.body(GOOD.strip().format(n="L1", h="7").split(",")) == [("house", "value_missing")]
+
+
+def test_a_suffix_stands_behind_a_value_alone() -> None:
+    """It makes no value of none."""
+    text = SMALL + 'venue = { column = "house", pattern = "([a-z]?)[0-9]+", suffix = "00" }\n'
+    rows = Rows(read_mapping(text, "small"), HEADER.strip().split(","))
+    for house, expected in (("a7", "a00"), ("7", None)):
+        body = rows.body(GOOD.strip().format(n="L1", h=house).split(","))
+        assert isinstance(body, dict)
+        assert body.get("venue") == expected
+
+
+@pytest.mark.parametrize("area", ["370102", "370102001", "370102001002", "370100"])
+def test_a_rescue_code_is_the_citys(area: str) -> None:
+    """However deep a row's area goes: the centre (96333) numbers a lift once."""
+    header = ["source_system", "source_id", "rescue_code", "area", "variety", "status"]
+    body = Rows(load_mapping("standard"), header).body(["s", "1", "12345", area, "3110", "in_use"])
+    assert isinstance(body, dict)
+    assert body["identifiers"] == [{"scheme": "rescue_code", "issuer": "370100", "value": "12345"}]
+    assert body["area"] == area
 
 
 def test_an_unknown_mapping_is_refused(tmp_path: Path) -> None:
