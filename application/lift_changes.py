@@ -10,7 +10,7 @@ from typing import Any
 
 from application.actions import Action, Writes
 from application.buildings import PLACING, check_venue, leave
-from application.identifiers import Weighed, claim, live_owner, lost, named, opened, release, require_room, weigh
+from application.identifiers import claim, live_owner, lost, named, opened, release, require_room, weigh
 from application.lifts import CLAIMING, RELEASING, keys_of, live_now, move
 from application.relations import day_of, to_lift
 from application.work import Work
@@ -110,6 +110,10 @@ def relocate(work: Work, statement: Statement, path: Path) -> None:
             found["estate"] = building.estate
     if "estate" in said:
         work.read(Estate, said["estate"])
+        if "building" not in said and lift.building is not None:
+            # It stands where it stood, unless that building is known to be another estate's.
+            known = work.read(Building, lift.building).estate
+            found |= {"building": lift.building} if known in {None, said["estate"]} else {}
     before = (lift.building, lift.estate)
     because = lift.record(Lift.Moved, statement, found)
     if before != (lift.building, lift.estate):
@@ -117,7 +121,7 @@ def relocate(work: Work, statement: Statement, path: Path) -> None:
 
 
 def change_status(work: Work, statement: Statement, path: Path) -> None:
-    """Change the status from a day on; scrapping is final, save correction.
+    """Change the status from a day on; scrapping is final, save correction, which is so today already.
 
     Identifiers are freed and claimed again by what the lift is today: not by what was so before something else was, nor
     by what is to come (who claims them then is told by `weigh` that they are free).
@@ -129,6 +133,7 @@ def change_status(work: Work, statement: Statement, path: Path) -> None:
     lift = _open(work, statement, path, "lift.change_status", ["identifiers" if scraps else "status"])
     if said["status"] != SCRAPPED and not lift.live_on(on) and not said.get("correction", False):
         raise Conflict("a scrapped lift stays so unless that was wrong", code="scrapped_final", lift=lift.id)
+    lift.require_no_return(said["status"], on, work.today)
     was_live, live = lift.live_on(work.today), live_now(work, lift, statement)
     weighed = weigh(work, lift.id, lift.identifiers if live and not was_live else ())
     found = _dated(work, statement)
@@ -143,10 +148,13 @@ def change_status(work: Work, statement: Statement, path: Path) -> None:
 
 
 def name_use_unit(work: Work, statement: Statement, path: Path) -> None:
-    """Name the use unit from a day on, or say that there is none; where none is from then on, a unit names itself."""
+    """Name the use unit from a day on, or say that there is none; where none is from then on, a unit names itself.
+
+    It does so from today on at the earliest: what was before is for the lift's holder or supervisor to say.
+    """
     named, on = statement.said["use_unit"], day_of(work, statement)
     lift = work.change(Lift, path["lift"])
-    itself = named == work.author.party and lift.vacant_from(on)
+    itself = named == work.author.party and on >= work.today and lift.vacant_from(on)
     until = lift.last_day(["use_unit"], on, work.today)
     work.allow("lift.name_use_unit", self=itself, **to_lift(work, lift, on, until))
     lift.require_open()
@@ -161,6 +169,8 @@ def name_safety_officer(work: Work, statement: Statement, path: Path) -> None:
     officer = work.read(Agent, statement.said["officer"])
     if officer.party != lift.use_unit_on(day_of(work, statement)):
         raise Conflict("the safety officer acts for the lift's use unit", code="officer_of_other_unit")
+    if officer.left:
+        raise Conflict("the agent has left", code="agent_left", agent=officer.id)
     lift.record(Lift.SafetyOfficerNamed, statement, _dated(work, statement))
 
 
@@ -168,6 +178,7 @@ def merge(work: Work, statement: Statement, path: Path) -> None:
     """Let a lift's record go up in another's, which it duplicates: its identifiers pass to it, and so do its claims.
 
     A claim between the two is settled; one to what a third lift owns is the other's from now on, and held as it was.
+    What a scrapped record set free is the other's again; none that is live goes up in a scrapped one.
     """
     said = statement.said
     lift, other = work.change(Lift, path["lift"]), work.change(Lift, said["into"])
@@ -177,17 +188,22 @@ def merge(work: Work, statement: Statement, path: Path) -> None:
     work.allow("lift.merge", **{relation: holds and others[relation] for relation, holds in own.items()})
     lift.require_open()
     other.require_open()
-    identifiers = opened(work, lift.identifiers)
     live = other.live_on(work.today)
+    if not live and lift.live_on(work.today):
+        raise Conflict(
+            "a lift that is not scrapped cannot go up in one that is", code="merged_into_scrapped", into=other.id
+        )
+    identifiers = opened(work, lift.identifiers)
     owners = {i.id: live_owner(work, i) for i in identifiers if lift.id in i.contenders}
     passing = [i for i in identifiers if live and (i.owner == lift.id or owners.get(i.id, other.id) is None)]
-    weighed = Weighed()
+    had = {i.id for i in identifiers if i.owner != lift.id and i.id not in owners}
+    weighed = weigh(work, other.id, (key for key in lift.identifiers if live and named(key)[0] in had))
     for i in identifiers if live else ():
         owner = owners.get(i.id)
         if owner is not None and other.id not in {owner, *i.contenders}:
             weighed.held.append((i, owner))
     because = lift.record(Lift.MergedInto, statement)
-    settled = [i.id for i in passing if i.id in other.contested]
+    settled = [stream for stream in (*(i.id for i in passing), *weighed.settled) if stream in other.contested]
     absorbed: dict[str, Any] = {
         "lift": lift.id, "identifiers": [list(key) for key in lift.identifiers], "settled": settled,
     }  # fmt: skip
@@ -238,7 +254,7 @@ ACTIONS = (
             Writes("lift.MergedInto", "{lift}"),
             Writes("lift.Absorbed", "lift:", derived=True),
             Writes("identifier.Passed", "identifier:", derived=True),
-            CLAIMING[1], RELEASING, PLACING[1], PLACING[3],
+            *CLAIMING, RELEASING, PLACING[1], PLACING[3],
         ),
         "Merge two records of one lift", "合并重复电梯",
     ),

@@ -291,6 +291,15 @@ class Lift(Aggregate):
         """Say whether it is not scrapped (报废) on a civil date: what was said of later days holds from then on."""
         return self.status_on(date) != SCRAPPED
 
+    def require_no_return(self, status: str, since: str, today: str) -> None:
+        """Raise Conflict `scrapped_returns` where a status of a day to come would end a scrapping.
+
+        A correction says that the lift was not scrapped, so it holds today. One that was is out of use for good
+        (特种设备安全法 48), and what runs in its place is registered anew.
+        """
+        if status != SCRAPPED and since > today and not self.live_on(add_days(since, -1)):
+            raise Conflict("no scrapped lift comes back on a day to come", code="scrapped_returns", lift=self.id)
+
     def live_once(self, status: str, since: str, date: str) -> bool:
         """Say whether it is not scrapped on a civil date once a status was said from a day on."""
         return value_on(entered(self.statuses, since, status), date) != SCRAPPED

@@ -200,13 +200,62 @@ def test_two_held_claims_of_merged_lifts_are_one() -> None:
 
 
 def test_a_claim_that_nobody_stands_against_passes_with_the_lift() -> None:
-    """Once the owner is scrapped the identifier is free, and goes where the claimant goes; to no scrapped lift."""
-    for status, expected in (("in_use", THIRD), ("scrapped", None)):
-        book = three()
+    """Once the owner is scrapped the identifier is free, and goes where the claimant goes."""
+    book = three()
+    book.act(BUREAU, "lift.change_status", {"status": "scrapped"}, lift=LIFT)
+    book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=TWIN)
+    assert held(book, "F-1", THIRD) == (THIRD, (), 0)
+
+
+def test_no_lift_goes_up_in_a_scrapped_record() -> None:
+    """It would be in use and counted no longer; a scrapped record goes up in another, and frees what it claimed."""
+    book = three()
+    assert status(book, "scrapped", "2026-06-01") == ["lift.StatusChanged"]
+    book.act(BUREAU, "lift.change_status", {"status": "scrapped"}, lift=THIRD)
+    for lift in (LIFT, TWIN):
+        with pytest.raises(Conflict) as refused:
+            book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=lift)
+        assert refused.value.code == "merged_into_scrapped"
+    book.now = "2026-06-01T00:00:00.000000Z"
+    book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=LIFT)
+    assert (book.state(Lift, LIFT).merged_into, held(book, "F-1", THIRD)) == (THIRD, (None, (TWIN,), 0))
+
+
+def test_what_a_scrapped_duplicate_set_free_is_the_survivors() -> None:
+    """Its number is the lift's that goes on: owned if nobody has it, held for review if another took it meanwhile."""
+    for claimant, expected, said in ((None, THIRD, "Claimed"), (TWIN, TWIN, "Contested")):
+        book = new_book()
+        registered(book, LIFT, "F-1")
+        registered(book, THIRD, "T-1")
         book.act(BUREAU, "lift.change_status", {"status": "scrapped"}, lift=LIFT)
-        book.act(BUREAU, "lift.change_status", {"status": status}, lift=THIRD)
-        book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=TWIN)
-        assert held(book, "F-1", THIRD) == (expected, (), 0)
+        if claimant is not None:
+            registered(book, claimant, "F-1")
+        events = book.act(BUREAU, "lift.merge", {"into": THIRD}, lift=LIFT)
+        assert topics(events) == ["lift.MergedInto", "lift.Absorbed", f"identifier.{said}"]
+        assert held(book, "F-1", THIRD) == (expected, (THIRD,) if claimant else (), bool(claimant))
+
+
+def test_a_scrapped_twin_that_is_merged_settles_what_was_held() -> None:
+    """The survivor claimed the twin's number when it was free already: by the merger it has it, and review ends."""
+    book = three()
+    status(book, "scrapped")
+    assert held(book, "F-1", TWIN) == (None, (TWIN,), 1)
+    book.act(BUREAU, "lift.merge", {"into": TWIN}, lift=LIFT)
+    assert held(book, "F-1", TWIN) == (TWIN, (), 0)
+
+
+def test_no_scrapped_lift_comes_back_on_a_day_to_come() -> None:
+    """A correction says that it was not scrapped, so it holds today; a scrapping to come may be taken back whole."""
+    book = three()
+    status(book, "scrapped")
+    for on in ("2025-11-02", "2030-01-01"):
+        assert status(book, "in_use", on, correction=True) == ["scrapped_returns"]
+    assert status(book, "in_use", correction=True)[0] == "lift.StatusChanged"
+    status(book, "scrapped", "2026-06-01")
+    assert status(book, "in_use", "2026-06-02", correction=True) == ["scrapped_returns"]
+    assert status(book, "in_use", "2026-06-01", correction=True) == ["lift.StatusChanged"]
+    book.now = "2026-07-01T00:00:00.000000Z"
+    assert (book.state(Lift, LIFT).live_on("2026-07-01"), held(book, "F-1", TWIN)[0]) == (True, LIFT)
 
 
 def status(book: Book, said: str, on: str | None = None, **more: object) -> list[str]:

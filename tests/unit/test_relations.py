@@ -120,6 +120,24 @@ def test_a_unit_that_names_itself_takes_no_day_of_another() -> None:
             book.act(stranger, "lift.name_use_unit", {"use_unit": stranger.party, "effective_on": on}, lift=LIFT)
 
 
+def test_a_unit_names_itself_for_no_day_gone_by() -> None:
+    """By its own word it would read and state what was so before; the holder and whoever supervises may say that."""
+    book = handed_over()
+    lift = "lift:018f3a5b-d9cb-769f-a165-7086772895fe"
+    said = {
+        "id": lift, "identifiers": [{"scheme": "platform_code", "issuer": "p", "value": "77"}], "variety": "3110",
+        "area": "370102", "status": "in_use",
+    }  # fmt: skip
+    book.act(BUREAU, "lift.register", said)
+    unit = Author("party:5f8fad5b-d9cb-469f-a165-70867728950e", "use_unit")
+    known(book, unit)
+    yesterday, today = "2025-10-31", "2025-11-01"
+    with pytest.raises(Forbidden):
+        book.act(unit, "lift.name_use_unit", {"use_unit": unit.party, "effective_on": yesterday}, lift=lift)
+    assert book.act(unit, "lift.name_use_unit", {"use_unit": unit.party, "effective_on": today}, lift=lift)
+    assert book.act(BUREAU, "lift.name_use_unit", {"use_unit": unit.party, "effective_on": yesterday}, lift=lift)
+
+
 def test_supervision_follows_the_lift_from_day_to_day() -> None:
     """After a move each district's regulator may state what was so while the lift stood in its area."""
     book = handed_over()
@@ -152,4 +170,9 @@ def test_the_safety_officer_acts_for_the_unit_of_that_day() -> None:
     with pytest.raises(Conflict) as refused:
         book.act(BUREAU, "lift.name_safety_officer", named, lift=LIFT)
     assert refused.value.code == "officer_of_other_unit"
-    assert book.act(OTHER_UNIT, "lift.name_safety_officer", {**named, "effective_on": "2025-10-01"}, lift=LIFT)
+    named["effective_on"] = "2025-10-01"
+    assert book.act(OTHER_UNIT, "lift.name_safety_officer", named, lift=LIFT)
+    seed(book, Agent, officer, OTHER_UNIT.party, Agent.Left, {})
+    with pytest.raises(Conflict) as refused:
+        book.act(OTHER_UNIT, "lift.name_safety_officer", named, lift=LIFT)
+    assert refused.value.code == "agent_left"
