@@ -133,7 +133,6 @@ def change_status(work: Work, statement: Statement, path: Path) -> None:
     lift = _open(work, statement, path, "lift.change_status", ["identifiers" if scraps else "status"])
     if said["status"] != SCRAPPED and not lift.live_on(on) and not said.get("correction", False):
         raise Conflict("a scrapped lift stays so unless that was wrong", code="scrapped_final", lift=lift.id)
-    lift.require_no_return(said["status"], on, work.today)
     was_live, live = lift.live_on(work.today), live_now(work, lift, statement)
     weighed = weigh(work, lift.id, lift.identifiers if live and not was_live else ())
     found = _dated(work, statement)

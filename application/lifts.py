@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from application.actions import Action, Writes
@@ -15,10 +15,13 @@ from application.work import Work
 from domain.aggregate import Aggregate, Because, Statement
 from domain.buildings import Building, Estate
 from domain.catalogue import annex_of
+from domain.contracts import new_seams
 from domain.errors import Conflict, DomainError
+from domain.histories import restated
 from domain.identifiers import Identifier
 from domain.lift_shapes import LiftRegistration, LiftRow, PlainLiftRow
-from domain.lifts import SCRAPPED, Key, Lift, claim_key
+from domain.lifts import PLACES, SCRAPPED, Key, Lift, claim_key
+from domain.lines import differing, moved
 from domain.parties import Party
 
 Path = Mapping[str, str]
@@ -50,10 +53,14 @@ def _dated(work: Work, statement: Statement) -> dict[str, Any]:
     return {"on": work.today} if statement.effective_at is None else {}
 
 
-def live_now(work: Work, lift: Lift, statement: Statement) -> bool:
-    """Say whether a lift is not scrapped today once its status was stated: identifiers are free of no other day."""
-    since = statement.said.get("status_since") or day_of(work, statement)
-    return lift.live_once(statement.said["status"], since, work.today)
+def live_now(work: Work, lift: Lift, statement: Statement, gone: Collection[str] = ()) -> bool:
+    """Say whether a lift is not scrapped today once its status was stated, and of some days no more.
+
+    Identifiers are free of no other day. Raises Conflict `scrapped_returns`.
+    """
+    status, since = statement.said["status"], statement.said.get("status_since") or day_of(work, statement)
+    lift.require_no_return(status, since, work.today, gone)
+    return lift.live_once(status, since, work.today, gone)
 
 
 def _register(work: Work, statement: Statement, lift: Lift, found: dict[str, Any]) -> None:
@@ -127,13 +134,15 @@ def _changed_row(work: Work, statement: Statement, lift: Lift) -> None:
     said, last = statement.said, lift.row or {}
     lift.require_open()
     check_row(work, said)
-    changed = sorted(member for member in {*said, *last} if said.get(member) != last.get(member))
-    found: dict[str, Any] = {"lift": lift.id, "changed": changed, **_dated(work, statement)}
-    moved = "building" in changed or "estate" in changed
-    if moved:
+    on, changed = day_of(work, statement), differing(said, last)
+    shifted = moved(lift, said, changed, on)
+    found: dict[str, Any] = {"lift": lift.id, "changed": changed, "moved": shifted, **_dated(work, statement)}
+    elsewhere = not PLACES.isdisjoint(changed)
+    if elsewhere:
         found |= _places(work, statement, last)
-    was_live = lift.live_on(work.today)
-    live = live_now(work, lift, statement) if {"status", "status_since"} & set(changed) else was_live
+    was_live, live = lift.live_on(work.today), lift.live_on(work.today)
+    if not {"status", "status_since"}.isdisjoint({*changed, *shifted}):
+        live = live_now(work, lift, statement, shifted.get("status", ()))
     told = [claim_key(c) for c in said["identifiers"]] if "identifiers" in changed else []
     gone = _withdrawn(lift, last, told) if told else []
     found["withdrawn"] = [list(key) for key in gone]
@@ -141,8 +150,12 @@ def _changed_row(work: Work, statement: Statement, lift: Lift) -> None:
     if live and not was_live:
         told = [*(key for key in lift.identifiers if key not in gone), *told]
     weighed = weigh(work, lift.id, told, live=live)
-    if weighed.held:
-        found["findings"] = weighed.findings
+    findings = weighed.findings
+    if "maintainer" in {*changed, *shifted}:
+        after = restated(lift.maintenance, shifted.get("maintainer", ()), on, said.get("maintainer"))
+        findings += new_seams(lift.id, lift.maintenance, after, "")
+    if findings:
+        found["findings"] = findings
     if lift.contested:
         over = {*weighed.settled, *(named(key)[0] for key in gone)}
         found["settled"] = [s for s in lift.contested if not live or s in over]
@@ -152,7 +165,7 @@ def _changed_row(work: Work, statement: Statement, lift: Lift) -> None:
     release(work, lift.id, gone, because, "withdrawn")
     if not live:
         release(work, lift.id, owned, because, SCRAPPED)
-    if moved and before != (lift.building, lift.estate):
+    if elsewhere and before != (lift.building, lift.estate):
         move(work, lift, before, because)
 
 

@@ -129,7 +129,8 @@ def new_seams(lift: str, before: Terms, after: Terms, contract: str) -> list[Fin
     """Give the findings that an act on a contract brings to a lift's terms, whichever end of a term it moved.
 
     A term of the contract overlaps another's, or days lie uncovered between two terms; what was so before is not told
-    again. What the register stated is a term like any other, but overlaps nothing of the same maintainer.
+    again. What the register stated (under no contract) is a term like any other, but overlaps nothing of the same
+    maintainer.
     """
     known = _seams(lift, before, contract)
     return [found for found in _seams(lift, after, contract) if found not in known]
@@ -147,8 +148,8 @@ def _seams(lift: str, terms: Terms, contract: str) -> list[Finding]:
         if covered is None:
             break
         if covered and covered < term.from_date:
-            gap = {"contract": contract, "from_date": covered, "to_date": term.from_date}
-            findings.append(_seam("maintenance_gap", lift, gap))
+            days = {"from_date": covered, "to_date": term.from_date}
+            findings.append(_seam("maintenance_gap", lift, ({"contract": contract} if contract else {}) | days))
         covered = None if term.to_date is None else max(covered, term.to_date)
     return findings
 

@@ -5,6 +5,7 @@ Both are tuples, so that `apply` replaces and never mutates. Days are compared a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 History = tuple[tuple[str, str | None], ...]
@@ -14,6 +15,11 @@ History = tuple[tuple[str, str | None], ...]
 def entered(history: History, on: str, value: str | None) -> History:
     """Give the history with a value that holds from `on`; what was said of the same day before is replaced."""
     return (*(e for e in history if e[0] < on), (on, value), *(e for e in history if e[0] > on))
+
+
+def without(history: History, days: Collection[str]) -> History:
+    """Give the history without what was said of some days."""
+    return tuple(entry for entry in history if entry[0] not in days)
 
 
 def value_on(history: History, date: str) -> str | None:
@@ -84,6 +90,35 @@ def with_term(terms: Terms, new: Term, *, ends_stated: bool) -> Terms:
     if new.to_date is not None and new.to_date <= new.from_date:
         return tuple(kept)
     return tuple(sorted((*kept, new), key=lambda term: term.from_date))
+
+
+def stated(terms: Terms, on: str, holder: str | None) -> Terms:
+    """End what was stated before a day, and begin what is stated from then on; contracts are left alone."""
+    kept = tuple(
+        replace(term, to_date=on) if not term.under and term.to_date is None else term
+        for term in terms
+        if term.under or term.from_date < on
+    )
+    return kept if holder is None else with_term(kept, Term("", holder, on), ends_stated=False)
+
+
+def restated(terms: Terms, days: Collection[str], on: str, holder: str | None) -> Terms:
+    """State from a day on what was stated of other days, wrongly: what ended there goes on until then.
+
+    Where a contract ended what was stated, or begins where it does, that stays the end.
+    """
+    begun = {term.from_date for term in terms if term.under}
+    wrong = [term for term in terms if not term.under and term.from_date in days]
+    kept = tuple(
+        replace(term, to_date=None) if not term.under and term.to_date in days and term.to_date not in begun else term
+        for term in terms
+        if term not in wrong
+    )
+    until = next((term.to_date for term in reversed(wrong) if term.holder == holder), None)
+    said = stated(kept, on, holder)
+    if until is None or until <= on:
+        return said
+    return tuple(replace(t, to_date=until) if not t.under and t.from_date == on else t for t in said)
 
 
 def holders_on(terms: Terms, date: str) -> tuple[str, ...]:

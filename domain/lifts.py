@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from domain.aggregate import Aggregate, Event
@@ -20,9 +21,11 @@ from domain.histories import (
     holders_on,
     last_value,
     next_day,
+    restated,
     since,
     value_on,
     with_term,
+    without,
 )
 from domain.time import add_days, civil_date
 
@@ -37,6 +40,10 @@ DATED = {
     "authority": "authorities", "venue": "venues",
 }  # fmt: skip
 """Members of which every word keeps its day, and under which name; of the others the last word holds."""
+
+PLACE = "building"
+PLACES = frozenset({PLACE, "estate"})
+"""Building and estate are one word, and PLACE its name: whoever says one of them says both."""
 
 SCRAPPED = "scrapped"
 """报废: final, save correction."""
@@ -56,7 +63,8 @@ class Lift(Aggregate):
 
     Decisions about a day ask `status_on`, `use_unit_on`, `maintainer_on`, `class_on`, `area_on`, `authority_on` and
     `venue_on`. `holder` is the party that registered it, `contested` the identifier streams whose claims are held for
-    review, `row` the last imported line.
+    review, `row` the last imported line and `row_on` its day; `row_days` gives by member the days of which the last
+    word is a line's.
     """
 
     holder: str = ""
@@ -85,6 +93,8 @@ class Lift(Aggregate):
     merged_into: str | None = None
     absorbed: tuple[str, ...] = ()
     row: Mapping[str, Any] | None = field(default=None, compare=False)
+    row_on: str = field(default="", compare=False, repr=False)
+    row_days: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     class Registered(Event):
         """`said` is a LiftRegistration, LiftRow or PlainLiftRow; for rows `found` names building and estate."""
@@ -101,20 +111,26 @@ class Lift(Aggregate):
         """An imported line differs from the last one: `said` is the new line, `found.changed` names what differs.
 
         `found.withdrawn` are the lift's identifiers that the last line had and the new one has not; before schema 2
-        they stayed the lift's.
+        they stayed the lift's. `found.moved` gives, by member, the days of which earlier lines said it and this one
+        says it no longer, since it holds from another day; before schema 3 it stayed so of those days as well.
         """
 
         TOPIC = "lift.Corrected"
-        SCHEMA = 2
+        SCHEMA = 3
 
         def apply(self, aggregate: Lift) -> None:
-            """Take over what differs; what other acts changed meanwhile stays."""
-            aggregate.take(self, self.found["changed"])
+            """Take over what differs, from the day said; what other acts changed meanwhile stays."""
+            aggregate.take(self, self.found["changed"], self.found["moved"])
 
         @staticmethod
         def upcast_v1_v2(state: dict[str, Any]) -> None:
             """Say that nothing was withdrawn, as it was."""
             state["found"]["withdrawn"] = []
+
+        @staticmethod
+        def upcast_v2_v3(state: dict[str, Any]) -> None:
+            """Say that nothing moved, as it was."""
+            state["found"]["moved"] = {}
 
     class Identified(Event):
         """Identifiers were added or withdrawn; `said` is a LiftIdentification."""
@@ -220,31 +236,51 @@ class Lift(Aggregate):
 
     # -------------------------------------------------------------------------------------------------- folding
 
-    def take(self, event: Event, names: Iterable[str]) -> None:
-        """Take over the named members of `event.said`; one that is absent there is known no longer."""
+    def take(self, event: Event, names: Iterable[str], moved: Mapping[str, list[str]] = MappingProxyType({})) -> None:
+        """Take over the named members of `event.said`; one that is absent there is known no longer.
+
+        Members of `moved` are so from the event's day too, and of the days given there no longer.
+        """
         said = event.said or {}
         on = day_of(event)
         changed = set(names)
         for name in PLAIN:
             if name in changed:
                 setattr(self, name, said.get(name))
-        for name in changed & DATED.keys() - {"status"}:
-            setattr(self, DATED[name], entered(getattr(self, DATED[name]), on, said.get(name)))
-        if "status" in changed or "status_since" in changed:
-            self.statuses = entered(self.statuses, said.get("status_since") or on, said["status"])
-        if "maintainer" in changed:
-            self.maintenance = _stated(self.maintenance, on, said.get("maintainer"))
-        if "building" in changed or "estate" in changed:
+        shifted = changed | moved.keys() | ({PLACE} if PLACES & changed else set())
+        since = dict.fromkeys(shifted & {*DATED, "maintainer", PLACE}, on)
+        if {"status", "status_since"} & shifted:
+            since["status"] = said.get("status_since") or on
+        gone = {name: frozenset(moved.get(name, ())) for name in since}
+        for name in since.keys() & DATED.keys():
+            history = without(getattr(self, DATED[name]), gone[name])
+            setattr(self, DATED[name], entered(history, since[name], said.get(name)))
+        if "maintainer" in since:
+            self.maintenance = restated(self.maintenance, gone["maintainer"], on, said.get("maintainer"))
+        self._note_line(event, since, gone)
+        if PLACES & changed:
             self.building = _name(event, "building")
             self.estate = _name(event, "estate")
         if "identifiers" in changed:
-            gone = {tuple(key) for key in event.found.get("withdrawn", ())}
-            kept = (key for key in self.identifiers if key not in gone)
+            withdrawn = {tuple(key) for key in event.found.get("withdrawn", ())}
+            kept = (key for key in self.identifiers if key not in withdrawn)
             told = (claim_key(claim) for claim in said["identifiers"])
             self.identifiers = tuple(dict.fromkeys((*kept, *told)))
         self.contest(event)
-        if "source" in said and "id" not in said:
-            self.row = said
+
+    def _note_line(self, event: Event, since: Mapping[str, str], gone: Mapping[str, frozenset[str]]) -> None:
+        """Note of which days a line of a register has the last word on a member, or another act has it now."""
+        said = event.said or {}
+        line = "source" in said and "id" not in said
+        if line:
+            self.row, self.row_on = said, day_of(event)
+        elif not self.row_days:
+            return
+        days = dict(self.row_days)
+        for name, day in since.items():
+            kept = (each for each in days.get(name, ()) if each != day and each not in gone[name])
+            days[name] = tuple(sorted((*kept, day) if line else kept))
+        self.row_days = days
 
     def contest(self, event: Event) -> None:
         """Note the identifiers that `found.findings` hold for review, and drop those of `found.settled`."""
@@ -288,21 +324,22 @@ class Lift(Aggregate):
         return value_on(self.statuses, date)
 
     def live_on(self, date: str) -> bool:
-        """Say whether it is not scrapped (报废) on a civil date: what was said of later days holds from then on."""
+        """Say whether it is not scrapped (报废) on a civil date."""
         return self.status_on(date) != SCRAPPED
 
-    def require_no_return(self, status: str, since: str, today: str) -> None:
+    def require_no_return(self, status: str, since: str, today: str, gone: Collection[str] = ()) -> None:
         """Raise Conflict `scrapped_returns` where a status of a day to come would end a scrapping.
 
         A correction says that the lift was not scrapped, so it holds today. One that was is out of use for good
         (特种设备安全法 48), and what runs in its place is registered anew.
         """
-        if status != SCRAPPED and since > today and not self.live_on(add_days(since, -1)):
+        known = without(self.statuses, gone)
+        if status != SCRAPPED and since > today and value_on(known, add_days(since, -1)) == SCRAPPED:
             raise Conflict("no scrapped lift comes back on a day to come", code="scrapped_returns", lift=self.id)
 
-    def live_once(self, status: str, since: str, date: str) -> bool:
-        """Say whether it is not scrapped on a civil date once a status was said from a day on."""
-        return value_on(entered(self.statuses, since, status), date) != SCRAPPED
+    def live_once(self, status: str, since: str, date: str, gone: Collection[str] = ()) -> bool:
+        """Say whether it is not scrapped on a civil date once a status was said from a day on, and of some no more."""
+        return value_on(entered(without(self.statuses, gone), since, status), date) != SCRAPPED
 
     def class_on(self, date: str) -> str | None:
         """Give the premises class on a civil date."""
@@ -386,13 +423,3 @@ def _name(event: Event, member: str) -> str | None:
     """Give the building or estate: by its name where the author said one, else as the ledger found it."""
     said = (event.said or {}).get(member)
     return said if isinstance(said, str) else event.found.get(member)
-
-
-def _stated(terms: Terms, on: str, maintainer: str | None) -> Terms:
-    """End what was stated before, and begin what is stated now; contracts are left alone."""
-    kept = tuple(
-        Term(t.under, t.holder, t.from_date, on) if not t.under and t.to_date is None else t
-        for t in terms
-        if t.under or t.from_date < on
-    )
-    return kept if maintainer is None else with_term(kept, Term("", maintainer, on), ends_stated=False)

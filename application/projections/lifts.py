@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from application.projections.base import Bitemporal, Column, Evolve, LoggedEvent, Row, State, Track, at, merged, put
 from application.projections.folding import AGGREGATE, begins, domain_event, folds
-from domain.lifts import Lift, day_of
+from domain.lifts import PLACE, PLACES, Lift, day_of
 
-PLACES = ("building", "estate")
-"""Members of which the aggregate keeps the last word alone; here each word keeps its day."""
 COLUMNS = (
     "area", "authority", "venue", "building", "estate", "merged_into", "premises_class", "status", "use_unit",
     "maintainer", "holder", "variety",
@@ -25,12 +23,16 @@ def _evolve() -> Mapping[str, Evolve]:
 
     def evolve(state: State, event: LoggedEvent) -> State:
         new = plain[event.type](state, event)
-        if not _places(event):
+        if not _places(event) and not _moved(event):
             return new
         lift: Lift = new[AGGREGATE]
         tracks: Mapping[str, Track] = state.get("tracks", {})
-        day = day_of(domain_event(event))
-        return {**new, "tracks": {name: put(tracks.get(name, ()), day, getattr(lift, name)) for name in PLACES}}
+        day, moved = day_of(domain_event(event)), _moved(event)
+        told = {
+            name: getattr(lift, name) if _places(event) else at(tracks.get(name, ()), max(moved)) for name in PLACES
+        }  # fmt: skip
+        kept = {name: tuple(step for step in tracks.get(name, ()) if step[0] not in moved) for name in PLACES}
+        return {**new, "tracks": {name: put(kept[name], day, told[name]) for name in PLACES}}
 
     return dict.fromkeys(plain, evolve)
 
@@ -38,11 +40,17 @@ def _evolve() -> Mapping[str, Evolve]:
 def _places(event: LoggedEvent) -> bool:
     """Say whether an event states where the lift stands: also what it says again is so from its own day on.
 
-    Building and estate are one word: whoever says one of them says both (`Lift.take`).
+    The aggregate keeps the last word on its place alone (`Lift.take`); here each word keeps its day.
     """
     said = event.said or {}
     stated = event.found["changed"] if event.type == Lift.Corrected.TOPIC else said
-    return not {*PLACES}.isdisjoint(stated)
+    return not PLACES.isdisjoint(stated)
+
+
+def _moved(event: LoggedEvent) -> Sequence[str]:
+    """Give the days of which earlier lines of a register said where it stands, wrongly: that is so of another day."""
+    days: Sequence[str] = event.found["moved"].get(PLACE, ()) if event.type == Lift.Corrected.TOPIC else ()
+    return days
 
 
 def _rows(_stream: str, state: State) -> Iterator[Row]:
