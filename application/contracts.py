@@ -20,7 +20,7 @@ from domain.contracts import (
 )
 from domain.errors import Conflict, Invalid
 from domain.findings import Finding
-from domain.histories import Term, with_term
+from domain.histories import Term, superseded, with_term
 from domain.lifts import Lift
 from domain.parties import Party
 from domain.time import Period
@@ -52,15 +52,15 @@ def _allow(work: Work, action: str, lifts: Sequence[Lift], on: str, *, party: bo
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A term that a lift gets under a contract, whether it ends what was stated, and the findings that it brings."""
+    """A term that a lift gets under a contract, the days of what was stated that ends by it, the findings it brings."""
 
     lift: Lift
     term: Term
-    ends_stated: bool
+    ends_stated: Sequence[str]
     findings: list[Finding]
 
     @classmethod
-    def of(cls, lift: Lift, term: Term, *, ends_stated: bool = False) -> Put:
+    def of(cls, lift: Lift, term: Term, ends_stated: Sequence[str] = ()) -> Put:
         """Hold a term against the lift's others."""
         after = with_term(lift.maintenance, term, ends_stated=ends_stated)
         return cls(lift, term, ends_stated, new_seams(lift.id, lift.maintenance, after, term.under))
@@ -76,14 +76,14 @@ class Put:
         held = to_lift(work, lift, on, max(on, work.today))
         stated = {each.holder for each in lift.maintenance if not each.under and each.to_date is None}
         answers = held["manages"] or held["holder"] or held["supervises"] or work.author.party in stated
-        return cls.of(lift, term, ends_stated=answers)
+        return cls.of(lift, term, superseded(lift.maintenance, term) if answers else ())
 
     def record(self, because: Because) -> None:
         """Record it on the lift, where its findings are seen by all whom they concern: the contract is its parties'."""
         term = self.term
         found: dict[str, Any] = {
             "contract": term.under, "maintainer": term.holder, "from_date": term.from_date, "to_date": term.to_date,
-            "ends_stated": self.ends_stated,
+            "ends_stated": list(self.ends_stated),
         }  # fmt: skip
         if self.findings:
             found["findings"] = self.findings

@@ -74,22 +74,44 @@ Terms = tuple[Term, ...]
 _NO_END = "9999-12-31"
 
 
-def with_term(terms: Terms, new: Term, *, ends_stated: bool) -> Terms:
+def superseded(terms: Terms, new: Term) -> list[str]:
+    """Give the first days of what was stated and a contract's term takes the place of.
+
+    What is stated to have begun by its first day ends there; what is stated of the same maintainer while it runs says
+    nothing beside it. Another maintainer that is stated of a later day contradicts it.
+    """
+    return [
+        term.from_date
+        for term in terms
+        if not term.under and term.to_date is None
+        and (term.from_date <= new.from_date or (term.holder == new.holder and new.runs_on(term.from_date)))
+    ]  # fmt: skip
+
+
+def with_term(terms: Terms, new: Term, *, ends_stated: Collection[str] | None) -> Terms:
     """Give the terms with one more, or with the term replaced that began on the same day under the same ground.
 
     Who left and came back has two terms under one ground: an earlier one stays, as far as the day on which the new one
-    begins. With `ends_stated` what was merely stated (no ground) before it ends there too; an empty term is no term.
+    begins. What was merely stated (no ground) of the days `ends_stated` ends there too; None is all that was stated of
+    earlier days. An empty term is no term.
     """
     kept: list[Term] = []
     for term in terms:
         if (term.under, term.from_date) == (new.under, new.from_date):
             continue
         same = term.under and term.under == new.under and term.runs_on(new.from_date)
-        stated = ends_stated and not term.under and term.to_date is None and term.from_date < new.from_date
-        kept.append(replace(term, to_date=new.from_date) if same or stated else term)
+        if same or (not term.under and term.to_date is None and _ends(term, new, ends_stated)):
+            if term.from_date < new.from_date:
+                kept.append(replace(term, to_date=new.from_date))
+        else:
+            kept.append(term)
     if new.to_date is not None and new.to_date <= new.from_date:
         return tuple(kept)
     return tuple(sorted((*kept, new), key=lambda term: term.from_date))
+
+
+def _ends(stated: Term, new: Term, days: Collection[str] | None) -> bool:
+    return stated.from_date < new.from_date if days is None else stated.from_date in days
 
 
 def stated(terms: Terms, on: str, holder: str | None) -> Terms:
@@ -99,7 +121,7 @@ def stated(terms: Terms, on: str, holder: str | None) -> Terms:
         for term in terms
         if term.under or term.from_date < on
     )
-    return kept if holder is None else with_term(kept, Term("", holder, on), ends_stated=False)
+    return kept if holder is None else with_term(kept, Term("", holder, on), ends_stated=())
 
 
 def restated(terms: Terms, days: Collection[str], on: str, holder: str | None) -> Terms:

@@ -194,8 +194,8 @@ class Lift(Aggregate):
     class MaintainerChanged(Event):
         """`found.contract` puts it in `found.maintainer`'s care from `found.from_date` to `found.to_date` (or null).
 
-        With `found.ends_stated` whoever was merely stated to maintain it does so until then; before schema 2 each
-        contract ended that. `found.findings` hold the overlaps and gaps that this brings.
+        `found.ends_stated` are the first days of what was merely stated and this takes the place of; null before schema
+        2, when each contract ended whatever was stated of earlier days. `found.findings`: overlaps and gaps it brings.
         """
 
         TOPIC = "lift.MaintainerChanged"
@@ -209,8 +209,8 @@ class Lift(Aggregate):
 
         @staticmethod
         def upcast_v1_v2(state: dict[str, Any]) -> None:
-            """Say that it ended what was stated, as it did."""
-            state["found"]["ends_stated"] = True
+            """Say that it ended all that was stated of earlier days, as it did."""
+            state["found"]["ends_stated"] = None
 
     class MergedInto(Event):
         """It is the same lift as `said.into`; its own record is closed."""

@@ -68,7 +68,7 @@ def _corrected(draw: st.DrawFn) -> Told:
 def _term(maintainer: str, begin: str, length: int) -> Told:
     found = {
         "contract": f"c{length}", "maintainer": maintainer, "from_date": begin, "to_date": add_days(begin, length),
-        "ends_stated": length % 2 == 0,
+        "ends_stated": [begin] if length % 2 else None,
     }  # fmt: skip
     return event("lift.MaintainerChanged", None, found, begin)
 
@@ -156,7 +156,7 @@ def test_the_view_keeps_every_term_of_a_contract(days: list[str]) -> None:
     ]
     terms = list(zip(*[iter(sorted(days))] * 2, strict=False))
     for begin, end in terms:
-        found = {"contract": "c", "maintainer": PARTIES[2], "from_date": begin, "ends_stated": True}
+        found = {"contract": "c", "maintainer": PARTIES[2], "from_date": begin, "ends_stated": []}
         told += [event("lift.MaintainerChanged", None, {**found, "to_date": to}, begin) for to in (None, end)]
     rows, place = known(logged(told)), [column.name for column in LIFTS.columns].index("maintainer")
     for on in DAYS:

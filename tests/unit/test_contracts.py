@@ -12,6 +12,7 @@ from application.work import AggregateCache, Author, Work
 from domain.aggregate import Event, Statement
 from domain.contracts import LIFTS_PER_SAVE_MAX, Contract
 from domain.errors import Conflict, Forbidden, Invalid
+from domain.histories import Term, with_term
 from domain.lifts import Lift
 from domain.parties import Party
 from tests.support.book import ORIGIN, Book
@@ -244,6 +245,18 @@ def test_what_was_merely_stated_ends_where_a_contract_begins(book: Book, author:
     assert maintainers == [(FIRST.party,), (SECOND.party,)]
 
 
+def test_what_was_stated_within_the_contract_says_nothing_beside_it(book: Book) -> None:
+    """Of its first day, or of the same maintainer later on, so that its early end leaves nobody; another overlaps."""
+    lift = stated(book)
+    assert not seams(book.act(UNIT, "contract.begin", beginning(A, SECOND, "2024-01-01", "2025-01-01", lifts=[lift])))
+    assert book.state(Lift, lift).maintainers_on("2025-01-01") == ()
+    for maintainer, found, expected in ((FIRST, [], ()), (SECOND, ["maintenance_overlap"], (FIRST.party,))):
+        again = Book(book.actions, book.now, {k: list(v[:1]) for k, v in book.streams.items()})
+        said = beginning(A, maintainer, "2023-01-01", "2025-01-01", lifts=[lift])
+        assert seams(again.act(REGULATOR, "contract.begin", said)) == found
+        assert again.state(Lift, lift).maintainers_on("2025-01-01") == expected
+
+
 def test_the_maintainer_that_was_stated_goes_on_by_its_own_contract(book: Book) -> None:
     """Its word ends what was stated of itself, so that the contract's end is one."""
     lift = stated(book)
@@ -278,7 +291,12 @@ def test_terms_of_before_the_second_schema_ended_what_was_stated() -> None:
     """An event of schema 1 did so whoever wrote the contract, and so it is read."""
     state: dict[str, Any] = {"said": None, "found": {}}
     Lift.MaintainerChanged.upcast_v1_v2(state)
-    assert state["found"] == {"ends_stated": True}
+    assert state["found"] == {"ends_stated": None}
+    stated_of = (Term("", FIRST.party, "2024-01-01"), Term("", FIRST.party, "2025-01-01"))
+    new = Term(A, SECOND.party, "2025-01-01")
+    assert with_term(stated_of, new, ends_stated=None) == (
+        Term("", FIRST.party, "2024-01-01", "2025-01-01"), stated_of[1], new,
+    )  # fmt: skip
 
 
 def test_a_use_unit_contracts_for_its_own_lifts_alone(book: Book) -> None:
