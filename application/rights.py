@@ -96,8 +96,12 @@ SUPERVISORS: Final = _any_of(READERS, _all("supervises", AUTHORITIES))
 """Who reads what lies in their areas: one view, cut by area, and for some by sector."""
 PAST_SUPERVISORS: Final = _any_of(SUPERVISORS, _all("had_supervises", AUTHORITIES))
 """The same for what moves from area to area: also what was so while it lay in theirs."""
-USERS: Final = _all("manages had_manages", ("use_unit", "institution", "owners_committee", "owner"))
+USE_UNITS: Final = ("use_unit", "institution", "owners_committee", "owner")
 """Whoever may be a lift's use unit."""
+USERS: Final = _all("manages had_manages", USE_UNITS)
+"""Who uses a lift reads its file whole, since that is handed over with it (TSG 08); who used it, that of his time."""
+USERS_THEN: Final = _all("had_manages", USE_UNITS)
+"""Of what is no part of that file each use unit, also the one of now, reads what is of its own time."""
 FUND_READERS: Final = _of(
     housing_bureau="bureau had_bureau",
     bank="bank had_bank",
@@ -290,7 +294,7 @@ RIGHTS: Final[dict[str, Rule]] = {
     "cover.read": _any_of(PAST_SUPERVISORS, USERS, _all("holder insures")),
     "policy.read": _any_of(SUPERVISORS, _all("holder insures")),
     "claim.read": _any_of(
-        PAST_SUPERVISORS, USERS, _all("notified", NOTIFIERS), _of(insurer="insures", assessor="appointed")
+        PAST_SUPERVISORS, USERS_THEN, _all("notified", NOTIFIERS), _of(insurer="insures", assessor="appointed")
     ),
     "fund.read": _any_of(READERS, FUND_READERS, _of(housing_bureau="supervises", finance_bureau="supervises")),
     "house.read": _any_of(READERS, FUND_READERS, _of(housing_bureau="supervises", owner="owns had_owns")),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 History = tuple[tuple[str, str | None], ...]
 """(first day, value) in the order of days; a value holds until the next one begins."""
@@ -44,6 +45,11 @@ def since(history: History, date: str) -> str:
         if day <= date and value != held:
             first_day, held = day, value
     return first_day
+
+
+def ends_of(history: History, value: str, after: str) -> set[str]:
+    """Give the days after a civil date on which something else follows a value."""
+    return {day for (_, was), (day, now) in pairwise(history) if day > after and was == value != now}
 
 
 def next_day(history: History, on: str) -> str | None:

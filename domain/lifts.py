@@ -14,6 +14,7 @@ from domain.histories import (
     History,
     Term,
     Terms,
+    ends_of,
     entered,
     first_or_holders_on,
     first_or_on,
@@ -328,13 +329,12 @@ class Lift(Aggregate):
         return self.status_on(date) != SCRAPPED
 
     def require_no_return(self, status: str, since: str, today: str, gone: Collection[str] = ()) -> None:
-        """Raise Conflict `scrapped_returns` where a status of a day to come would end a scrapping.
+        """Raise Conflict `scrapped_returns` where by a status a scrapping would end on a day to come.
 
-        A correction says that the lift was not scrapped, so it holds today. One that was is out of use for good
-        (特种设备安全法 48), and what runs in its place is registered anew.
+        A correction says that it was not scrapped, so it holds today; one that was is out of use (特种设备安全法 48).
         """
-        known = without(self.statuses, gone)
-        if status != SCRAPPED and since > today and value_on(known, add_days(since, -1)) == SCRAPPED:
+        then = entered(without(self.statuses, gone), since, status)
+        if ends_of(then, SCRAPPED, today) - ends_of(self.statuses, SCRAPPED, today):
             raise Conflict("no scrapped lift comes back on a day to come", code="scrapped_returns", lift=self.id)
 
     def live_once(self, status: str, since: str, date: str, gone: Collection[str] = ()) -> bool:

@@ -1,9 +1,9 @@
 """What a reader may see of a lift's events: the lift's own, its certificates, its claims, each by its row of rights.
 
 A certificate is a dealing between its policy's parties, a claim one of its insurers, its notifier and whoever used the
-lift on the day of loss; whoever maintains the lift reads neither, whoever uses it reads both. What was written of a
-maintenance visit is judged by the visit's time, whenever it was written (adr/0011): a past maintainer reads how his own
-visits were signed, corrected and disputed, and nothing of his successor's.
+lift on the day of loss; whoever maintains the lift reads neither, whoever uses it the certificates and his own claims.
+What was written of a maintenance visit is judged by the visit's time, whenever it was written (adr/0011): a past
+maintainer reads how his own visits were signed, corrected and disputed, and nothing of his successor's.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Sight:
         if head.startswith("claim:"):
             return self.claims is None or event.stream in self.claims
         if head.startswith("cost:"):
-            return self.claims is None
+            return self.claims is None or self.covers is None
         if self.cut is not None and head.startswith("maintenance:"):
             return event.position in self.visits
         return self.cut is None or lies_in(event.effective_at, self.cut.periods)

@@ -261,7 +261,10 @@ def test_scopes_of_lifts(ledger: TestLedger, reads: Reads) -> None:
         "id": lift, "identifiers": [{"scheme": "s", "value": "2"}], "variety": "3110", "area": "370102001",
         "status": "in_use", "maintainer": old,
     }  # fmt: skip
-    change = {"contract": name(rng, "contract"), "maintainer": new, "from_date": "2025-03-01", "to_date": None}
+    change = {
+        "contract": name(rng, "contract"), "maintainer": new, "from_date": "2025-03-01", "to_date": None,
+        "ends_stated": ["2025-01-01"],
+    }  # fmt: skip
     stop = {"status": "stopped"}
     store(
         ledger,

@@ -37,9 +37,9 @@ def test_a_certificate_made_out_afterwards_opens_no_settled_claim(district: Dist
 def test_a_contract_said_besides_another_displaces_nobody(district: District) -> None:
     """A second maintainer's own word is known of and flagged; the first reads on, in list, lift and chain."""
     before = district.bodies(SECOND_SHOP)
-    found = {
+    found: dict[str, object] = {
         "contract": name(random.Random(34), "contract"), "maintainer": INTRUDER.party, "from_date": "2025-08-01",
-        "to_date": None,
+        "to_date": None, "ends_stated": [],
     }  # fmt: skip
     district.store(Told(f"{district.lift}", "lift.MaintainerChanged", None, found, "2025-07-31T16:00:00.000000Z"))
     for shop in (SECOND_SHOP, INTRUDER):

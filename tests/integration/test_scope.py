@@ -49,7 +49,7 @@ NONE, ONE, TWO, BOTH = "", "1", "2", "12"
 WHO_READS: Final[dict[str, tuple[Author, str, str]]] = {
     # who: claims, policies
     "the first use unit": (FIRST_USER, ONE, ONE),
-    "the use unit of now": (SECOND_USER, BOTH, TWO),
+    "the use unit of now": (SECOND_USER, TWO, TWO),
     "the first insurer": (FIRST_INSURER, ONE, ONE),
     "its co-insurer": (PARTNER, ONE, ONE),
     "the insurer of now": (SECOND_INSURER, TWO, TWO),
@@ -102,6 +102,18 @@ READ_ON: Final = (
     (OLD_DISTRICT, "2026-02-01", False), (NEW_DISTRICT, "2026-02-01", True), (ELSEWHERE, "2025-03-01", False),
     (AUDITOR, "2025-03-01", True), (INSPECTOR, "2025-03-01", True),
 )  # fmt: skip
+
+
+def test_a_unit_that_is_named_reads_no_claim_of_before(district: District) -> None:
+    """Where nobody was known to use a lift a unit names itself, and by that reads nothing of what others settled."""
+    unit = Author(name(random.Random(23), "party", 4), "use_unit")
+    on = "2026-01-15"
+    district.store(
+        Told(district.lift, "lift.UseUnitNamed", {"use_unit": unit.party}, {"on": on}, f"{on}T00:00:00.000000Z")
+    )
+    assert _register(district, unit) == {district.claims[1]}
+    told = {head for head in district.bodies(unit) if head.startswith("claim:")}
+    assert told == {district.claims[1]}
 
 
 def test_a_list_of_lifts_holds_what_can_be_read_one_by_one(district: District) -> None:

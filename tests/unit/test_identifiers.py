@@ -251,6 +251,8 @@ def test_no_scrapped_lift_comes_back_on_a_day_to_come() -> None:
     for on in ("2025-11-02", "2030-01-01"):
         assert status(book, "in_use", on, correction=True) == ["scrapped_returns"]
     assert status(book, "in_use", correction=True)[0] == "lift.StatusChanged"
+    status(book, "stopped", "2026-03-01")
+    assert status(book, "scrapped", "2026-02-01") == ["scrapped_returns"]
     status(book, "scrapped", "2026-06-01")
     assert status(book, "in_use", "2026-06-02", correction=True) == ["scrapped_returns"]
     assert status(book, "in_use", "2026-06-01", correction=True) == ["lift.StatusChanged"]

@@ -111,7 +111,9 @@ def test_a_visit_to_a_lift_that_is_no_more_is_flagged(book: Book, status: str, *
 def test_a_visit_of_an_earlier_term_of_the_contract_is_its_maintainers(book: Book) -> None:
     """Uploaded after the lift left the contract and came back, it is held against the term of its own day."""
     for begin, end in (("2026-02-01", "2026-02-20"), ("2026-03-02", None)):
-        term = {"contract": "contract:a", "maintainer": STRANGER, "from_date": begin, "to_date": end}
+        term = {
+            "contract": "contract:a", "maintainer": STRANGER, "from_date": begin, "to_date": end, "ends_stated": None,
+        }  # fmt: skip
         seed(book, Lift, LIFT, STRANGER, Lift.MaintainerChanged, {}, term)
     early, between = (f"2026-02-{day}T02:00:00.000000Z" for day in (10, 25))
     assert "not_the_maintainer" not in codes(book.act(BY_STRANGER, "visit.submit", body(opened_at=early)))
