@@ -77,6 +77,7 @@ def change(story: Story) -> None:
     story.act("manager", "lift.name_safety_officer", {"officer": story.agent("officer")}, lift=HOME)
     story.act("market", "lift.merge", {"into": SECOND, "reason": "duplicate"}, lift=twin)
     story.act("market", "lift.merge", {"into": HOME}, lift=wanderer)
+    story.act("market", "lift.change_status", {"status": "scrapped", "reason": "duplicate"}, lift=LIFTS["ghost"])
     story.act("market", "lift.merge", {"into": SECOND}, lift=LIFTS["ghost"])
 
 
