@@ -19,6 +19,7 @@ from domain.buildings import Building, Estate
 from domain.catalogue import annex_of
 from domain.errors import Conflict, Invalid
 from domain.identifiers import Identifier
+from domain.lift_days import SCRAPPED
 from domain.lift_shapes import (
     LiftIdentification,
     LiftMerger,
@@ -28,7 +29,7 @@ from domain.lift_shapes import (
     SafetyOfficerNaming,
     UseUnitNaming,
 )
-from domain.lifts import SCRAPPED, Lift
+from domain.lifts import Lift
 from domain.parties import Agent, Party
 
 Path = Mapping[str, str]

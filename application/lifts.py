@@ -19,8 +19,9 @@ from domain.contracts import new_seams
 from domain.errors import Conflict, DomainError
 from domain.histories import restated
 from domain.identifiers import Identifier
+from domain.lift_days import SCRAPPED
 from domain.lift_shapes import LiftRegistration, LiftRow, PlainLiftRow
-from domain.lifts import PLACES, SCRAPPED, Key, Lift, claim_key
+from domain.lifts import PLACES, Key, Lift, claim_key
 from domain.lines import differing, moved
 from domain.parties import Party
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from domain.lifts import DATED, PLACE, PLACES, Lift
+from domain.lift_days import DATED
+from domain.lifts import PLACE, PLACES, Lift
 
 SHIFTING = (*DATED, "maintainer", PLACE)
 """Members whose words keep their days."""

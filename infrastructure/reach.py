@@ -91,7 +91,7 @@ def _supervised(reach: Reach, parties: Sequence[str]) -> Spans:
 
 def _supervising(lifts: Any, reach: Reach, parties: Sequence[str]) -> ColumnElement[bool]:  # noqa: ANN401 - as above
     """Hold lifts to those whose authority one is, and to one's areas, there to the venues of one's sectors (行业)."""
-    sector = [lifts.c.venue.in_(reach.venues)] if reach.venues else []
+    sector = [lifts.c.venue.in_(reach.venues)] if reach.venues is not None else []
     return or_(lifts.c.authority.in_(parties), and_(in_areas(lifts.c.area, reach.areas), *sector))
 
 
@@ -179,7 +179,7 @@ def _policies(table: Table, reach: Reach, _known: int, _effective: str | None) -
         elif relation == "insures":
             keys.append(mine.where(now.c.insurers.overlap(list(parties))))
         elif relation == "supervises":
-            sector = [_covers_supervised(now, reach)] if reach.venues else []
+            sector = [_covers_supervised(now, reach)] if reach.venues is not None else []
             keys.append(mine.where(in_areas(now.c.area, reach.areas), *sector))
     return [table.c.key.in_(union_all(*keys))] if keys else []
 

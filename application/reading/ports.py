@@ -25,7 +25,7 @@ class Reach:
 
     `acting` holds for each relation the parties that stand in it for the reader: himself, or whoever mandated him;
     `had_…` wants it at the time that the row is of, the others want it at `now`. `areas` are beginnings of the codes of
-    his areas, `venues` the kinds of place that alone he supervises there; empty are all. Relations are those known at
+    his areas, `venues` the kinds of place that alone he supervises there, None where all. Relations are those known at
     position `known`, whatever the question asks to know.
     """
 
@@ -33,7 +33,7 @@ class Reach:
     areas: tuple[str, ...]
     known: int
     now: str
-    venues: tuple[str, ...] = ()
+    venues: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

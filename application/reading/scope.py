@@ -41,9 +41,12 @@ def supervised(asking: Asking, area: str | None) -> bool:
     return area is not None and any(within(area, own) for own in asking.author.areas)
 
 
-def sector(asking: Asking) -> tuple[str, ...]:
-    """Give the venues that alone the reader supervises, in lists, single things and counts alike; empty are all."""
-    return tuple(sorted(asking.author.sectors)) if asking.author.kind in SECTORAL else ()
+def sector(asking: Asking) -> tuple[str, ...] | None:
+    """Give the venues that alone the reader supervises, in lists, single things and counts alike; None are all.
+
+    A sector's bureau that was registered without any sees none.
+    """
+    return tuple(sorted(asking.author.sectors)) if asking.author.kind in SECTORAL else None
 
 
 def area_stems(asking: Asking, action: str, asked: str | None) -> list[str] | None:
