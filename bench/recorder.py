@@ -14,8 +14,8 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -135,10 +135,11 @@ class Plain:
         )
 
 
-def commits(url: str, schema: str, seconds: float) -> float:
+def commits(url: str, seconds: float) -> float:
     """Give how many rows a second one connection commits, one by one: what the disk allows one writer."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE TABLE IF NOT EXISTS "{schema}".one (data bytea)')
+    schema = f"one_{os.urandom(4).hex()}"
+    with _schema(url, schema), psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE TABLE "{schema}".one (data bytea)')
         count, began = 0, time.perf_counter()
         while time.perf_counter() - began < seconds:
             connection.execute(f'INSERT INTO "{schema}".one VALUES (%b)', (BODY,), prepare=True)  # noqa: S608 - hex
@@ -191,27 +192,37 @@ def run(url: str | None = None, slices: int = SLICES, seconds: float = SLICE_S) 
         if url is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             url = stack.enter_context(embedded_server(Path(folder) / "var")).admin_url
-        tag = os.urandom(4).hex()
-        ours, plain = Ours(url, f"bench_{tag}"), None
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE SCHEMA plain_{tag}")
             server = connection.info.server_version
-        plain = Plain(url, f"plain_{tag}")
+        return {
+            "server_version": server,
+            "cores": os.cpu_count(),
+            "slices": slices,
+            "slice_s": seconds,
+            "one_row_commits_per_s": round(commits(url, seconds)),
+            "shapes": [_fresh(url, w, e, slices, seconds) for w, e in SHAPES],
+        }
+
+
+def _fresh(url: str, writers: int, events: int, slices: int, seconds: float) -> dict[str, Any]:
+    """Measure one shape on tables of its own, else who writes more would have the larger ones in the next shape."""
+    tag = os.urandom(4).hex()
+    with _schema(url, f"bench_{tag}"), _schema(url, f"plain_{tag}"):
+        ours, plain = Ours(url, f"bench_{tag}"), Plain(url, f"plain_{tag}")
         try:
-            return {
-                "server_version": server,
-                "cores": os.cpu_count(),
-                "slices": slices,
-                "slice_s": seconds,
-                "one_row_commits_per_s": round(commits(url, f"bench_{tag}", seconds)),
-                "shapes": [shape(ours, plain, w, e, slices, seconds) for w, e in SHAPES],
-            }
+            return shape(ours, plain, writers, events, slices, seconds)
         finally:
             ours.recorder.close()
             plain.datastore.close()
-            with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(f"DROP SCHEMA plain_{tag} CASCADE")
-                connection.execute(f"DROP SCHEMA bench_{tag} CASCADE")
+
+
+@contextmanager
+def _schema(url: str, name: str) -> Iterator[None]:
+    """Make a schema for the block, and drop it with all that is in it."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")  # type: ignore[arg-type,unused-ignore]  # hex
+        yield
+        connection.execute(f"DROP SCHEMA {name} CASCADE")  # type: ignore[arg-type,unused-ignore]  # hex
 
 
 def table(result: dict[str, Any]) -> str:

@@ -30,6 +30,7 @@ from tests.support.projecting import store
 from tests.support.saving import SCRIPTED, TestLedger
 from tests.support.seeding import seed
 from tests.support.visiting import (
+    AREA,
     BY_MAINTAINER,
     BY_SIGNER,
     BY_STRANGER,
@@ -288,7 +289,7 @@ def test_where_no_time_to_countersign_is_fixed_the_timeline_is_read(kept: Kept) 
     rule = 'id="maintenance.countersign_hours_max"\ntitle="t"\nvalue="not_fixed"\nunit="hours"\nbasis="b"\n'
     rest = 'grade="government"\nbreach="information"\nfrom="2017-08-01"\n'
     kept.book.act(operator, "pack.publish", {"id": pack, "toml": f"[pack]\n{head}[[rule]]\n{rule}{rest}"})
-    adoption = {"area": "370100", "pack": pack, "version": 1, "from_date": "2026-01-01", "document": "a" * 64}
+    adoption = {"area": AREA, "pack": pack, "version": 1, "from_date": "2026-01-01", "document": "a" * 64}
     kept.book.act(operator, "scheme.adopt", adoption)
     visit = upkept(kept, "2026-03-02")
     kept.book.now = "2026-03-20T04:00:00.000000Z"
