@@ -22,7 +22,7 @@ from audit.merkle import verify_inclusion
 from audit.pages import EVENTS_PER_SAVE_MAX, PageReport, SealedRow
 from audit.receiptproofs import open_receipt
 from audit.requests import Carried, Group, check_carried, sealed_fields
-from audit.standing import TELLING, Standing, Told
+from audit.standing import TELLING, Standing
 from audit.stated import check_derived, check_request
 from audit.verdicts import Verdict
 
@@ -70,7 +70,7 @@ class Authorship:
         self._lines = lines
         for header in (event.header for event in self.anchored.events.values()):
             if header.type in TELLING:
-                self._standing.take(Told(header.position, header.type, header.stream, header.party))
+                self._standing.take({(header.type, header.party): {header.stream: header.position}})
 
     def check(self, save: SaveProof) -> None:
         """Check one save: receipt, evidence, author, request, actions."""

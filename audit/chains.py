@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from audit import canonical
 from audit.errors import CanonicalError
+from audit.events import Header
 from audit.lens import Seen
 from audit.names import kind_of, subject_of
 from audit.pages import EventRow, PageReport, Root, Span
-from audit.standing import TELLING, Told
+from audit.standing import TELLING
 
 __all__ = ["UNREAD", "Chains"]
 
@@ -33,6 +34,11 @@ class Chains:
         # Stream -> [version before the page, version now, position, by writing]
         self._streams: dict[str, list[Any]] = {}
         self._lost: deque[tuple[EventRow, str]] = deque()
+        # Of the save, and of the event that tells who may act for whom, that were met last: mostly those of the next.
+        self._author: tuple[str, str | None] | None = None
+        self._acted: list[int] = []
+        self._teller: tuple[str, str | None] | None = None
+        self._told: dict[str, int] = {}
 
     def lost(self, row: EventRow, leaf: str) -> None:
         """Note an event that could not be read: its row's columns stand for it, so that it is found wrong once only."""
@@ -46,21 +52,21 @@ class Chains:
             stream = self._streams.setdefault(row.stream, [row.version - 1, row.version, row.position, True])
             stream[1] = row.version
             if row.type in TELLING:
-                self._report.told.append(Told(row.position, row.type, row.stream, None))
+                self._report.told.setdefault((row.type, None), {}).setdefault(row.stream, row.position)
 
     def saving(self, events: Sequence[Seen]) -> None:
         """Check the events of one save, in order."""
         find, subjects, streams = self._report.find, self._subjects, self._streams
         before: dict[str, int] = {}
         author = events[0].header
-        self._report.acting.setdefault((author.party, author.agent), []).append(author.position)
+        self._act(author)
         if author.author_seq is not None and author.key is not None:
             self._report.numbers.append((author.key, author.author_seq))
         for row, header, body, leaf in events:
             if self._lost:
                 self._take_lost(row.position)
             if header.type in TELLING:
-                self._report.told.append(Told(row.position, header.type, header.stream, header.party))
+                self._tell(header)
             stream, seq, version = header.stream, header.seq, header.version
             reads = body["found"].get("reads")
             if reads is not None:
@@ -84,6 +90,20 @@ class Chains:
                 known[1] = version
             if version == 1 and body["said"] is not None and "source" in body["said"]:
                 self._source(row.position, header.party, stream, body["said"]["source"])
+
+    def _act(self, author: Header) -> None:
+        """Note who wrote a save."""
+        if self._author != (author.party, author.agent):
+            self._author = author.party, author.agent
+            self._acted = self._report.acting.setdefault(self._author, [])
+        self._acted.append(author.position)
+
+    def _tell(self, header: Header) -> None:
+        """Note an event that tells who may act for whom."""
+        if self._teller != (header.type, header.party):
+            self._teller = header.type, header.party
+            self._told = self._report.told.setdefault(self._teller, {})
+        self._told.setdefault(header.stream, header.position)
 
     def _reads(self, position: int, reads: object, before: Mapping[str, int]) -> None:
         """Check what a decision relied on: the version a stream had at some moment of this save, before the event."""

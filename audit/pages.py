@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from audit.standing import Told
 from audit.verdicts import CODES, Verdict
 
 __all__ = [
@@ -200,8 +199,8 @@ class PageReport:
     """Positions of events on `key:` streams."""
     acting: dict[tuple[str, str | None], list[int]] = field(default_factory=dict)
     """First positions of the saves of each author, as `audit.standing.Acting`."""
-    told: list[Told] = field(default_factory=list)
-    """Events that tell who may act for whom."""
+    told: dict[tuple[str, str | None], dict[str, int]] = field(default_factory=dict)
+    """Events that tell who may act for whom, as `audit.standing.Told`."""
     tallies: Counter[str] = field(default_factory=Counter)
     """Rows met: events, saves, receipts, commands, lines, evidence."""
     verdicts: list[Verdict] = field(default_factory=list)

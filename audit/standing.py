@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from itertools import repeat
+from typing import Final, TypeAlias
 
 __all__ = ["TELLING", "Acting", "Standing", "Told"]
 
@@ -19,13 +20,9 @@ Acting = Mapping[tuple[str, "str | None"], Sequence[int]]
 """The first positions of the saves that each party, or an agent for it, wrote, in order."""
 
 
-class Told(NamedTuple):
-    """An event that tells it; `party` wrote it, None where its header could not be read."""
-
-    position: int
-    type: str
-    stream: str
-    party: str | None
+Told: TypeAlias = Mapping[tuple[str, "str | None"], Mapping[str, int]]
+"""The events that tell it: by type and the party that wrote them (None where the header could not be read) streams and
+their first positions. So a process hands over hardly more than a name for each agent that was enrolled."""
 
 
 @dataclass(slots=True)
@@ -38,11 +35,13 @@ class Standing:
     """Agent or party → the position of its leaving or suspension."""
 
     def take(self, told: Told) -> None:
-        """Take over what an event tells; of two that say the same, the first counts."""
-        if told.type == "agent.Enrolled":
-            self.agents.setdefault(told.stream, (told.party, told.position))
-        else:
-            self.ended.setdefault(told.stream, told.position)
+        """Take over what later events tell; of two that say the same, the first counts."""
+        for (type_, party), streams in told.items():
+            if type_ == "agent.Enrolled":
+                new = {stream: at for stream, at in streams.items() if stream not in self.agents}
+                self.agents.update(zip(new, zip(repeat(party), new.values()), strict=False))
+            else:
+                self.ended.update({stream: at for stream, at in streams.items() if stream not in self.ended})
 
     def faults(self, acting: Acting) -> Iterator[tuple[str, int, str]]:
         """Give code, position and words for each save that nobody could write so; what stands ahead is taken first."""

@@ -249,8 +249,7 @@ class Whole:
 
     def _judge_authors(self, page: PageReport) -> None:
         """Hold who wrote a page's saves against who might, by what stands ahead of each."""
-        for told in page.told:
-            self._standing.take(told)
+        self._standing.take(page.told)
         for code, position, words in self._standing.faults(page.acting):
             self.find(code, position, words)
 
