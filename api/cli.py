@@ -23,6 +23,7 @@ from api import (
 )
 from api.options import Actor, Address
 from api.terminal import FAILED, FOUND_WRONG, REFUSED, FoundWrong, console
+from audit.checkpoints import is_scripted
 from domain.errors import Invalid
 
 app = typer.Typer(
@@ -99,7 +100,7 @@ def recover(
     one stays as it is, and signs nothing. See docs/witness.md.
     """
     settings = bootstrap.load_settings()
-    clock = "scripted" if origin.startswith("scripted.") else "database"
+    clock = "scripted" if is_scripted(origin) else "database"
     continued, opened = bootstrap.last_witnessed(origin, log=log, policy=policy, old=old, checkpoint=checkpoint)
     with bootstrap.database_reachable(settings, new=True):
         made = bootstrap.make_ledger(settings, origin, clock=clock, now=now, continued=continued)

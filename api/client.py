@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 import httpx
 
 from audit import canonical, tokens
+from audit.checkpoints import is_scripted
 from audit.instants import parse_instant
 from audit.keys import PrivateKey
 from audit.ndjson import lines_root, split_lines
@@ -35,8 +36,6 @@ RETRY_AFTER_S_MAX: Final = 30.0
 """The longest pause that a ledger may ask for (`Retry-After`)."""
 NDJSON: Final = "application/x-ndjson"
 COMMAND: Final = "ledger_command"
-SCRIPTED: Final = "scripted."
-"""How the origin of a ledger begins whose time somebody moves."""
 
 
 class Refused(Exception):
@@ -110,7 +109,7 @@ def clock_of(http: httpx.Client, origin: str) -> Callable[[], float]:
         answer = http.get("/health").raise_for_status().json()
         return parse_instant(answer["ledger_time"]).timestamp()
 
-    return ledger_time if origin.startswith(SCRIPTED) else time.time
+    return ledger_time if is_scripted(origin) else time.time
 
 
 def salted(body: Mapping[str, Any]) -> bytes:

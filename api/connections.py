@@ -79,6 +79,16 @@ class Connection(HttpToolsProtocol):
         elif not self.transport.is_closing():
             super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body, unless the headers were refused: the rest of what came with them is still read."""
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End the request, unless the headers were refused."""
+        if not self.transport.is_closing():
+            super().on_message_complete()
+
     def _refuse_head(self) -> None:
         self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large.")
 

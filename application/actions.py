@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from domain.aggregate import Statement
 
 FORMAT = 1
-GROUP_LINES_MAX = 250
 
 
 @dataclass(frozen=True, slots=True)

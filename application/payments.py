@@ -98,7 +98,7 @@ def confirm(work: Work, statement: Statement, path: Path) -> None:
     payment.require("requested", "instructed", "failed")
     if payment.application is None:
         line = unused_line(work, statement.said["line"])
-        line.require_amount(max(payment.amount_fen, line.amount_fen))
+        line.require_amount(payment.amount_fen, or_more=True)
         line.require_flow({payment.payee: "in"}, others=True)
     else:
         line = usable_line(work, statement.said["line"], payment.amount_fen)

@@ -10,7 +10,7 @@ from application.actions import Action, Writes
 from application.relations import supervises
 from application.work import Work
 from audit import canonical
-from audit.checkpoints import SCRIPTED
+from audit.checkpoints import is_scripted
 from domain.aggregate import Statement
 from domain.errors import Conflict, Invalid, NotFound
 from domain.packs import Pack, load_pack, pack_as_json, parse_pack
@@ -100,7 +100,7 @@ def adopt(work: Work, statement: Statement, _path: Path) -> None:
             "the pack was published in another version", code="pack_version", published=published.pack_version
         )
     pack = parsed(published.published)
-    if pack.demonstration and not work.origin.startswith(SCRIPTED):
+    if pack.demonstration and not is_scripted(work.origin):
         raise Conflict("no authority has made this pack: it is for demonstrations", code="pack_demonstration")
     scheme = work.open(Scheme, scheme_stream(said["area"]))
     if len(scheme.adoptions) >= ADOPTIONS_MAX:

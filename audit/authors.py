@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from audit import canonical, jws, keys
 from audit.actions import Table
+from audit.checkpoints import is_scripted
 from audit.claims import ReadToken, read_token
 from audit.continuing import Continued, read_continued
 from audit.errors import AuditError, CanonicalError
@@ -186,7 +187,7 @@ def _opened(lens: Lens, header: Header, founds: Sequence[Mapping[str, Any]], dat
     continued: Continued | None = None
     if more:
         continued = read_continued({name: value for name, value in more[0].items() if name != "because"}, lens.origin)
-    scripted = lens.origin.startswith("scripted.")
+    scripted = is_scripted(lens.origin)
     if opened["origin"] != lens.origin or (opened["clock"] == "scripted") is not scripted:
         return "origin or clock"
     if "table" in opened and opened["actions"] != Table.from_json(opened["table"]).digest:

@@ -68,7 +68,7 @@ class Authorship:
         for (first, line), data in self.contents.requests.items():
             lines.setdefault(first, {})[line] = data
         self._lines = lines
-        for header in (event.header for event in self.anchored.events.values()):
+        for header in (event.header for _, event in sorted(self.anchored.events.items())):
             if header.type in TELLING:
                 self._standing.take({(header.type, header.party): {header.stream: header.position}})
 

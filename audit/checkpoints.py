@@ -10,15 +10,19 @@ from audit.canonical import INTEGER_MAX
 from audit.errors import NoteError
 from audit.merkle import HASH_BYTES
 
-__all__ = ["ORIGIN_CHARS_MAX", "SCRIPTED", "Checkpoint", "NoteError", "Receipt", "check_origin"]
+__all__ = ["ORIGIN_CHARS_MAX", "Checkpoint", "NoteError", "Receipt", "check_origin", "is_scripted"]
 
 ORIGIN_CHARS_MAX = 200
 
 _RECEIPT = "/receipt"
-SCRIPTED = "scripted."
-"""How the origin of a ledger begins whose time is moved by hand: for sandboxes, demonstrations and tests."""
+_SCRIPTED = "scripted."
 _ORIGIN = re.compile(r"[a-z0-9.-]+(?:/[a-z0-9._-]+)*")
 _COUNTER = re.compile(r"0|[1-9][0-9]{0,15}")
+
+
+def is_scripted(origin: str) -> bool:
+    """Say whether an origin is that of a ledger whose time is moved by hand: a sandbox, a demonstration, a test."""
+    return origin.startswith(_SCRIPTED)
 
 
 def check_origin(origin: object, scripted: bool | None = None) -> str:  # noqa: FBT001  # part of the settled signature
@@ -30,7 +34,7 @@ def check_origin(origin: object, scripted: bool | None = None) -> str:  # noqa: 
     fits = isinstance(origin, str) and len(origin) <= ORIGIN_CHARS_MAX and _ORIGIN.fullmatch(origin) is not None
     if not isinstance(origin, str) or not fits or origin.endswith(_RECEIPT):
         raise NoteError("This is no origin of a ledger.", code="origin_invalid")
-    if scripted is not None and origin.startswith(SCRIPTED) is not scripted:
+    if scripted is not None and is_scripted(origin) is not scripted:
         raise NoteError(
             "The origin of a scripted ledger, and no other, begins with “scripted.”.", code="origin_invalid"
         )

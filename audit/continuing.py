@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from audit import canonical
-from audit.checkpoints import Checkpoint, check_origin
+from audit.checkpoints import Checkpoint, check_origin, is_scripted
 from audit.errors import NoteError
 from audit.note import split_note
 from audit.policy import Opened, Policy, open_checkpoint
@@ -22,7 +22,6 @@ __all__ = ["SEAM", "Continued", "open_continued", "read_continued"]
 
 SEAM: Final = ("origin", "checkpoint")
 """The members of the event that say what is continued."""
-_SCRIPTED: Final = "scripted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def read_continued(members: Mapping[str, Any], origin: str) -> Continued:
     old, note = members.get("origin"), members.get("checkpoint")
     if members.keys() != set(SEAM) or not isinstance(note, str):
         raise NoteError("What is continued is an origin and its checkpoint.", code="continued_malformed")
-    old = check_origin(old, scripted=origin.startswith(_SCRIPTED))
+    old = check_origin(old, scripted=is_scripted(origin))
     if old == origin:
         raise NoteError("A ledger does not go on under its own origin.", code="origin_same", origin=origin)
     text, lines = split_note(note)

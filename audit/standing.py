@@ -18,8 +18,6 @@ TELLING: Final = frozenset({"agent.Enrolled", "agent.Left", "party.Suspended"})
 """The event types that tell it."""
 Acting = Mapping[tuple[str, "str | None"], Sequence[int]]
 """The first positions of the saves that each party, or an agent for it, wrote, in order."""
-
-
 Told: TypeAlias = Mapping[tuple[str, "str | None"], Mapping[str, int]]
 """The events that tell it: by type and the party that wrote them (None where the header could not be read) streams and
 their first positions. So a process hands over hardly more than a name for each agent that was enrolled."""

@@ -33,7 +33,7 @@ _LEVEL: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that was learnt of a sound log of `size` events; members as in `audit.whole.Whole`.
+    """All that was learnt of a sound log of `size` events; members as in `audit.whole.Whole` and `audit.standing`.
 
     `compromised` maps keys to the times since which they were reported compromised then; `signatures` says whether
     signatures were checked, or the structure alone.

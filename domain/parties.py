@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NotRequired
 
+from annotated_types import Len
 from typing_extensions import TypedDict
 
 from domain.aggregate import Aggregate, Event
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict
 from domain.mandates import Held
 from domain.shapes import (
     AgentName,
@@ -31,9 +32,11 @@ from domain.shapes import (
     Uscc,
     strict,
 )
+from domain.time import require_past
 
 PARTIES_PER_REQUEST_MAX = 100
 AREAS_MAX = 50
+SECTORS_MAX = 50
 
 PartyKind = Literal[
     "operator", "market_regulator", "financial_regulator", "housing_bureau", "finance_bureau", "transport_bureau",
@@ -78,8 +81,8 @@ class PartyRegistration(TypedDict):
     name: NotRequired[Annotated[Label, Public("the name of an organisation; a person's is `person_name`")]]
     person_name: NotRequired[Annotated[Label, Personal()]]
     uscc: NotRequired[Uscc]
-    areas: NotRequired[list[AreaCode]]
-    sectors: NotRequired[list[Code]]
+    areas: NotRequired[Annotated[list[AreaCode], Len(0, AREAS_MAX)]]
+    sectors: NotRequired[Annotated[list[Code], Len(0, SECTORS_MAX)]]
     key: NotRequired[KeyRegistration]
     source: NotRequired[Source]
 
@@ -309,10 +312,10 @@ class Key(Aggregate):
         """Refuse a revocation that would say nothing, or of a time to come.
 
         A theft is often found after the key was replaced: of an ended key a time since which it was compromised may
-        still be reported, and an earlier one later. Raises Conflict `key_ended`, Invalid `instant_in_future`.
+        still be reported, and an earlier one later. Raises Conflict `key_ended`, Invalid `date_in_future`.
         """
-        if since is not None and since > now:
-            raise Invalid("the instant lies in the future", code="instant_in_future", ledger_time=now)
+        if since is not None:
+            require_past(since, now)
         if since is None or (self.compromised_since is not None and self.compromised_since <= since):
             self.require_live()
 

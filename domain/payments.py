@@ -272,9 +272,9 @@ class SeenLine(Aggregate):
                 line=self.id, direction=self.direction, wanted=wanted,
             )  # fmt: skip
 
-    def require_amount(self, amount_fen: int) -> None:
-        """Raise Conflict `line_amount_differs` when it is not of this amount."""
-        if self.amount_fen != amount_fen:
+    def require_amount(self, amount_fen: int, *, or_more: bool = False) -> None:
+        """Raise Conflict `line_amount_differs` when it is not of this amount, or not of so much at the least."""
+        if self.amount_fen < amount_fen or (self.amount_fen > amount_fen and not or_more):
             raise Conflict(
                 "the line is of another amount", code="line_amount_differs",
                 line_fen=self.amount_fen, payment_fen=amount_fen,

@@ -22,6 +22,7 @@ from application.errors import ClockBehind, RolledBack
 from application.saves import Act, NewEvent, Save
 from audit import canonical
 from audit.canonical import JsonValue
+from audit.checkpoints import is_scripted
 from audit.headmap import HeadMap
 from domain import ledgers
 from domain.ledgers import MAP_STREAM
@@ -269,7 +270,7 @@ class Checkpointer:
             check_behind(now, heads.recorded_at)
         except (NotYet, ClockBehind):
             return None
-        if not self.origin.startswith("scripted."):
+        if not is_scripted(self.origin):
             reading = Reading(to_us(now), before_us, machine_us())
             if self._clock.unnoted(session.connection, reading) is not None:
                 return None
@@ -337,7 +338,7 @@ class Checkpointer:
         if self._session is None:
             self._watchdog = self._watchdog or Watchdog()
             self._session = WriterSession(
-                self.database, lock_key(self.origin), scripted=self.origin.startswith("scripted."),
+                self.database, lock_key(self.origin), scripted=is_scripted(self.origin),
                 watchdog=self._watchdog, application=ROOTS_APPLICATION,
             )  # fmt: skip
         return self._session

@@ -8,6 +8,7 @@ import time
 import psycopg
 
 from application.errors import ClockBehind
+from audit.checkpoints import is_scripted
 from audit.instants import check_instant
 from domain.errors import Conflict
 from infrastructure.connection import CLOCK_APPLICATION, Database, connect_plain, connect_reader, under_lock
@@ -111,7 +112,7 @@ class ScriptedClock:
 
 def ledger_clock(database: Database, origin: str) -> DatabaseClock | ScriptedClock:
     """Give the clock that the origin names."""
-    return ScriptedClock(database) if origin.startswith("scripted.") else DatabaseClock(database)
+    return ScriptedClock(database) if is_scripted(origin) else DatabaseClock(database)
 
 
 def set_scripted(database: Database, origin: str, now: str, *, set_by: str) -> None:
@@ -120,7 +121,7 @@ def set_scripted(database: Database, origin: str, now: str, *, set_by: str) -> N
     Raises Conflict `clock_not_scripted`, `clock_goes_back` (`details["ledger_time"]`), InstantInvalid, DatabaseAway.
     """
     check_instant(now)
-    if not origin.startswith("scripted."):
+    if not is_scripted(origin):
         raise Conflict("this ledger's time is the database's", code="clock_not_scripted")
     with under_lock(database, CLOCK_APPLICATION, origin) as connection:
         row = connection.execute(

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import psycopg
 
+from audit.checkpoints import is_scripted
 from audit.errors import AuditError, NoteError
 from audit.heads import open_head
 from audit.policy import Policy
@@ -197,7 +198,7 @@ def clock(examined: Examined) -> Iterator[Check]:
     connection = examined.connection
     head = log_reader.head(connection)
     last = "" if head is None else head[1]
-    if examined.ledger.origin.startswith("scripted."):
+    if is_scripted(examined.ledger.origin):
         now = _one(examined, "SELECT now FROM clock ORDER BY number DESC LIMIT 1")
         yield Check("clock", "good" if now else "wrong", f"scripted, stands at {now}", {"now": now, "last": last})
         return
@@ -256,7 +257,7 @@ def checkpoints(examined: Examined) -> Iterator[Check]:
     size, waiting, since, waited_s, running = row or (0, 0, None, None, False)
     facts = {"size": size, "waiting": waiting, "waiting_since": since}
     # The time of a scripted ledger is somebody's to set, and says nothing of how long an event has waited.
-    late = waited_s is not None and waited_s > COVERED_S_MAX and not examined.ledger.origin.startswith("scripted.")
+    late = waited_s is not None and waited_s > COVERED_S_MAX and not is_scripted(examined.ledger.origin)
     if not late:
         yield Check("checkpoints", "good", f"the last covers {size} events, {waiting} wait for the next", facts)
     elif running:

@@ -33,8 +33,9 @@ def check_rollback(
 ) -> Guarded:
     """Hold the stored log against its published checkpoint, the one kept beside the keys, and every witness.
 
-    While the ledger is halted, also against what its processes had seen committed. Where somebody has seen more, or
-    another history, it is halted: nothing is signed any more, by anyone. `lift` ends a halt that nothing speaks for.
+    While the ledger is halted, also against what its processes had seen committed, and what others told before. Where
+    somebody has seen more, or another history, it is halted: nothing is signed any more, by anyone. `lift` ends a halt
+    that nothing speaks for.
 
     Raises RolledBack where the word of the halt cannot be written: it holds nobody else then.
     """

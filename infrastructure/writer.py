@@ -21,6 +21,7 @@ from psycopg import errors as pg
 from application.errors import ClockBehind, DatabaseAway, LockHeld, OutcomeUnknown, QueueFull, RolledBack, Unforeseen
 from application.saves import Save, Saved
 from audit import canonical
+from audit.checkpoints import is_scripted
 from audit.merkle import Frontier
 from audit.rotation import RECEIPT
 from domain.errors import Conflict, DomainError
@@ -64,7 +65,7 @@ class Writer:
         self._database = database
         self._signer = signer
         self._origin = signer.origin
-        self._scripted = signer.origin.startswith("scripted.")
+        self._scripted = is_scripted(signer.origin)
         self._key = lock_key(signer.origin)
         self._queue = SaveQueue()
         self._session: WriterSession | None = None

@@ -18,6 +18,7 @@ from application.genesis import actions_digest
 from application.proving import ProofUnknown
 from application.sealing import indexed_members
 from application.verifying import Besides
+from audit.checkpoints import is_scripted
 from audit.note import parse_vkey
 from audit.policy import Policy
 from audit.states import State
@@ -146,7 +147,7 @@ def accept_clock(settings: Settings) -> str:
     Raises Conflict `clock_scripted`: a scripted ledger has no other time than it was told.
     """
     where = place(settings)
-    if read_ledger(where).origin.startswith("scripted."):
+    if is_scripted(read_ledger(where).origin):
         raise Conflict("the ledger's clock is scripted: `liftledger clock set` moves it", code="clock_scripted")
     return accept_step(where.writer, accepted_by="operator")
 

@@ -126,11 +126,9 @@ def _statement(stage: Stage, position: int, out: Console) -> None:
     for column in ("effective", "entry", "amount", "balance"):
         table.add_column(column, justify="right" if column in {"amount", "balance"} else "left")
     left_out = max(0, len(entries) - ENTRIES_SHOWN)
-    for number, entry in enumerate(entries):
-        if ENTRIES_FIRST <= number < ENTRIES_FIRST + left_out:
-            if number == ENTRIES_FIRST:
-                table.add_row("…", f"{left_out} more · 另 {left_out} 笔", "", "")
-            continue
+    for entry in entries[:ENTRIES_FIRST] + entries[ENTRIES_FIRST + left_out :]:
+        if left_out and entry is entries[ENTRIES_FIRST + left_out]:
+            table.add_row("…", f"{left_out} more · 另 {left_out} 笔", "", "")
         balance = entry["balance_fen"]
         table.add_row(
             entry["effective_at"][:10], f"{entry['kind']} ({entry['type']})", yuan(entry["amount_fen"]),

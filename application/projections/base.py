@@ -142,11 +142,6 @@ def spans(*tracks: Track) -> list[tuple[str, str | None]]:
     return list(zip(edges, [*edges[1:], None], strict=True))
 
 
-def with_track(state: State, name: str, since: str, value: object) -> State:
-    """Give the state with a value put on one of its tracks."""
-    return {**state, name: put(state.get(name, ()), since, value)}
-
-
 def merged(rows: Iterable[Row]) -> list[Row]:
     """Join neighbouring rows of an item that say the same; they must come in order of effective time by item."""
     joined: list[Row] = []

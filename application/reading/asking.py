@@ -30,7 +30,6 @@ WAIT_POLL_S: Final = 0.02
 PAGE_DEFAULT: Final = 100
 PAGE_MAX: Final = 1_000
 CURSOR_CHARS_MAX: Final = 600
-POSITION_DIGITS_MAX: Final = 15
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 

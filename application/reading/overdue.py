@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from application.reading.asking import Reads
+from application.reading.schemes import Rules
 from domain.aggregate import A, Aggregate, Event, fold
 from domain.findings import Finding
 from domain.lifts import Lift
 from domain.maintenance import MaintenanceYear, Visit, maintenance_stream, visit_named
 from domain.packs import Pack
-from domain.schemes import PublishedPack, Scheme, parsed, scheme_stream
 from domain.visit_checks import uncountersigned
 from domain.visit_gaps import check_gaps, counts
 
@@ -41,6 +41,7 @@ class Missing:
     judged_at: str
     _held: dict[str, Aggregate | None] = field(default_factory=dict)
     _years: dict[str, _Year] = field(default_factory=dict)
+    _rules: dict[str, Rules] = field(default_factory=dict)
 
     def of(self, stream: str) -> Mapping[str, list[Finding]]:
         """Give by visit of a year's stream what was found, of those with anything.
@@ -102,10 +103,11 @@ class Missing:
 
     def _pack(self, area: str | None, on: str) -> Pack | None:
         """Give the pack in force in an area on a civil date; None where none was adopted."""
-        scheme = None if area is None else self._folded(Scheme, scheme_stream(area))
-        adoption = None if scheme is None else scheme.adopted(on)
-        published = None if adoption is None else self._folded(PublishedPack, adoption.pack)
-        return None if published is None or published.published is None else parsed(published.published)
+        if area is None:
+            return None
+        if area not in self._rules:
+            self._rules[area] = Rules.of(self.reads, area, self.known)
+        return self._rules[area].pack(on)
 
     def _folded(self, kind: type[A], stream: str) -> A | None:
         if stream not in self._held:

@@ -182,7 +182,7 @@ def test_a_theft_that_is_found_after_the_key_had_ended_contests_too() -> None:
     assert report("2025-11-03T00:00:00.000000Z") == 2  # the last enrolment, and the rotation itself
     assert report("2025-11-02T00:00:00.000000Z") == 3
     for since, code in (
-        ("2025-11-02T00:00:00.000000Z", "key_ended"), ("2025-11-03T09:00:00.000000Z", "instant_in_future"),
+        ("2025-11-02T00:00:00.000000Z", "key_ended"), ("2025-11-03T09:00:00.000000Z", "date_in_future"),
     ):  # fmt: skip
         with pytest.raises(DomainError) as refused:
             report(since)

@@ -96,3 +96,13 @@ def test_a_head_that_comes_at_once_is_bound_too(told: bytes, others: int) -> Non
     assert served.startswith(b"HTTP/1.1 204")
     assert refused.startswith(b"HTTP/1.1 431 ")
     assert b'"code":"headers_too_large"' in refused
+    assert refused.count(b"HTTP/1.1") == 1
+
+
+def test_what_comes_with_a_refused_head_is_answered_by_that_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """A body behind it in the same piece, or another request, belongs to no request, and is no fault to be logged."""
+    long = b"POST / HTTP/1.1\r\nContent-Length: 2\r\nX: %b\r\n\r\nxy" % (b"a" * connections.HEADER_BYTES_MAX)
+    heard = asyncio.run(_talk(long + ASKED))
+    assert heard.startswith(b"HTTP/1.1 431 ")
+    assert heard.count(b"HTTP/1.1") == 1
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")] == []

@@ -257,3 +257,15 @@ def test_a_worker_signs_for_his_work_and_not_for_the_company(book: Book) -> None
     for action, said, path in tried:
         if action != "key.rotate":  # revoked by now
             assert book.act(administrator, action, said, **path), action
+
+
+@pytest.mark.parametrize("member,values", [("areas", ["370102"]), ("sectors", ["school"])])
+def test_a_party_has_at_most_fifty_areas_and_sectors(book: Book, member: str, values: list[str]) -> None:
+    """Fifty of each: every question of what a bureau supervises goes through them."""
+    for count, fits in ((50, True), (51, False)):
+        said = {"parties": [{"id": new_name("party"), "kind": "transport_bureau", "name": "x", member: values * count}]}
+        if fits:
+            assert book.act(OPERATOR, "party.register", said)
+        else:
+            with pytest.raises(ValueError, match="too_long"):
+                book.act(OPERATOR, "party.register", said)
