@@ -23,7 +23,7 @@ from api.describing import illustrate, responses, schemas
 from api.ledger_time import LedgerTime
 from api.logs import place_of
 from api.meanings import explain
-from api.routes import evidence, ledger, metrics, personal, reads, writes
+from api.routes import evidence, ledger, metrics, personal, problems, reads, writes
 from api.routes import log as log_routes
 from api.timing import Timekeeper
 from api.turnstile import Turnstile
@@ -69,7 +69,8 @@ def create(start: Callable[[], Services]) -> FastAPI:
     )  # fmt: skip
     app.add_middleware(LedgerTime)
     routers = (
-        writes.router(ACTIONS, SHAPES), evidence.router(ACTIONS, SHAPES), ledger.routes, metrics.routes,
+        writes.router(ACTIONS, SHAPES), evidence.router(ACTIONS, SHAPES), ledger.routes, problems.routes,
+        metrics.routes,
         log_routes.router(),
         reads.router(QUESTIONS), personal.router(DISCLOSURES),
     )  # fmt: skip
@@ -119,7 +120,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     """Give the OpenAPI 3.1 document."""
     document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes)
     components = document.setdefault("components", {})
-    answers = (*ledger.SHAPES, *log_routes.JSON_SHAPES.values(), WriteAnswer)
+    answers = (*ledger.SHAPES, *problems.SHAPES, *log_routes.JSON_SHAPES.values(), WriteAnswer)
     asked = [*(each.gives for each in QUESTIONS), *(each.gives for each in DISCLOSURES)]
     components["schemas"] = {
         **components.get("schemas", {}), **schemas([*answers, *asked]), **writes.components(ACTIONS, SHAPES),
@@ -142,7 +143,7 @@ _PROBLEM: dict[str, Any] = {
     "description": "RFC 9457 problem; `code` is stable.",
     "required": ["type", "title", "title_zh", "status", "code", "detail", "detail_zh", "details"],
     "properties": {
-        "type": {"type": "string", "description": "`/problems/` and the code."},
+        "type": {"type": "string", "description": "`/problems/` and the code: a GET of it says what the code means."},
         "title": {"type": "string", "description": "What the status says."},
         "title_zh": {"type": "string", "description": "The same in Chinese."},
         "status": {"type": "integer"}, "code": {"type": "string"},

@@ -76,6 +76,12 @@ def reference(shape: Any) -> dict[str, str]:  # noqa: ANN401 - a TypedDict
     return {"$ref": REFERENCE.format(model=shape.__name__)}
 
 
+def open_answer(shape: Any, *statuses: int) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict
+    """Describe the answer of a route that anyone may ask, and the statuses by which it may refuse."""
+    content = {JSON_TYPE: {"schema": reference(shape)}}
+    return {"responses": {"200": {"content": content}, **refusals(*statuses)}}
+
+
 def schemas(shapes: Iterable[Any]) -> dict[str, Any]:
     """Give the schemas of shapes of answers, and of what they are made of."""
     found: dict[str, Any] = {}

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from api.bodies import JSON_TYPE
-from api.describing import reference, refusals
+from api.describing import open_answer
 from application.services import Services
 from domain.shapes import Instant
 
@@ -53,18 +52,12 @@ class ActionTable(TypedDict):
 SHAPES: Final = (Health, ActionTable)
 
 
-def _described(shape: Any, *statuses: int) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict
-    """Describe the answer of an open route."""
-    content = {JSON_TYPE: {"schema": reference(shape)}}
-    return {"responses": {"200": {"content": content}, **refusals(*statuses)}}
-
-
 routes = APIRouter(tags=["ledger"])
 
 
 @routes.get(
     "/health", summary="Whether the ledger answers · 存活检查", operation_id="ledger.health", response_model=None,
-    openapi_extra=_described(Health, 503),
+    openapi_extra=open_answer(Health, 503),
 )  # fmt: skip
 def health(request: Request) -> dict[str, Any]:
     """Give origin, ledger time, and whether nothing is signed at present; answered without a signature.
@@ -78,7 +71,7 @@ def health(request: Request) -> dict[str, Any]:
 
 @routes.get(
     "/actions", summary="The published table of actions · 操作表", operation_id="ledger.actions", response_model=None,
-    openapi_extra=_described(ActionTable),
+    openapi_extra=open_answer(ActionTable),
 )  # fmt: skip
 def actions(request: Request) -> dict[str, Any]:
     """Give the table that events are held against (event-format §3)."""

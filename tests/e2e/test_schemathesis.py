@@ -18,6 +18,7 @@ from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 
 from api.client import Client, Signer
+from api.errors import meanings
 from application.rights import KINDS, RIGHTS
 from tests.golden.make_openapi import document
 from tests.support import described
@@ -83,6 +84,7 @@ def check(response: httpx.Response, kinds: Collection[str]) -> None:
     assert problem["status"] == response.status_code
     assert problem["code"] == problem["code"].lower()
     assert problem["type"] == f"/problems/{problem['code']}"
+    assert problem["status"] in meanings()[problem["code"]]["statuses"]
 
 
 TRIALS: Final = [

@@ -1,4 +1,4 @@
-"""Writes the tables of `docs/events.md` and `docs/api.md` that are made from the code, between their markers.
+"""Writes the tables of the pages that are made from the code, between their markers, and `api/problems.json`.
 
 Run it as `python -m tests.golden.make_docs`; a test holds the pages to it.
 """
@@ -38,6 +38,7 @@ from tests.support.rehearsal import Rehearsal, repeatable
 EVENTS: Final = ROOT / "docs" / "events.md"
 API: Final = ROOT / "docs" / "api.md"
 CODES: Final = ROOT / "docs" / "codes.md"
+PROBLEMS: Final = ROOT / "api" / "problems.json"
 IMPORTING: Final = ROOT / "docs" / "importing.md"
 LEDGERS_OWN: Final = {
     "ledger.Opened": "`init`", "ledger.ClockStepped": "the writer",
@@ -201,6 +202,15 @@ def error_table() -> str:
         for code, (statuses, english) in sorted(answered_codes().items())
     ]
     return "\n".join(["| code | status | | |", "|---|---|---|---|", *rows])
+
+
+def problems() -> str:
+    """Give the file by which the ledger itself says what each code means; the Chinese sentences are read beside it."""
+    rows = [
+        json.dumps({"code": code, "statuses": sorted(statuses), "en": english}, ensure_ascii=False)
+        for code, (statuses, english) in sorted(answered_codes().items())
+    ]
+    return "[\n" + ",\n".join(rows) + "\n]\n"
 
 
 def program_table() -> str:
@@ -368,6 +378,7 @@ def filled(page: Path) -> str:
 
 def main() -> int:
     """Write the pages."""
+    PROBLEMS.write_text(problems(), encoding="utf-8")
     for page in PARTS:
         page.write_text(filled(page), encoding="utf-8")
     return 0

@@ -98,6 +98,8 @@ ELSEWHERE: Final = frozenset({"continuing", "rollback", "verifying", "witnessing
 """The modules of `application/` that programs alone use: `recover`, the start, `verify`, a witness."""
 POSSESSION: Final = ("jws", "statements")
 """The modules of `audit/` that judge the proof of possession of a new key: it is of the body, so they answer by 422."""
+ROTATING: Final = frozenset({"note_signature", "note_unsigned", "vkey_key", "vkey_malformed", "vkey_type"})
+"""The codes of `audit/{note,signatures}.py` by which a ledger key handed on is refused: the keys are of the body."""
 KEEPING: Final = ("clock", "clock_watch", "map_service", "people", "vault", "writer")
 """The modules of `infrastructure/` whose refusals reach a client."""
 INWARD: Final = frozenset({"log_reader", "mapper", "recorder", "tile_store", "vault"})
@@ -168,7 +170,7 @@ def answered_codes() -> dict[str, tuple[set[int], str]]:
     statuses: dict[str, set[int]] = {code: set(told) for code, told in (PUT | put_together()).items()}
     sentences: dict[str, str] = {}
     own = [told for told in _stated([ROOT / "audit" / "errors.py"]) if told[0] in DOORS_OWN]
-    for code, status, sentence in (*own, *_of_possession(), *_stated(_answering())):
+    for code, status, sentence in (*own, *_of_possession(), *_of_rotation(), *_stated(_answering())):
         if code not in UNANSWERED:
             statuses.setdefault(code, set()).add(status)
             sentences[code] = sentences.get(code) or sentence
@@ -180,6 +182,11 @@ def _of_possession() -> Iterator[Stated]:
     stated = _stated([ROOT / "audit" / f"{name}.py" for name in POSSESSION])
     yield from ((code, 422, sentence) for code, _, sentence in stated)
     yield from ((kind.code, 422, "") for kind in (evidence.TokenRefused, evidence.SignatureInvalid))
+
+
+def _of_rotation() -> Iterator[Stated]:
+    stated = _stated([ROOT / "audit" / f"{name}.py" for name in ("note", "signatures")])
+    yield from ((code, 422, sentence) for code, _, sentence in stated if code in ROTATING)
 
 
 def program_codes() -> dict[str, tuple[str, str]]:

@@ -40,9 +40,11 @@ from tests.golden.make_docs import (
     LISTS,
     NAMED_OTHERWISE,
     PARTS,
+    PROBLEMS,
     answered,
     filled,
     kinds,
+    problems,
     registered,
     rule_title,
     run,
@@ -66,6 +68,12 @@ from tests.support.story.whole import performed
 def test_a_page_says_what_the_code_does(page: Path) -> None:
     """What is made from the code is as it would be made now (`python -m tests.golden.make_docs`)."""
     assert page.read_text(encoding="utf-8") == filled(page)
+
+
+def test_the_ledger_says_of_each_code_what_the_page_says() -> None:
+    """What `GET /problems` answers is made from the code as the page's table is, and is as it would be made now."""
+    assert PROBLEMS.read_text(encoding="utf-8") == problems()
+    assert all(row["en"] and row["zh"] and row["statuses"] for row in errors.meanings().values())
 
 
 def test_every_event_type_is_described() -> None:
@@ -137,8 +145,8 @@ def test_every_code_has_one_row() -> None:
     assert answers == sorted(set(answers))
     assert programs == sorted(set(programs))
     assert {"token_late", "shape_invalid", "command_reused", "salt_missing", "ndjson_line_too_large"} <= set(answers)
-    assert {"trust_malformed", "bundle_zip", "options_conflict", "policy_unsatisfied"} <= set(programs)
-    assert not {"trust_malformed", "bundle_zip", "body_too_large", "state_damaged", "vkey_type"} & set(answers)
+    assert {"trust_malformed", "bundle_zip", "options_conflict", "policy_unsatisfied", "vkey_type"} <= set(programs)
+    assert not {"trust_malformed", "bundle_zip", "body_too_large", "state_damaged", "note_key_ambiguous"} & set(answers)
 
 
 def test_every_code_is_described_in_both_languages() -> None:

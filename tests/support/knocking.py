@@ -16,6 +16,7 @@ import httpx
 import orjson
 
 from api.client import Client
+from api.errors import meanings
 from audit import tokens
 from audit.ndjson import lines_root
 from tests.support.service import Service
@@ -58,6 +59,7 @@ def code(response: httpx.Response) -> tuple[int, str]:
     assert set(problem) == {"type", "title", "title_zh", "status", "code", "detail", "detail_zh", "details"}
     assert problem["status"] == response.status_code
     assert problem["type"] == f"/problems/{problem['code']}"
+    assert problem["status"] in meanings()[problem["code"]]["statuses"]
     assert "Traceback" not in response.text
     return response.status_code, problem["code"]
 

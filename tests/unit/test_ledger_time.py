@@ -57,6 +57,18 @@ def test_every_answer(method: str, path: str, status: int) -> None:
     assert (answer.status_code, answer.headers.get_list("ledger-time")) == (status, [NOW])
 
 
+def test_a_problem_is_explained_where_its_type_points() -> None:
+    """Each refusal's `type` is an address that says what its code means, that of an unknown code among them."""
+    app = _app()
+    for method, path in (("GET", "/nowhere"), ("PUT", "/agents"), ("POST", "/agents"), ("GET", "/problems/none_such")):
+        problem = _answer(app, method, path).json()
+        meaning = _answer(app, "GET", problem["type"])
+        assert meaning.status_code == 200, problem
+        assert (meaning.json()["code"], meaning.json()["zh"]) == (problem["code"], problem["detail_zh"])
+        assert problem["status"] in meaning.json()["statuses"]
+        assert meaning.json() in _answer(app, "GET", "/problems").json()["problems"]
+
+
 def test_unknown_time() -> None:
     """While the clock cannot be read the answer goes out without the header."""
     answer = _answer(_app(None), "GET", "/actions")
