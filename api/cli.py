@@ -220,6 +220,35 @@ def checkpoint() -> None:
 
 
 @app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new folder: ledger.dump, persons.dump and backup.json go there.")],
+) -> None:
+    """Write a backup of the database, beside the running ledger; the keys are not in it. See docs/operations.md."""
+    settings = bootstrap.load_settings()
+    with bootstrap.database_reachable(settings):
+        made = bootstrap.back_up(settings, folder)
+    out.print(f"{made.origin}: {made.events:,} events, the newest of {made.recorded_at}, in {folder}")
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="What `liftledger backup` wrote.")],
+    *,
+    without_persons: Annotated[
+        bool, typer.Option("--without-persons", help="Without what opens sealed data, where that archive is gone.")
+    ] = False,
+) -> None:
+    """Put a backup back where no ledger is, beside the keys as they are; docs/witness.md says what to do first."""
+    settings = bootstrap.load_settings()
+    bootstrap.require_idle(settings)
+    with bootstrap.database_running(settings):
+        held, erased = bootstrap.put_back(settings, folder, without_persons=without_persons)
+    out.print(f"{held.origin}: {held.events:,} events, the newest of {held.recorded_at}")
+    out.print(f"persons whose data were destroyed again: {erased}")
+    out.print("start it with `liftledger run`: the rollback guard says whether anything is missing")
+
+
+@app.command()
 def rebuild() -> None:
     """Empty all read models and make them again from the log."""
     settings = bootstrap.load_settings()

@@ -239,8 +239,8 @@ class EmbeddedServer:
                 f"The data in {self._data} are PostgreSQL {found}'s, not {self._major}'s",
                 found=found,
                 wanted=str(self._major),
-                upgrade=f"Start once with LIFTLEDGER_POSTGRES_MAJOR={found}, dump with pg_dump --format=custom, stop, "
-                f"move {self._data.name} aside, start with {self._major}, restore with pg_restore.",
+                upgrade=f"With LIFTLEDGER_POSTGRES_MAJOR={found}: liftledger backup FOLDER. "
+                f"Move {self._data.name} aside. With {self._major}: liftledger restore FOLDER.",
             )
 
     def _initialise(self, binaries: Binaries) -> None:

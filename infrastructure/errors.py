@@ -186,6 +186,12 @@ class ExportUnusable(InfrastructureError):
     code = "export_unusable"
 
 
+class BackupUnusable(InfrastructureError):
+    """A backup cannot be written, read or put back; the code says why, and nothing was changed."""
+
+    code = "backup_unusable"
+
+
 class ShadowsRefused(InfrastructureError):
     """The database lets us make no temporary tables, so the read models cannot be made again beside the stored ones."""
 

@@ -13,6 +13,11 @@ _APPEND_ONLY = (
     "events", "receipts", "commands", "evidence", "sources", "request_lines", "clock", "clock_acceptances",
 )  # fmt: skip
 _ERASABLE = ("request_bytes", "sealed_values", "subject_keys")
+_VIEWS = (
+    "view_lifts", "view_covers", "view_policies", "view_claims", "view_funds", "view_houses", "view_reservations",
+    "view_entries", "view_timeline", "projection_tracking", "parked_events", "projector_heartbeat",
+)  # fmt: skip
+_CHECKPOINTS = "checkpoints, checkpoint_signatures, checkpoint_stamps, tiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,12 @@ class Roles:
         yield f"GRANT DELETE ON {', '.join(_ERASABLE)} TO {self.eraser}"
         # Functions run with their caller's rights, so the tables' grants hold inside them as well.
 
+    def grants_0002(self) -> Iterator[str]:
+        """Give the grants of revision 0002: read models are the projector's, and anyone's to read."""
+        tables = ", ".join(_VIEWS)
+        yield f"GRANT SELECT ON {tables} TO {self.writer}, {self.checkpointer}"
+        yield f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON {tables} TO {self.projector}"
+
     def grants_0003(self) -> Iterator[str]:
         """Give the grants of revision 0003: what goes with a person is deleted by the eraser alone."""
         erasable = "sealed_places, blind_index"
@@ -68,3 +79,26 @@ class Roles:
         yield f"GRANT SELECT, DELETE ON {erasable} TO {self.eraser}"
         yield f"GRANT SELECT ON view_persons TO {self.writer}, {self.checkpointer}"
         yield f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON view_persons TO {self.projector}"
+
+    def grants_0004(self) -> Iterator[str]:
+        """Give the grants of revision 0004: checkpoints and tiles are the checkpointer's."""
+        yield f"GRANT SELECT ON {_CHECKPOINTS} TO {self.writer}, {self.projector}"
+        yield f"GRANT SELECT, INSERT ON {_CHECKPOINTS} TO {self.checkpointer}"
+
+    def grants_0005(self) -> Iterator[str]:
+        """Give the grants of revision 0005; that the doctor can say, as the writer, which revision the tables are."""
+        yield f"GRANT SELECT, INSERT ON clock_readings, request_hashes TO {self.writer}, {self.checkpointer}"
+        yield f"GRANT SELECT ON alembic_version TO {self.writer}"
+
+    def grants_0007(self) -> Iterator[str]:
+        """Give the grants of revision 0007."""
+        yield f"GRANT SELECT, INSERT ON evidence_seals TO {self.writer}"
+
+    def grants(self) -> Iterator[str]:
+        """Give the grants of all revisions, for tables that came without them (a backup that is put back)."""
+        yield from self.grants_0001()
+        yield from self.grants_0002()
+        yield from self.grants_0003()
+        yield from self.grants_0004()
+        yield from self.grants_0005()
+        yield from self.grants_0007()

@@ -13,6 +13,7 @@ from infrastructure.settings import Settings
 from infrastructure.settings import load as load_settings
 
 if TYPE_CHECKING:
+    from api.bootstrap.backing import back_up, put_back
     from api.bootstrap.checking import (
         accept_clock,
         checkpoint,
@@ -57,6 +58,7 @@ __all__ = [
     "Supervisor",
     "Worker",
     "accept_clock",
+    "back_up",
     "certify",
     "checkpoint",
     "checkpointer",
@@ -83,6 +85,7 @@ __all__ = [
     "prepare_key",
     "prepare_tables",
     "projector",
+    "put_back",
     "read_ledger",
     "rebuild_index",
     "rebuild_numbers",
@@ -94,7 +97,7 @@ __all__ = [
     "verify",
 ]
 
-_PARTS: Final = ("places", "guarding", "keeping", "making", "serving", "checking")
+_PARTS: Final = ("places", "guarding", "keeping", "making", "serving", "checking", "backing")
 """The cheapest first."""
 _ELSEWHERE: Final = {
     "REFUSALS": "infrastructure.refusals", "refusal_of": "infrastructure.refusals",

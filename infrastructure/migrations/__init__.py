@@ -45,6 +45,11 @@ def head_revision() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
+def revisions() -> list[str]:
+    """Give all revisions that this program knows."""
+    return [each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()]
+
+
 def current_revision(url: str, *, schema: str = DEFAULT_SCHEMA) -> str | None:
     """Give the revision that a schema is at; None if there is no ledger in it."""
     check_schema(schema)

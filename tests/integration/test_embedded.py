@@ -208,7 +208,7 @@ def test_sixteen_runs_and_eighteen_refuses_its_data(tmp_path: Path) -> None:
         "16",
         "18",
     )
-    assert "pg_dump" in str(refused.value.details["upgrade"])
+    assert "liftledger backup" in str(refused.value.details["upgrade"])
     with embedded_server(var, major=16) as server:
         assert server.ready()
     shutil.rmtree(var)

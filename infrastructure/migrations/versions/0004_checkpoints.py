@@ -13,8 +13,6 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-_TABLES = "checkpoints, checkpoint_signatures, checkpoint_stamps, tiles"
-
 
 def upgrade() -> None:
     folder = files("infrastructure.migrations").joinpath("sql")
@@ -22,9 +20,8 @@ def upgrade() -> None:
     op.get_bind().connection.cursor().execute(folder.joinpath("0004_checkpoints.sql").read_text(encoding="utf-8"))
     roles: Roles | None = context.config.attributes.get("roles")
     if roles is not None:
-        for name in (roles.writer, roles.projector):
-            op.get_bind().exec_driver_sql(f"GRANT SELECT ON {_TABLES} TO {name}")
-        op.get_bind().exec_driver_sql(f"GRANT SELECT, INSERT ON {_TABLES} TO {roles.checkpointer}")
+        for statement in roles.grants_0004():
+            op.get_bind().exec_driver_sql(statement)
 
 
 def downgrade() -> None:

@@ -22,10 +22,8 @@ def upgrade() -> None:
         cursor.execute(folder.joinpath(name).read_text(encoding="utf-8"))
     roles: Roles | None = context.config.attributes.get("roles")
     if roles is not None:
-        for name in (roles.writer, roles.checkpointer):
-            op.get_bind().exec_driver_sql(f"GRANT SELECT, INSERT ON clock_readings, request_hashes TO {name}")
-        # So that the doctor can say, as the writer, whether the tables are this software's.
-        op.get_bind().exec_driver_sql(f"GRANT SELECT ON alembic_version TO {roles.writer}")
+        for statement in roles.grants_0005():
+            op.get_bind().exec_driver_sql(statement)
 
 
 def downgrade() -> None:

@@ -19,7 +19,8 @@ def upgrade() -> None:
     op.get_bind().connection.cursor().execute(folder.joinpath("0007_evidence.sql").read_text(encoding="utf-8"))
     roles: Roles | None = context.config.attributes.get("roles")
     if roles is not None:
-        op.get_bind().exec_driver_sql(f"GRANT SELECT, INSERT ON evidence_seals TO {roles.writer}")
+        for statement in roles.grants_0007():
+            op.get_bind().exec_driver_sql(statement)
 
 
 def downgrade() -> None:
