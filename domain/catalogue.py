@@ -115,6 +115,24 @@ class Venue:
 
 
 @dataclass(frozen=True, slots=True)
+class LegalHoliday:
+    """A holiday as the State Council arranged it: days off from `from_date` up to, not including, `to_date`.
+
+    `makeup_workdays` are days of a weekend on which work was done for it. `year` is that of the notice, `basis` its
+    number; taken from a table of others (chinesecalendar 1.11), and not compared with the official print.
+    """
+
+    code: str
+    zh: str
+    en: str
+    year: int
+    from_date: str
+    to_date: str
+    makeup_workdays: tuple[str, ...]
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
 class FindingCode:
     """What a check may find; `rules` are the rules under which it does (`domain.findings`).
 
@@ -127,7 +145,9 @@ class FindingCode:
     rules: tuple[str, ...]
 
 
-_Row = TypeVar("_Row", Code, MaintenanceItem, Variety, CoveragePart, KindOfWork, HazardCode, Venue, FindingCode)
+_Row = TypeVar(
+    "_Row", Code, MaintenanceItem, Variety, CoveragePart, KindOfWork, HazardCode, Venue, FindingCode, LegalHoliday
+)
 
 
 def _read(name: str, shape: type[_Row]) -> Mapping[str, _Row]:
@@ -199,6 +219,12 @@ def services() -> Mapping[str, Code]:
 def finding_codes() -> Mapping[str, FindingCode]:
     """Return the codes of findings (检查结论)."""
     return _read("findings", FindingCode)
+
+
+@cache
+def legal_holidays() -> Mapping[str, LegalHoliday]:
+    """Return the legal holidays (法定节假日) of the years whose notice the ledger knows, by code and in order."""
+    return _read("legal_holidays", LegalHoliday)
 
 
 @cache

@@ -2,8 +2,8 @@
 
 Clocks are answered as dates with their rule, never acted on: limitation is the debtor's plea and closes nothing (L6).
 The days that are recorded as due are plain ones, so that a later notice of holidays changes no recorded fact. Whether
-something was late is judged by the last day as it moves (民法典 203): over weekends, which are known, and over legal
-holidays (法定休假日) and swapped working days, which are announced year by year and which the ledger does not know.
+something was late is judged by the last day as it moves (民法典 203): over weekends and legal holidays (法定休假日).
+Each year has its notice of them (`domain.working_days`); what a notice to come may excuse is for a person to look at.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from domain.errors import Invalid, NotFound, RuleBroken
 from domain.findings import Finding, Verdict, finding
 from domain.packs import Pack, rule_or_own
 from domain.time import add_days, after_weekend
+from domain.working_days import first_working_day
 
 COVERED: Final = "claims.covered"
 CERTAIN: Final = "责任保险业务监管办法(2020) 6"
@@ -30,7 +31,8 @@ THIRD_PARTY_FIRST: Final = "claims.third_party_first"
 PAYEE: Final = "claims.payee"
 
 HOLIDAY_DAYS_MAX: Final = 9
-"""As long as the longest legal holiday with its weekends was yet (Spring Festival of 2026): it may excuse no more."""
+"""As long as the longest legal holiday with its weekends was yet (Spring Festival of 2026): one that is not announced
+may excuse no more."""
 
 PAYEES: Final[Mapping[str, frozenset[str]]] = {
     "third_party": frozenset({"third_party", "hospital"}),
@@ -72,8 +74,8 @@ def check_clock(
 ) -> list[Finding]:
     """Find `overdue_<clock>` where something was done after the last day, `last_on`, to which the day due moved.
 
-    As long as a legal holiday might excuse it, or where something else may (`excused`), this is for a person to look
-    at: missing data is no violation.
+    As long as a legal holiday of a year whose notice is not known might excuse it, or where something else may
+    (`excused`), this is for a person to look at: missing data is no violation.
     """
     running = [row for row in due if row["due_on"] is not None]
     if pack is None or not running:
@@ -95,13 +97,16 @@ def check_clock(
 
 
 def _last_days(pack: Pack, due_on: str) -> tuple[str, str]:
-    """Give the day to which a last day moves over weekends, and the latest to which a holiday may move it."""
+    """Give the day to which a last day moves, and the latest to which a holiday that is not announced may move it."""
     rule = rule_or_own(pack, ROLLS, due_on)
     moves = rule.table() if rule.fixed else {"holidays": True}
-    last_on = after_weekend(due_on) if moves.get("weekends") is True else due_on
+    weekends = moves.get("weekends") is True
+    last_on = after_weekend(due_on) if weekends else due_on
     if moves.get("holidays") is not True:
         return last_on, last_on
-    return last_on, after_weekend(add_days(due_on, HOLIDAY_DAYS_MAX))
+    makeup_rest = moves.get("makeup_workdays") is True
+    announced = first_working_day(due_on, weekends=weekends, makeup_rest=makeup_rest) if rule.fixed else None
+    return (announced, announced) if announced else (last_on, after_weekend(add_days(due_on, HOLIDAY_DAYS_MAX)))
 
 
 def check_day(pack: Pack | None, loss_on: str, on: str) -> list[Finding]:

@@ -121,10 +121,14 @@ def add_days(date_text: str, days: int) -> str:
         raise Invalid("date is out of range", code="date_out_of_range") from error
 
 
+def is_weekend(date_text: str) -> bool:
+    """Say whether a date is a Saturday or Sunday."""
+    return parse_date(date_text).weekday() >= _SATURDAY
+
+
 def after_weekend(date_text: str) -> str:
     """Return the Monday after a Saturday or Sunday; any other day itself."""
-    weekday = parse_date(date_text).weekday()
-    return add_days(date_text, 7 - weekday) if weekday >= _SATURDAY else date_text
+    return add_days(date_text, 7 - parse_date(date_text).weekday()) if is_weekend(date_text) else date_text
 
 
 def add_years(date_text: str, years: int) -> str:

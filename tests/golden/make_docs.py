@@ -120,6 +120,7 @@ LISTS: Final[Mapping[str, tuple[str, Callable[[], Mapping[str, Any]]]]] = {
     "work_types": ("作业类型", catalogue.work_types),
     "item_results": ("项目结果", catalogue.item_results),
     "hazards": ("隐患代码", catalogue.hazard_codes),
+    "legal_holidays": ("法定节假日安排", catalogue.legal_holidays),
     "findings": ("检查结论", catalogue.finding_codes),
     "maintenance_items": ("维保项目", catalogue.maintenance_items),
 }

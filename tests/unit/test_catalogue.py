@@ -80,6 +80,7 @@ def test_plain_lists_have_names_in_both_languages() -> None:
         catalogue.work_types(),
         catalogue.item_results(),
         catalogue.hazard_codes(),
+        catalogue.legal_holidays(),
         catalogue.venues(),
         catalogue.premises_classes(),
         catalogue.services(),

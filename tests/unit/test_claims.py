@@ -202,13 +202,12 @@ def test_late_acts_are_found_never_refused(book: Book) -> None:
     [
         ("2026-03-14", None),
         ("2026-03-16", None),
-        ("2026-03-17", "manual_review"),
-        ("2026-03-23", "manual_review"),
+        ("2026-03-17", "violates"),
         ("2026-03-24", "violates"),
     ],
 )
 def test_a_last_day_moves_over_the_weekend(book: Book, notice_on: str, verdict: str | None) -> None:
-    """Due on a Saturday is in time on Monday (民法典 203); what a legal holiday might excuse is for a person to see."""
+    """Due on a Saturday is in time on Monday (民法典 203), and late on Tuesday where that is no legal holiday."""
     path = notified(book)
     book.now = "2026-03-24T00:00:00.000000Z"
     refused = {"reasons": ["not_covered"], "decided_on": "2026-03-11", "notice_on": notice_on}
@@ -220,15 +219,17 @@ def test_a_last_day_moves_over_the_weekend(book: Book, notice_on: str, verdict: 
         assert row["facts"] == {"due_on": "2026-03-14", "last_on": "2026-03-16", "done_on": notice_on}
 
 
-def test_a_decision_after_a_holiday_is_no_violation(book: Book) -> None:
-    """Thirty days that end on the Sunday of Qingming, decided on the first working day after it."""
+@pytest.mark.parametrize("decided_on, late", [("2026-04-07", []), ("2026-04-08", ["violates"])])
+def test_a_last_day_moves_over_a_legal_holiday(book: Book, decided_on: str, late: list[str]) -> None:
+    """Thirty days that end on the Sunday of Qingming end with the first working day after it, and not a day later."""
     path = notified(book)
     filed = {"papers": [{"kind": "claim_form", "digest": "a" * 64}], "received_on": "2026-03-06"}
     book.now = "2026-03-06T00:00:00.000000Z"
     book.act(BY_USE_UNIT, "claim.file", filed, **path)
-    book.now = "2026-04-07T02:00:00.000000Z"
-    (found,) = book.act(BY_INSURER, "claim.approve", approval(1_000), **path)[0].found["findings"]
-    assert (found["code"], found["verdict"]) == ("overdue_k3", "manual_review")
+    book.now = f"{decided_on}T02:00:00.000000Z"
+    found = book.act(BY_INSURER, "claim.approve", approval(1_000), **path)[0].found.get("findings", [])
+    assert [row["verdict"] for row in found] == late
+    assert {(row["code"], row["facts"]["last_on"]) for row in found} <= {("overdue_k3", "2026-04-07")}
 
 
 def test_a_clock_that_stands_still_makes_no_decision_late(book: Book) -> None:
