@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Match
 from api import errors, ledger_time
 from api.catalogue import SHAPES
 from api.describing import illustrate, responses, schemas
+from api.head import HeadAsGet
 from api.ledger_time import LedgerTime
 from api.logs import place_of
 from api.meanings import explain
@@ -40,7 +41,8 @@ VERSION = "0.1.0"
 DESCRIPTION = (
     "The event-sourced ledger of a district's lift “insurance + service” · 电梯“保险+服务”账本. "
     "Every write is a signed request and becomes signed, immutable events. "
-    "Every answer to a request that could be read carries the ledger's time in the header `Ledger-Time`."
+    "Every answer to a request that could be read carries the ledger's time in the header `Ledger-Time`. "
+    "HEAD is answered wherever GET is, with the same headers and no content."
 )
 
 log = structlog.get_logger()
@@ -68,6 +70,7 @@ def create(start: Callable[[], Services]) -> FastAPI:
         openapi_url=None, redirect_slashes=False,
     )  # fmt: skip
     app.add_middleware(LedgerTime)
+    app.add_middleware(HeadAsGet)
     routers = (
         writes.router(ACTIONS, SHAPES), evidence.router(ACTIONS, SHAPES), ledger.routes, problems.routes,
         metrics.routes,
@@ -113,7 +116,8 @@ def _handle_errors(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 def _allowed(routes: Sequence[BaseRoute], request: Request) -> list[str]:
     """Give the methods of every route that has this path; Starlette names those of the first one only."""
     found = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
-    return sorted({method for route in found for method in getattr(route, "methods", None) or ()})
+    methods = {method for route in found for method in getattr(route, "methods", None) or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:

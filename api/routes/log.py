@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 
 from api.bodies import JSON_TYPE, bearer, uri_of
 from api.describing import SIGNED, reference, refusals
+from api.head import sent_method
 from api.quorum import QUORUM, QUORUM_HEADER, quorum_of
 from api.routes.reads import NO_BODY
 from api.threads import on_thread
@@ -83,7 +84,9 @@ def entries(services: Services, request: Request) -> Response:
     """Give a bundle of headers to those entitled, none beyond the published checkpoint (C2SP tlog-tiles)."""
     token = bearer(request)
     identity = identify(token, services.clock.now(), AggregateCache(), services.streams)
-    tokens.check_request(identity.token, origin=services.origin, method="GET", uri=uri_of(request), body_hash=NO_BODY)
+    tokens.check_request(
+        identity.token, origin=services.origin, method=sent_method(request), uri=uri_of(request), body_hash=NO_BODY
+    )
     if not allowed("log.read", identity.author.kind, frozenset()):
         raise Forbidden("no right to read everyone's headers", code="right_missing", action="log.read")
     asked = _asked(services, request, "entries")

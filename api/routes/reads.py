@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from api.bodies import JSON_TYPE, bearer, uri_of
 from api.describing import READ, SIGNED, reference, refusals, rights_of
+from api.head import sent_method
 from api.parameters import path_parameters
 from api.threads import on_thread
 from application.identity import identify
@@ -61,7 +62,7 @@ def _endpoint(question: Question) -> Any:  # noqa: ANN401 - FastAPI takes any ca
         for kind in NAMED & set(request.path_params):
             _check_path(kind, request.path_params[kind])
         found = await on_thread(
-            answer, services.reads, question, token, uri_of(request), dict(request.path_params), query
+            answer, services.reads, question, token, (sent_method(request), uri_of(request)), request.path_params, query
         )
         return _response(request, found)
 
@@ -69,15 +70,18 @@ def _endpoint(question: Question) -> Any:  # noqa: ANN401 - FastAPI takes any ca
 
 
 def answer(
-    reads: Reads, question: Question, token: bytes, uri: str, path: dict[str, str], query: dict[str, str]
+    reads: Reads, question: Question, token: bytes, sent: tuple[str, str], path: dict[str, str], query: dict[str, str]
 ) -> Answer:
     """Authenticate a signed read and answer it; a read's command id is not remembered.
+
+    `sent` is the method, and path and query, as they came.
 
     Raises Unauthenticated, AuditError of the token, and what the question refuses.
     """
     # Who reads is read from the log each time: a revoked key must not go on reading from a cache.
     identity = identify(token, reads.clock.now(), AggregateCache(), reads.streams)
-    tokens.check_request(identity.token, origin=reads.origin, method="GET", uri=uri, body_hash=NO_BODY)
+    method, uri = sent
+    tokens.check_request(identity.token, origin=reads.origin, method=method, uri=uri, body_hash=NO_BODY)
     asking = Asking(reads, identity.author, path, query)
     found = question.answer(asking)
     asking.check_unmoved()
