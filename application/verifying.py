@@ -69,6 +69,9 @@ class Published(Protocol):
     def add(self, leaves: bytes) -> None:
         """Hold the next leaves, 32 bytes each, against the stored tiles."""
 
+    def unpublished(self, roots: Sequence[int]) -> Sequence[int]:
+        """Give those of the map roots' positions, in order, that no checkpoint stored by now has as its size."""
+
     def finish(self) -> Iterable[tuple[str, int | None, str]]:
         """Give what was found: code, position, detail."""
 
@@ -170,7 +173,10 @@ def verify_log(
         if published is not None:
             for finding in published.finish():
                 whole.find(*finding)
-            whole.check_rooted(each.size for each in own)
+            sizes = {each.size for each in own}
+            whole.check_rooted(sizes)
+            for position in published.unpublished([root for root in whole.roots if root not in sizes]):
+                whole.find("root_unpublished", position)
         views_at = _hold_views(whole, comparing)
     histories = [position for position in keys if position <= extent.size]
     found = whole.finish(extent.totals, histories, signatures=pages.signatures, views_at=views_at)

@@ -37,6 +37,10 @@ CODES: Final[dict[str, tuple[Kind, str]]] = {
         "a published checkpoint is not signed by the ledger, or badly by a known key",
     ),
     "checkpoint_unrooted": ("integrity", "the last leaf under a published checkpoint is not the map root"),
+    "root_unpublished": (
+        "note",
+        "no checkpoint of this map root is stored: the checkpointer was stopped before it, or it was taken away",
+    ),
     "continued": ("integrity", "the ledger goes on from a checkpoint that the policy does not vouch for"),
     "tile": ("integrity", "a stored tile is not the one over these leaves"),
     "tile_missing": ("completeness", "a full tile under a published checkpoint is not stored"),

@@ -347,6 +347,11 @@ class Whole:
         """Say whether any of these was found so far."""
         return any(self._counts[code] for code in codes)
 
+    @property
+    def roots(self) -> Sequence[int]:
+        """Where map roots stand, each the last leaf under a checkpoint, unless the checkpointer was stopped first."""
+        return sorted(self._roots)
+
     def check_rooted(self, published: Iterable[int]) -> None:
         """Check that the last leaf under each published checkpoint is a map root (event-format §5)."""
         for size in published:

@@ -18,7 +18,7 @@ from audit.heads import open_head
 from audit.policy import Policy
 from domain.errors import DomainError
 from domain.ledgers import Ledger
-from infrastructure import log_reader
+from infrastructure import checkpoint_store, log_reader
 from infrastructure.clock_watch import ClockWatch, acceptance
 from infrastructure.connection import DURABLE, SERVER_VERSION_MIN, Database, connect_plain
 from infrastructure.errors import InfrastructureError, KeptCheckpointUnusable, KeysOfAnother, KeysUnsafe
@@ -287,7 +287,20 @@ def kept(examined: Examined) -> Iterator[Check]:
         says = "what is kept beside the keys is not this ledger's: it guards against no rollback until the next"
         yield Check("last_checkpoint", "warning", says, facts | {"code": unread.code})
     else:
-        yield Check("last_checkpoint", "good", f"of {size} events, kept beside the keys", facts | {"size": size})
+        yield _held_against(examined, size, facts | {"size": size})
+
+
+def _held_against(examined: Examined, size: int, facts: dict[str, Any]) -> Check:
+    """Look whether what is kept beside the keys was published: it is kept first and stored next."""
+    last = checkpoint_store.latest(examined.connection)
+    published = 0 if last is None else last.size
+    if published >= size:
+        return Check("last_checkpoint", "good", f"of {size} events, kept beside the keys", facts)
+    says = (
+        f"of {size} events, kept beside the keys, and the last one stored has {published}: the checkpointer was stopped"
+        " in between, or what was published was taken away"
+    )
+    return Check("last_checkpoint", "warning", says, facts | {"published": published})
 
 
 def erasures(examined: Examined) -> Iterator[Check]:

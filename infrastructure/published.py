@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ from infrastructure.tile_store import WIDTH, TileEdge, stored_tile, tiles_beyond
 from infrastructure.timestamping import check_imprint, verify_stamp
 
 Finding = tuple[str, int | None, str]
+PUBLISHING_S_MAX: Final = 2.0
+"""For so long a checkpoint is waited for whose map root is written: signing and storing it takes some milliseconds."""
+_LOOK_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,18 @@ class PublishedLog:
                     self._findings.append(("tile_missing", covered, f"level {made.level}, {made.number}"))
             elif stored != (made.root, made.hashes):
                 self._findings.append(("tile", covered, f"level {made.level}, {made.number}"))
+
+    def unpublished(self, roots: Sequence[int]) -> Sequence[int]:
+        """Give those of the map roots' positions, in order, that no checkpoint stored by now has as its size.
+
+        Of a ledger that runs the newest one may just be on its way.
+        """
+        until = time.monotonic() + PUBLISHING_S_MAX
+        while missing := [root for root in roots if checkpoint_store.at_size(self.connection, root) is None]:
+            if missing[-1] < self._published or time.monotonic() > until:
+                break
+            time.sleep(_LOOK_S)
+        return missing
 
     def finish(self) -> Iterable[Finding]:
         """Give what was found; a tile beyond the tree is a finding too.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -97,6 +99,35 @@ def test_whatever_is_changed_is_named(stopped: Service, statement: str, code: st
     report = verified(stopped, statement)
     assert code in report.counts
     assert report.failed()
+
+
+@pytest.mark.parametrize("which", ["max", "min"])
+def test_a_checkpoint_that_was_taken_away_leaves_its_map_root(stopped: Service, which: str) -> None:
+    """T1: each map root is the last leaf under one. A stop in between leaves that too: it is told, and no fault."""
+    ((size,),) = stopped.rows(f"SELECT {which}(size) FROM checkpoints")  # noqa: S608 - min or max
+    report = verified(stopped, ("DELETE FROM checkpoints WHERE size = %s", (size,)))
+    told = [each.position for each in report.verdicts if each.code == "root_unpublished"]
+    assert (told, report.counts["root_unpublished"], report.failed()) == ([size], 1, False)
+
+
+def test_a_checkpoint_on_its_way_is_waited_for(stopped: Service) -> None:
+    """Beside a ledger that runs, the newest map root is met before its checkpoint is stored."""
+    with stopped.owner() as connection:
+        sizes = [size for (size,) in connection.execute("SELECT size FROM checkpoints ORDER BY size")]
+        beyond = sizes[-1] + 1
+        published = PublishedLog(connection, stopped.origin, [])
+        with connection.transaction(force_rollback=True):
+            copied = "INSERT INTO checkpoints SELECT %s, root, note, made_at FROM checkpoints WHERE size = %s"
+            looked: list[int] = []
+
+            def stored(_seconds: float) -> None:
+                looked.append(beyond)
+                connection.execute(copied, (beyond, sizes[-1]))
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("infrastructure.published.time", SimpleNamespace(monotonic=time.monotonic, sleep=stored))
+                assert list(published.unpublished([sizes[0], beyond])) == []
+            assert looked == [beyond]
 
 
 def test_tiles_that_are_stored_meanwhile_are_no_strays(stopped: Service) -> None:

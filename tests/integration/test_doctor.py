@@ -194,6 +194,17 @@ def test_the_checkpoint_beside_the_keys_is_looked_at(settings: bootstrap.Setting
     assert states(settings)["last_checkpoint"] == "wrong"
 
 
+def test_a_checkpoint_that_was_kept_and_is_not_stored(settings: bootstrap.Settings) -> None:
+    """T1: it is kept before it is stored, so one taken out of the database is missed, as one that never came there."""
+    bootstrap.checkpoint(settings)
+    _sql("ALTER TABLE checkpoints DISABLE TRIGGER append_only")(settings)
+    _sql("DELETE FROM checkpoints")(settings)
+    _sql("ALTER TABLE checkpoints ENABLE ALWAYS TRIGGER append_only")(settings)
+    (told,) = [check for check in bootstrap.diagnose(settings) if check.code == "last_checkpoint"]
+    assert (told.state, told.facts["published"]) == ("warning", 0)
+    assert told.facts["size"] > 0
+
+
 def test_a_halt_is_told_with_the_way_out(settings: bootstrap.Settings) -> None:
     """Since when, why, what was seen, and what to do about it."""
     halt(settings.keys_folder, RolledBack("behind what the witness holds", size=3, seen=9))

@@ -36,7 +36,9 @@ KEPT = (
     "sealed_values", "subject_keys",
 )  # fmt: skip
 """The tables a write may leave something in."""
-NOTED = {"unanchored", "erased", "contested", "evidence_stray", "request_unfinished", "stamp_unchecked"}
+NOTED = {
+    "unanchored", "erased", "contested", "evidence_stray", "request_unfinished", "stamp_unchecked", "root_unpublished",
+}  # fmt: skip
 """What a verification may tell of a sound ledger of a test."""
 
 
