@@ -159,6 +159,8 @@ class Anchoring:
             if answer.refusal is not None and (suspicious or not isinstance(answer.refusal, WitnessAhead)):
                 self._back_off(answer.url)  # who has gone on to a later checkpoint of ours refuses nothing
             if suspicious:
+                # Its word alone stops nothing: the guard asks it, and all others, for what the log itself signed.
+                log.error("a witness holds more than was published, or another history", url=answer.url)
                 self.suspect()
 
     def _back_off(self, url: str) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+import psycopg
 
 from application.errors import RolledBack
 from application.rollback import Guarded, OwnLog, Statement, guard, read_head, refuse_rollback
@@ -14,10 +17,11 @@ from audit.tiles import TiledTree
 from infrastructure import checkpoint_store
 from infrastructure.connection import Database, connect_reader
 from infrastructure.halting import Reached, go_on, halt, reached, remember, telling_unwritten
-from infrastructure.seen_elsewhere import ask_witnesses, kept_checkpoint, remembered
+from infrastructure.seen_elsewhere import NEVER_COSIGNED, ask_witnesses, kept_checkpoint, remembered
 from infrastructure.tile_store import read_tile
 from infrastructure.witness_client import WitnessClient
 
+HELD_BACK: Final = "cosigned before, and gives no checkpoint"
 REACHED_MAX: Final = 32
 """How many heads that others told a halt keeps; each of them alone holds the ledger until the log has it again."""
 
@@ -40,8 +44,10 @@ def check_rollback(
     Raises RolledBack where the word of the halt cannot be written: it holds nobody else then.
     """
     known = reached(keys)
-    statements = [kept_checkpoint(keys), *remembered(known, origin), *ask_witnesses(witnesses, origin, log)]
+    told = ask_witnesses(witnesses, origin, log)
     with connect_reader(database) as connection:
+        asked = [_held_back(connection, *each) for each in zip(witnesses, told, strict=True)]
+        statements = [kept_checkpoint(keys), *remembered(known, origin), *asked]
         published = checkpoint_store.latest(connection)
         if published is not None:
             statements.append(Statement("published", published.note))
@@ -70,3 +76,12 @@ def check_rollback(
         if lift:
             go_on(keys, known)
     return found
+
+
+def _held_back(connection: psycopg.Connection, witness: WitnessClient, told: Statement) -> Statement:
+    """Tell a witness that cosigned and gives no checkpoint from one that never did: others may know no such path.
+
+    Then it cannot tell that this log went back, whatever it has seen.
+    """
+    signed = any(checkpoint_store.last_signing(connection, key.name, key.key_id) for key in witness.keys)
+    return replace(told, why=HELD_BACK) if told.why == NEVER_COSIGNED and signed else told

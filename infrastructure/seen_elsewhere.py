@@ -21,14 +21,16 @@ from infrastructure.errors import InfrastructureError, KeptCheckpointUnusable
 from infrastructure.halting import Reached
 from infrastructure.witness_client import WitnessClient
 
-__all__ = ["BESIDE_KEYS", "KEPT", "REMEMBERED", "KeptSize", "ask_witnesses", "keep_checkpoint", "kept_checkpoint",
-           "remembered"]  # fmt: skip
+__all__ = ["BESIDE_KEYS", "KEPT", "NEVER_COSIGNED", "REMEMBERED", "KeptSize", "ask_witnesses", "keep_checkpoint",
+           "kept_checkpoint", "remembered"]  # fmt: skip
 
 KEPT: Final = "last.checkpoint"
 """The file's name beside the keys, which no restore of the database touches."""
 BESIDE_KEYS: Final = "kept beside the keys"
 """What it is called where anyone reads it; its path is for the operator alone."""
 REMEMBERED: Final = "remembered by a process of this ledger"
+
+NEVER_COSIGNED: Final = "never cosigned"
 
 _FILE_MODE: Final = 0o600
 log = structlog.get_logger()
@@ -45,7 +47,7 @@ def ask_witnesses(witnesses: Sequence[WitnessClient], origin: str, log: Sequence
             note = client.latest(origin, log)
         except InfrastructureError as refused:
             return Statement(client.url, None, refused.code)
-        return Statement(client.url, note, "never cosigned" if note is None else "")
+        return Statement(client.url, note, NEVER_COSIGNED if note is None else "")
 
     if not witnesses:
         return []

@@ -20,7 +20,7 @@ from infrastructure.connection import connect_reader
 from infrastructure.keyring import Keyring, tenures
 from infrastructure.map_service import MapService
 from infrastructure.projector import Projector
-from infrastructure.seen_elsewhere import keep_checkpoint
+from infrastructure.seen_elsewhere import NEVER_COSIGNED, keep_checkpoint
 from infrastructure.settings import Settings
 from infrastructure.supervisor import Supervisor, Worker
 from infrastructure.timestamping import Authority, load_roots
@@ -112,7 +112,9 @@ def _prepare(settings: Settings) -> None:
     prepare_tables(where)
     found = guard(settings)
     for each in found.findings:
-        if each.detail in {"nothing kept", "never cosigned"}:
+        if each.detail in {"nothing kept", NEVER_COSIGNED}:
             continue  # as it is with a young ledger
-        structlog.get_logger().warning("rollback guard", kind=each.kind, source=each.source, size=each.size)
+        structlog.get_logger().warning(
+            "rollback guard", kind=each.kind, source=each.source, size=each.size, detail=each.detail
+        )
     require_keys(where)

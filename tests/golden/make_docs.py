@@ -27,6 +27,7 @@ from application.identity import TOKEN_SKEW_MAX_S
 from application.saves import IAT_SKEW_MAX_S
 from audit import tokens
 from audit.actions import shape_of
+from audit.names import SUBJECTS
 from domain import catalogue
 from domain.aggregate import Event, type_registry
 from domain.packs import OWN, load_pack
@@ -40,6 +41,7 @@ API: Final = ROOT / "docs" / "api.md"
 CODES: Final = ROOT / "docs" / "codes.md"
 PROBLEMS: Final = ROOT / "api" / "problems.json"
 IMPORTING: Final = ROOT / "docs" / "importing.md"
+FORMAT: Final = ROOT / "docs" / "event-format.md"
 LEDGERS_OWN: Final = {
     "ledger.Opened": "`init`", "ledger.ClockStepped": "the writer",
     "ledger.Continued": "`recover`", "map.Rooted": "the checkpointer",
@@ -191,6 +193,15 @@ def name_table() -> str:
     ]
     others = ", ".join(f"`{kind}` ({what})" for kind, what in NAMED_OTHERWISE.items())
     return "\n".join(["| version | kinds |", "|---|---|", *rows, f"| no UUID | {others} |"])
+
+
+def subject_table() -> str:
+    """Give the closed list of subjects with the streams under each."""
+    rows = [
+        f"| `{subject}` | {', '.join(f'`/{stream}`' for stream in streams) or '–'} |"
+        for subject, streams in SUBJECTS.items()
+    ]
+    return "\n".join(["| subject | further streams under it |", "|---|---|", *rows])
 
 
 # ------------------------------------------------------------------------------------------------------------ errors
@@ -347,6 +358,7 @@ def _sentences(head: str, table: Mapping[Any, str]) -> str:
 PARTS: Final = {
     EVENTS: {"made: events": event_tables},
     CODES: {"made: codes": code_tables},
+    FORMAT: {"made: subjects": subject_table},
     API: {
         "made: names": name_table,
         "example: registration": registration_block,

@@ -45,7 +45,7 @@ def test_a_bundle_made_then_is_verified_now() -> None:
 
 
 def test_a_bundle_is_verified_by_hand() -> None:
-    """By the letters of docs/evidence.md, with hashes and JSON alone: from checkpoint to words and requests."""
+    """By docs/evidence.md and docs/event-format.md, with hashes and JSON alone: from checkpoint to requests."""
     files = unpack(BUNDLE.read_bytes())
     listed = json.loads(files["manifest.json"])["files"]
     assert {name: sha256(files[name]).hexdigest() for name in listed} == listed

@@ -10,6 +10,7 @@ import pytest
 from typer.main import get_command
 
 from api.cli import app
+from audit.verdicts import RULES
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = ("README.md", *(f"docs/{name}.md" for name in ("operations", "architecture", "witness", "evidence")))
@@ -67,6 +68,14 @@ def test_modules_that_the_architecture_names_are_there() -> None:
     makers = re.search(r"^\| (`init`.*?) \|", _text("docs/architecture.md"), re.MULTILINE)
     assert makers is not None
     assert all(_options([name]) for name in re.findall(r"`([a-z]+)`", makers[1]) if name != "run")
+
+
+def test_a_rule_that_a_verdict_cites_is_there() -> None:
+    """Whoever is told that something offends against “event-format §5” finds that section beside the verifier."""
+    sections = set(re.findall(r"^## (\d)\. ", _text("docs/event-format.md"), re.MULTILINE))
+    cited = {rule for rules in RULES.values() for rule in re.findall(r"event-format §(\d)", rules)}
+    assert len(cited) > 5
+    assert cited <= sections
 
 
 def test_the_changelog_says_nothing_twice() -> None:

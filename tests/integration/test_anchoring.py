@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 import httpx
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from audit.cosignatures import cosigner_vkey
 from audit.keys import public_bytes
@@ -157,9 +158,10 @@ def test_a_witness_that_has_seen_more_brings_in_the_guard(ledger: TestLedger, ru
     suspected: list[bool] = []
     witness = cast("WitnessClient", _Ahead())
     anchoring = Anchoring(ledger.database, (witness,), None, suspect=lambda: suspected.append(True))
-    with ledger.owner() as connection:
+    with ledger.owner() as connection, capture_logs() as logs:
         anchoring.round(connection)
     assert suspected == [True]
+    assert [each["log_level"] for each in logs if each["event"].startswith("a witness holds more")] == ["error"]
 
 
 class _Ahead:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,12 +13,14 @@ from structlog.testing import capture_logs
 from application.errors import DatabaseAway, RolledBack
 from application.rollback import Guarded
 from audit.merkle import EMPTY_ROOT, Frontier
+from infrastructure.checkpoint_store import Published, Signing, store, store_signing
 from infrastructure.errors import KeptCheckpointUnusable
-from infrastructure.guarding import check_rollback
+from infrastructure.guarding import HELD_BACK, check_rollback
 from infrastructure.halting import HALT, FolderGuard, Reached, go_on, halt, halted, reached, remember, told
 from infrastructure.lock import held
 from infrastructure.recorder import LedgerRecorder
-from infrastructure.seen_elsewhere import BESIDE_KEYS, KEPT, REMEMBERED, keep_checkpoint
+from infrastructure.seen_elsewhere import BESIDE_KEYS, KEPT, NEVER_COSIGNED, REMEMBERED, keep_checkpoint
+from infrastructure.witness_client import WitnessClient
 from tests.support.logs import Log
 from tests.support.saving import ORIGIN, RECEIPT_SEED, TestLedger, event, lift, save
 
@@ -271,6 +274,24 @@ def test_other_events_in_the_place_of_those_remembered_lift_nothing(ledger: Test
         ("inconsistent", REMEMBERED)
     ]
     assert halted(tmp_path) is not None
+
+
+def test_a_witness_that_keeps_to_itself_what_it_cosigned(ledger: TestLedger, tmp_path: Path) -> None:
+    """T10: software of others may serve no last checkpoint; after it cosigned, its 404 is no young ledger's."""
+    seen, (key,) = Log(origin=ORIGIN), Log(origin="witness.example").keys
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(404))) as http:
+        witness = WitnessClient("http://witness.example", [key], http)
+
+        def told() -> list[str]:
+            found = check_rollback(ledger.database, ORIGIN, tmp_path, [], [witness])
+            assert found.ok
+            return [each.detail for each in found.findings if each.source == witness.url]
+
+        assert told() == [NEVER_COSIGNED]
+        with ledger.owner() as connection:
+            store(connection, Published(3, seen.root(3), seen.note(3), "2026-03-02T02:00:00.000000Z"))
+            store_signing(connection, 3, Signing(key.name, key.key_id, 1, "a line"))
+        assert told() == [HELD_BACK]
 
 
 def test_no_place_of_this_machine_is_told_to_whoever_writes(ledger: TestLedger, tmp_path: Path) -> None:
