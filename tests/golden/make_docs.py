@@ -33,13 +33,12 @@ from domain.aggregate import Event, type_registry
 from domain.packs import OWN, load_pack
 from tests.golden.make_events import file_of, read, types
 from tests.golden.make_openapi import document
-from tests.golden.stated_codes import ROOT, answered_codes, program_codes
+from tests.golden.stated_codes import PROBLEMS, ROOT, answered_codes, problems, program_codes
 from tests.support.rehearsal import Rehearsal, repeatable
 
 EVENTS: Final = ROOT / "docs" / "events.md"
 API: Final = ROOT / "docs" / "api.md"
 CODES: Final = ROOT / "docs" / "codes.md"
-PROBLEMS: Final = ROOT / "api" / "problems.json"
 IMPORTING: Final = ROOT / "docs" / "importing.md"
 FORMAT: Final = ROOT / "docs" / "event-format.md"
 LEDGERS_OWN: Final = {
@@ -214,15 +213,6 @@ def error_table() -> str:
         for code, (statuses, english) in sorted(answered_codes().items())
     ]
     return "\n".join(["| code | status | | |", "|---|---|---|---|", *rows])
-
-
-def problems() -> str:
-    """Give the file by which the ledger itself says what each code means; the Chinese sentences are read beside it."""
-    rows = [
-        json.dumps({"code": code, "statuses": sorted(statuses), "en": english}, ensure_ascii=False)
-        for code, (statuses, english) in sorted(answered_codes().items())
-    ]
-    return "[\n" + ",\n".join(rows) + "\n]\n"
 
 
 def program_table() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from infrastructure import errors as keeping
 from tests.golden.make_events import file_of, read, types
 
 ROOT: Final = Path(__file__).parents[2]
+PROBLEMS: Final = ROOT / "api" / "problems.json"
 
 # ---------------------------------------------------------------------------------------------------------- findings
 
@@ -176,6 +178,15 @@ def answered_codes() -> dict[str, tuple[set[int], str]]:
             sentences[code] = sentences.get(code) or sentence
     said = {code: errors.refusals().get(code, {}).get("en") or sentences.get(code, "") for code in statuses}
     return {code: (statuses[code], said[code]) for code in statuses}
+
+
+def problems() -> str:
+    """Give the file by which the ledger itself says what each code means; the Chinese sentences are read beside it."""
+    rows = [
+        json.dumps({"code": code, "statuses": sorted(statuses), "en": english}, ensure_ascii=False)
+        for code, (statuses, english) in sorted(answered_codes().items())
+    ]
+    return "[\n" + ",\n".join(rows) + "\n]\n"
 
 
 def _of_possession() -> Iterator[Stated]:

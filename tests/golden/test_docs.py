@@ -40,11 +40,9 @@ from tests.golden.make_docs import (
     LISTS,
     NAMED_OTHERWISE,
     PARTS,
-    PROBLEMS,
     answered,
     filled,
     kinds,
-    problems,
     registered,
     rule_title,
     run,
@@ -53,10 +51,12 @@ from tests.golden.make_docs import (
 from tests.golden.make_events import types
 from tests.golden.make_openapi import document
 from tests.golden.stated_codes import (
+    PROBLEMS,
     ROOT,
     answered_codes,
     codes_found,
     codes_refused_for,
+    problems,
     program_codes,
     put_together,
 )
