@@ -72,6 +72,8 @@ def check_token(
     agent = token.sub if token.sub is not None or not personal else holder
     if header.agent != agent or (holder != agent if personal else holder != header.party):
         report.find("author", first, "sub or holder")
+    elif history.registrar not in {header.party, lens.context.operator}:
+        report.find("author", first, "another party registered the key")
     if agent is not None and not personal:
         report.find("on_behalf", first)
     if not verified:

@@ -43,8 +43,8 @@ def read_histories(
             continue
     ended = {name: position for name, position in found.ended.items() if name in found.keys}
     keys = {
-        name: KeyHistory(holder, public, position, ended.get(name), found.compromised.get(name))
-        for name, (holder, public, position) in found.keys.items()
+        name: KeyHistory(holder, registrar, public, position, ended.get(name), found.compromised.get(name))
+        for name, (holder, registrar, public, position) in found.keys.items()
     }
     context = Context(
         origin, tuple(found.receipts), found.operator, keys, frozenset(found.erased),
@@ -60,7 +60,7 @@ class _Found:
         self.receipts: list[tuple[int, str]] = []
         self.checkpoints: list[tuple[int, tuple[str, ...]]] = []
         self.operator = ""
-        self.keys: dict[str, tuple[str, Mapping[str, str], int]] = {}
+        self.keys: dict[str, tuple[str, str, Mapping[str, str], int]] = {}
         self.ended: dict[str, int] = {}
         self.compromised: dict[str, str] = {}
         self.erased: set[str] = set()
@@ -80,7 +80,8 @@ class _Found:
             self.positions.append(position)
         if kind == "key.Registered":
             public = {str(name): str(value) for name, value in (said or facts)["public"].items()}
-            self.keys.setdefault(stream, (str(facts["holder"]), public, position))
+            registrar = str(header["author"]["party"])
+            self.keys.setdefault(stream, (str(facts["holder"]), registrar, public, position))
         elif kind in {"key.Rotated", "key.Revoked"}:
             self.ended.setdefault(stream, position)
             since = said.get("compromised_since")

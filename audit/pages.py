@@ -127,9 +127,10 @@ Ask = Callable[[Questions], Answers]
 
 
 class KeyHistory(NamedTuple):
-    """What the log says of a key: holder, JWK, and the positions between which it signs."""
+    """What the log says of a key: holder, the party that registered it, JWK, the positions between which it signs."""
 
     holder: str
+    registrar: str
     public: Mapping[str, str]
     registered: int
     ended: int | None

@@ -96,13 +96,15 @@ def _author(lens: Lens, first: int, header: Header, token: bytes, request: tuple
     history, public = lens.context.keys.get(header.key), lens.public(header.key)
     if payload is None or signature is None or history is None or public is None:
         return False
-    holder, _, registered, ended, compromised_since = history
+    holder, registrar, _, registered, ended, compromised_since = history
     if registered >= first or (ended is not None and ended < first):
         return False
     if compromised_since is not None and header.recorded_at >= compromised_since:
         return False
     own = holder.startswith("agent:")  # else it is the party's, and speaks for no agent here
     if header.agent != (holder if own else None) or not (own or holder == header.party):
+        return False
+    if registrar not in {header.party, lens.context.operator}:
         return False
     if not _is_stated(lens, header, request, payload.decode("latin-1")):
         return False

@@ -187,7 +187,7 @@ def test_a_state_must_fit() -> None:
     stored = worked_ledger()
     context, _ = read_histories(stored.origin, ((row.position, row.header, row.body) for row in stored.events))
     state.check_fits(context, state.size, signatures=True)
-    key = KeyHistory("party:a", {}, 1, state.size + 1, state.recorded)
+    key = KeyHistory("party:a", "party:o", {}, 1, state.size + 1, state.recorded)
     for code, other, size, signatures in (
         ("state_of_another", replace(context, origin="other.example/x"), state.size, True),
         ("state_scope", context, state.size, False),
