@@ -72,7 +72,7 @@ class State:
 
         Raises StateRefused: `state_of_another`, `state_scope` (signatures were checked then and shall not be now, or
         the other way round), `state_log_differs` (the log is shorter), `state_contested` (a key that signed then was
-        since reported compromised from a time before: what it signed must be looked at again).
+        since reported compromised from a time before: what it signed must be looked at again, if signatures are).
         """
         if self.origin != context.origin:
             raise StateRefused("The state is of another ledger.", code="state_of_another", origin=self.origin)
@@ -80,7 +80,7 @@ class State:
             raise StateRefused("The state is of a verification of another scope.", code="state_scope")
         if self.size > size:
             raise StateRefused("The log is shorter than when it was verified.", code="state_log_differs", size=size)
-        for name, key in context.keys.items():
+        for name, key in context.keys.items() if signatures else ():
             since = key.compromised_since
             if since is None or since > self.recorded or key.registered > self.size:
                 continue

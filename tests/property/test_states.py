@@ -197,6 +197,8 @@ def test_a_state_must_fit() -> None:
         with pytest.raises(StateRefused) as refused:
             state.check_fits(other, size, signatures=signatures)
         assert refused.value.code == code
+    structure = replace(state, signatures=False)
+    structure.check_fits(replace(context, keys={"key:a": key}), state.size, signatures=False)
     late = replace(context, keys={"key:a": key._replace(compromised_since="9999-01-01T00:00:00.000000Z")})
     state.check_fits(late, state.size, signatures=True)
     replace(state, compromised={"key:a": state.recorded}).check_fits(
