@@ -275,8 +275,6 @@ RIGHTS: Final[dict[str, Rule]] = {
     "person.read": _any_of(READERS, _all("wrote named")),
     # What parties were given, under `party:…/access`; each reads its own.
     "access.read": READERS,
-    # Headers of all events, as a verifier of the whole log needs them.
-    "log.read": _of(operator="any", auditor="any", witness="any"),
     "coverage.read": SUPERVISORS,
     # A list shows what its reader may read of each, so lists have no rows of their own.
     "lift.read": _any_of(

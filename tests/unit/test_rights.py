@@ -23,7 +23,7 @@ from tests.support.story.whole import performed
 REVIEWED: Final = Path(__file__).parents[1] / "golden" / "rights.csv"
 """Read line by line: who does this in the field? `everyone` is every kind; `any` needs no relation."""
 READS: Final = {f"{subject.rstrip(':')}.read" for subject in SUBJECTS} | {
-    "access.read", "claim.read", "cover.read", "coverage.read", "log.read", "person.search", "person.open",
+    "access.read", "claim.read", "cover.read", "coverage.read", "person.search", "person.open",
 }  # fmt: skip
 """What is read: every kind of subject, and what is cut out of a lift's."""
 
