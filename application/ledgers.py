@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from application.actions import Action, Writes
+from application.parties import require_manager
 from application.work import Work
 from audit.errors import NoteError
 from audit.rotation import RECEIPT, check_rotation
@@ -19,6 +20,7 @@ def actions_action(table: Callable[[], tuple[str, Mapping[str, Any]]]) -> Action
 
     def publish(work: Work, statement: Statement, _path: Mapping[str, str]) -> None:
         work.allow("ledger.publish_actions")
+        require_manager(work.author)
         digest, rows = table()
         ledger = work.change(Ledger, STREAM)
         if statement.said["digest"] != digest:
@@ -36,6 +38,7 @@ def actions_action(table: Callable[[], tuple[str, Mapping[str, Any]]]) -> Action
 
 def _rotate(work: Work, statement: Statement, _path: Mapping[str, str]) -> None:
     work.allow("ledger.rotate_key")
+    require_manager(work.author)
     ledger = work.change(Ledger, STREAM)
     said = statement.said
     old = (ledger.receipt_key,) if said["use"] == RECEIPT else ledger.checkpoint_keys

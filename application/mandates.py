@@ -20,7 +20,7 @@ def give(work: Work, statement: Statement, _path: Path) -> None:
     """Give a mandate; refused for an act that the giver's kind has no right to (`act_not_givers`)."""
     said = statement.said
     work.allow("mandate.give", self=said["giver"] == work.author.party)
-    require_manager(work)
+    require_manager(work.author)
     check_mandate(said, work.today)
     foreign = sorted(act for act in said["acts"] if not RIGHTS[act].get(work.author.kind))
     if foreign:
@@ -41,7 +41,7 @@ def end(work: Work, statement: Statement, path: Path) -> None:
     """End a mandate at once, by its giver or by who holds it."""
     mandate = work.change(Mandate, f"{path['party']}/{path['mandate']}")
     work.allow("mandate.end", self=work.author.party in {mandate.giver, mandate.to})
-    require_manager(work)
+    require_manager(work.author)
     mandate.require_running()
     because = mandate.record(Mandate.Ended, statement)
     work.change(Party, mandate.to).record(Party.MandateEnded, because, {"mandate": mandate.id})

@@ -35,14 +35,13 @@ def manages(author: Author) -> bool:
     return not author.personal or "administrator" in author.roles
 
 
-def require_manager(work: Work, holder: str | None = None) -> None:
+def require_manager(author: Author, holder: str | None = None) -> None:
     """Raise Forbidden `role_missing` for a natural person who is not his party's administrator (管理员).
 
     Whoever signs with the party's own key acts as the party; a person's own key (`holder`) is his own matter.
     """
-    author = work.author
     if not manages(author) and (holder is None or holder != author.agent):
-        message = "parties, their keys, agents and mandates are their administrator's to change"
+        message = "parties, keys, agents, mandates and what is sealed are their administrator's matter"
         raise Forbidden(message, code="role_missing", role="administrator")
 
 
@@ -61,7 +60,7 @@ def add_key(work: Work, said: Mapping[str, Any], statement: Statement, holder: s
 def register(work: Work, statement: Statement, _path: Path) -> None:
     """Register parties, each with its first key if it brings one."""
     work.allow("party.register")
-    require_manager(work)
+    require_manager(work.author)
     members = statement.said["parties"]
     if not 1 <= len(members) <= PARTIES_PER_REQUEST_MAX:
         raise Invalid("a request registers 1 to 100 parties", code="too_many", maximum=PARTIES_PER_REQUEST_MAX)
@@ -79,7 +78,7 @@ def register(work: Work, statement: Statement, _path: Path) -> None:
 def suspend(work: Work, statement: Statement, path: Path) -> None:
     """Suspend a party: its keys authenticate no longer."""
     work.allow("party.suspend")
-    require_manager(work)
+    require_manager(work.author)
     party = work.change(Party, path["party"])
     if party.suspended:
         raise Conflict(f"{party.id} is suspended already", code="suspended_already")
@@ -92,7 +91,7 @@ def enrol(work: Work, statement: Statement, _path: Path) -> None:
     """Enrol an agent of the author's party, with its own key if it brings one."""
     said = statement.said
     work.allow("agent.enrol", self=said["party"] == work.author.party)
-    require_manager(work)
+    require_manager(work.author)
     work.read(Party, said["party"])
     agent = work.new(Agent, said["id"])
     work.source(said, "agent", agent.id)
@@ -106,7 +105,7 @@ def leave(work: Work, statement: Statement, path: Path) -> None:
     """End an agent's acting for its party; its keys authenticate no longer."""
     agent = work.change(Agent, path["agent"])
     work.allow("agent.leave", self=agent.party == work.author.party)
-    require_manager(work, agent.id)
+    require_manager(work.author, agent.id)
     if agent.left:
         raise Conflict(f"{agent.id} has left already", code="left_already")
     if agent.role == "administrator" and work.read(Party, agent.party).kind == "operator":
@@ -127,7 +126,7 @@ def add(work: Work, statement: Statement, _path: Path) -> None:
     if holder.startswith("party:"):
         work.read(Party, holder)
     work.allow("key.register", self=_own(work, holder))
-    require_manager(work, holder)
+    require_manager(work.author, holder)
     add_key(work, said, statement, holder, "")
 
 
@@ -135,7 +134,7 @@ def rotate(work: Work, statement: Statement, path: Path) -> None:
     """Replace a key by its holder's new one; the old one signs no longer."""
     old = work.change(Key, path["key"])
     work.allow("key.rotate", self=_own(work, old.holder))
-    require_manager(work, old.holder)
+    require_manager(work.author, old.holder)
     old.require_live()
     old.record(Key.Rotated, statement)
     add_key(work, statement.said["key"], statement, old.holder, "/key")
@@ -145,7 +144,7 @@ def revoke(work: Work, statement: Statement, path: Path) -> None:
     """Revoke a key, or report since when an ended one was in other hands; not the operator's own that signs this."""
     key = work.change(Key, path["key"])
     work.allow("key.revoke", self=_own(work, key.holder))
-    require_manager(work, key.holder)
+    require_manager(work.author, key.holder)
     key.require_revocable(statement.said.get("compromised_since"), work.now)
     if key.id == work.author.key and work.author.kind == "operator":
         raise Conflict("the operator's key in use cannot revoke itself", code="administrator_needed")

@@ -35,7 +35,7 @@ def erase(work: Work, statement: Statement, path: Path) -> None:
     Of whom nothing is held may be restricted too: what is gone already is explained by that.
     """
     work.allow("person.erase")
-    require_manager(work)
+    require_manager(work.author)
     person = work.open(Person, path["person"])
     if person.erased:
         raise Conflict(f"{person.id} is erased already", code="erased_already")

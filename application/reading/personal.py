@@ -15,6 +15,7 @@ from annotated_types import Ge
 from typing_extensions import TypedDict
 
 from application.identity import load
+from application.parties import require_manager
 from application.ports import Blind, Clock, Streams
 from application.reading.asking import Answer
 from application.reading.ports import People, PersonalRead
@@ -185,10 +186,13 @@ def opening(disclosing: Disclosing, request: Request) -> Answer:
 
 
 def _allow(action: str, author: Author, *held: str) -> None:
+    """Allow a read; of the operator's people his administrator alone, since every party's persons are open to him."""
     if not allowed(action, author.kind, frozenset(held)):
         raise Forbidden(
             f"a party of kind {author.kind} may not read this", code="right_missing", action=action, kind=author.kind
         )
+    if author.kind == "operator":
+        require_manager(author)
 
 
 def _record(disclosing: Disclosing, request: Request, action: str, persons: list[str]) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from api import credentials
-from application import mandates, parties
+from application import ledgers, mandates, parties
 from application.errors import Unauthenticated
 from application.identity import identify, renew
 from application.ids import new_name
+from application.reading import personal
 from application.work import AggregateCache, Author
-from audit import tokens
+from audit import note, tokens
 from domain.errors import DomainError
 from domain.mandates import Mandate
 from domain.parties import Agent, Key, Party
@@ -205,6 +206,24 @@ def test_the_ledger_keeps_its_operator_and_his_administrator(book: Book) -> None
     assert refusal(book, administrator, "agent.leave", {}, agent=name) == "administrator_needed"
     assert refusal(book, administrator, "key.revoke", {"reason": "lost"}, key=key) == "administrator_needed"
     assert book.act(OPERATOR, "key.revoke", {"reason": "lost"}, key=key), "another key of the operator's may"
+
+
+@pytest.mark.parametrize("kind", ["operator", "market_regulator"])
+def test_what_is_sealed_and_the_ledgers_own_keys_are_the_operators_administrators(kind: str) -> None:
+    """A worker of the operator finds and opens nobody, and hands no ledger key on; a regulator's officer searches."""
+    worker = Author(OPERATOR.party, kind, new_name("agent"), frozenset({"worker"}), new_name("key"), personal=True)
+    disclosing: Any = None  # who is refused is so before anything is looked at
+    phone = {"kind": "phone", "value": "1", "purpose": "x"}
+    for answer, said in ((personal.search, phone), (personal.opening, {"purpose": "x"})):
+        with pytest.raises(DomainError) as refused:
+            answer(disclosing, personal.Request(worker, b"", {"person": new_name("person")}, said))
+        assert refused.value.code == ("role_missing" if kind == "operator" else "right_missing")
+    vkey = note.vkey("x", bytes(range(32)))
+    rotation = {"use": "receipt", "keys": [vkey], "signed": "\u2014 x AAAA"}
+    book = Book({action.id: action for action in (ledgers.ROTATE, ledgers.actions_action(lambda: ("", {})))})
+    for action in ("ledger.rotate_key", "ledger.publish_actions"):
+        words: dict[str, Any] = rotation if "rotate" in action else {"digest": "0" * 64}
+        assert refusal(book, worker, action, words) == ("role_missing" if kind == "operator" else "right_missing")
 
 
 def test_a_worker_is_enrolled_with_the_number_of_his_certificate(book: Book) -> None:
