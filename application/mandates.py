@@ -9,8 +9,8 @@ from application.parties import require_manager
 from application.rights import RIGHTS
 from application.work import Work
 from domain.aggregate import Statement
-from domain.errors import Conflict, Forbidden, Invalid
-from domain.mandates import MANDATES_HELD_MAX, Mandate, MandateEnding, MandateGiving, check_mandate
+from domain.errors import Conflict, Forbidden
+from domain.mandates import Mandate, MandateEnding, MandateGiving, check_mandate
 from domain.parties import Party
 
 Path = Mapping[str, str]
@@ -28,8 +28,7 @@ def give(work: Work, statement: Statement, _path: Path) -> None:
     holder = work.change(Party, said["to"])
     if holder.suspended:
         raise Conflict("the party is suspended", code="party_suspended", party=holder.id)
-    if len(holder.mandates) >= MANDATES_HELD_MAX:
-        raise Invalid("the party holds too many mandates", code="too_many", maximum=MANDATES_HELD_MAX)
+    holder.require_room(said["giver"], work.today)
     mandate = work.new(Mandate, f"{said['giver']}/{said['id']}")
     work.source(said, "mandate", mandate.id)
     because = mandate.record(Mandate.Given, statement)

@@ -22,7 +22,9 @@ from domain.shapes import CivilDate, Code, Digest, MandateName, PartyName, Sourc
 from domain.time import Period
 
 MANDATES_HELD_MAX = 1_000
-"""Mandates that one party holds at a time."""
+"""Mandates that one party holds at a time, those not counted that are over."""
+MANDATES_OF_ONE_MAX = 100
+"""Of these, mandates of one giver: nobody asks the holder, and none may leave no room for others."""
 
 MandatedAct = Literal[
     "policy.propose", "policy.read", "subsidy.claim", "claim.file", "claim.agree", "claim.withdraw",

@@ -14,8 +14,8 @@ from annotated_types import Len
 from typing_extensions import TypedDict
 
 from domain.aggregate import Aggregate, Event
-from domain.errors import Conflict
-from domain.mandates import Held
+from domain.errors import Conflict, Invalid
+from domain.mandates import MANDATES_HELD_MAX, MANDATES_OF_ONE_MAX, Held
 from domain.shapes import (
     AgentName,
     AreaCode,
@@ -203,6 +203,13 @@ class Party(Aggregate):
         def apply(self, aggregate: Party) -> None:
             """Hold it no longer."""
             aggregate.mandates.pop(self.found["mandate"], None)
+
+    def require_room(self, giver: str, today: str) -> None:
+        """Raise Invalid `too_many` where it holds as many mandates as it may, of all or of one giver."""
+        givers = [held.giver for held in self.mandates.values() if held.to_date > today]
+        for held, maximum in ((len(givers), MANDATES_HELD_MAX), (givers.count(giver), MANDATES_OF_ONE_MAX)):
+            if held >= maximum:
+                raise Invalid("the party holds too many mandates", code="too_many", maximum=maximum)
 
     def mandates_for(self, giver: str, act: str, on: str) -> list[str]:
         """Give the streams of the mandates by which it may do an act for a giver on a civil date."""

@@ -143,6 +143,18 @@ def test_nobody_gives_a_right_he_has_not(book: Book) -> None:
     assert refusal(book, bank, "mandate.give", said) == "act_not_givers"
 
 
+def test_only_mandates_that_are_not_over_fill_their_holders_hands(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ran out counts no more, and no giver alone can leave no room for others."""
+    monkeypatch.setattr("domain.parties.MANDATES_HELD_MAX", 2)
+    monkeypatch.setattr("domain.parties.MANDATES_OF_ONE_MAX", 1)
+    book.act(HOLDER, "mandate.give", giving(to_date="2026-04-01"))
+    assert refusal(book, HOLDER, "mandate.give", giving()) == "too_many"
+    book.act(OTHER, "mandate.give", giving(giver=OTHER.party))
+    assert refusal(book, INSURER, "mandate.give", giving(giver=INSURER.party)) == "too_many"
+    book.now = "2026-04-02T00:00:00.000000Z"
+    book.act(INSURER, "mandate.give", giving(giver=INSURER.party))
+
+
 def test_suspended_parties_hold_nothing_new(book: Book) -> None:
     """A suspended party receives no mandate and is suspended once."""
     book.act(OPERATOR, "party.suspend", {"reason": "closed"}, party=BROKER.party)
