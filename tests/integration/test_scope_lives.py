@@ -1,0 +1,120 @@
+"""Who reads what of lifts that changed hands at random, against a naive telling of who stood where on which day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any, Final
+
+import pytest
+
+from application.reading import lifts, subjects
+from application.reading.asking import Reads
+from application.work import Author
+from domain.time import civil_midnight
+from tests.support.history import Told, name
+from tests.support.naivelifts import Care, Hoist, held_on
+from tests.support.naiveparties import day
+from tests.support.projecting import store
+from tests.support.reading import ask, reading
+from tests.support.saving import PARTY, TestLedger
+
+BEGUN, LAST = "2025-01-01", "9999-12-31"
+DAYS: Final = ("2025-02-01", "2025-05-01", "2025-09-01", "2026-01-01", "2026-06-01", "2098-01-01", "2099-01-01")
+AREAS: Final = ("370102001", "370102002", "370103001")
+UNITS, SHOPS = (tuple(f"party:{kind}0000000-0000-4000-8000-00000000000{n}" for n in (1, 2)) for kind in (1, 2))
+READERS: Final = [
+    *(Author(unit, "use_unit") for unit in UNITS),
+    Author(UNITS[0], "owner"),
+    *(Author(shop, kind) for shop in SHOPS for kind in ("maintainer", "manufacturer")),
+    *(Author(name(Random(n), "party", 4), "market_regulator", areas=("370102", "370103")[n : n + 1]) for n in (0, 1)),
+    Author(name(Random(2), "party", 4), "town", areas=("370102001",)),
+    Author(name(Random(3), "party", 4), "rescue_centre", areas=("370102",)),
+    Author(name(Random(4), "party", 4), "insurer", areas=("370102",)),
+    Author(name(Random(5), "party", 4), "broker"),
+]
+"""Two of each kind that may have to do with a lift, and those who have not for all that they might say."""
+
+
+def lived(rnd: Random) -> tuple[str, Hoist, list[tuple[Told, str]]]:
+    """Tell a lift's life: what is known of it, and its events, each with the day from which it is so."""
+    lift = name(rnd, "lift")
+    known = Hoist(PARTY, [(BEGUN, UNITS[0])], [(BEGUN, AREAS[0])], [Care(SHOPS[0], BEGUN, None)])
+    said: dict[str, Any] = {
+        "id": lift, "identifiers": [{"scheme": "s", "value": lift}], "variety": "3110", "area": AREAS[0],
+        "status": "in_use", "use_unit": UNITS[0], "maintainer": SHOPS[0],
+    }  # fmt: skip
+    told = [(Told(lift, "lift.Registered", said, {}, civil_midnight(BEGUN)), BEGUN)]
+    for _ in range(8):
+        on = rnd.choice(DAYS)
+        at = civil_midnight(on)
+        match rnd.choice(["unit", "area", "shop", "class"]):
+            case "unit":
+                unit = rnd.choice([None, *UNITS])
+                known.users.append((on, unit))
+                event = Told(lift, "lift.UseUnitNamed", {"use_unit": unit}, {}, at)
+            case "area":
+                known.areas.append((on, area := rnd.choice(AREAS)))
+                event = Told(lift, "lift.Moved", {"area": area}, {}, at)
+            case "shop":
+                ends = [care.from_date for care in known.care if care.contract is None and care.to_date is None]
+                ends = rnd.choice([ends, []])
+                for care in known.care if ends else ():
+                    care.to_date = on if care.contract is None and care.to_date is None else care.to_date
+                until = rnd.choice([None, *(later for later in DAYS if later > on)])
+                term = Care(rnd.choice(SHOPS), on, until, name(rnd, "contract"))
+                known.care.append(term)
+                found = {
+                    "contract": term.contract, "maintainer": term.holder, "from_date": on, "to_date": term.to_date,
+                    "ends_stated": ends,
+                }  # fmt: skip
+                event = Told(lift, "lift.MaintainerChanged", None, found, at)
+            case _:
+                event = Told(lift, "lift.Reclassified", {"premises_class": "residential"}, {}, at)
+        told.append((event, on))
+    return lift, known, told
+
+
+def stands(reader: Author, lift: Hoist, on: str) -> bool:
+    """Say whether a reader used, maintained or supervised a lift on a day, by his kind."""
+    match reader.kind:
+        case "use_unit" | "owner":
+            return held_on(lift.users, on) == reader.party
+        case "maintainer" | "manufacturer":
+            return any(care.holder == reader.party and care.on(on) for care in lift.care)
+        case "market_regulator" | "town" | "rescue_centre":
+            return any(lift.area_on(on).startswith(area) for area in reader.areas)
+    return False
+
+
+def has(reader: Author, lift: Hoist, today: str) -> bool:
+    """Say whether he has to do with it now; whose area it will come to lie in supervises it already."""
+    authority = reader.kind in {"market_regulator", "town", "rescue_centre"}
+    return stands(reader, lift, today) or (authority and stands(reader, lift, LAST))
+
+
+@pytest.fixture
+def lives(ledger: TestLedger) -> Iterator[tuple[Reads, list[tuple[str, Hoist, list[str]]]]]:
+    """Store sixteen lifts' lives; give each with the days of its events."""
+    made = [lived(Random(seed)) for seed in range(16)]
+    store(ledger, [event for _, _, told in made for event, _ in told])
+    with reading(ledger) as reads:
+        yield reads, [(lift, known, [on for _, on in told]) for lift, known, told in made]
+
+
+def test_everybody_reads_what_is_his_and_what_was(
+    lives: tuple[Reads, list[tuple[str, Hoist, list[str]]]],
+) -> None:
+    """Who has to do with a lift now sees all, who had what was so in his time, in its chain and in lists of any day."""
+    reads, told = lives
+    today = day(reads.clock.now())
+    for reader in READERS:
+        for lift, known, days in told:
+            events = subjects.everything(ask(reads, reader, {"subject": lift}))["events"]
+            whole = has(reader, known, today)
+            wanted = [whole or stands(reader, known, on) for on in days]
+            assert [not event["withheld"] for event in events] == wanted, (reader, known)
+        for on in (BEGUN, *DAYS) if reader.kind not in {"insurer", "broker"} else ():
+            listed = {row["lift"] for row in lifts.listed(ask(reads, reader, effective_at=on, limit="100"))["lifts"]}
+            his = {lift for lift, known, _ in told if has(reader, known, today) or stands(reader, known, on)}
+            assert listed == his, (reader, on)
