@@ -13,7 +13,9 @@ import pytest
 
 from api.client import Credentials
 from application import identity
+from application.errors import Unauthenticated
 from audit.bundlefiles import unpack
+from audit.events import read_header
 from domain.parties import Agent, Party
 from tests.support.bundles import faults, verdicts, verified
 from tests.support.bundling import Log, rooted
@@ -132,6 +134,21 @@ def _inventing(load: Any) -> Any:  # noqa: ANN401 - a function over any aggregat
         return Agent(id=stream, party=MAINTAINER) if held is None and kind is Agent else held
 
     return invented
+
+
+def test_keys_that_a_stolen_one_registered_end_with_their_agent(house: House) -> None:
+    """They outlive its revocation, so that whoever finds the theft looks for them or lets the agent leave."""
+    thiefs = house.ledger.registration(WORKER, "thief")
+    house.ledger.act(house.worker, "key.register", {"holder": WORKER, **thiefs})
+    stolen = {"reason": "compromised", "compromised_since": house.ledger.now}
+    house.ledger.act(house.maintainer, "key.revoke", stolen, key=house.worker.key)
+    thief = house.signer(MAINTAINER, "thief", WORKER)
+    house.enrol(thief, COLLEAGUE)
+    registered = [row for row in house.log()[0].events if row.stream == thief.key]
+    assert [read_header(row.header).key for row in registered] == [house.worker.key], "its header tells by which key"
+    house.ledger.act(house.maintainer, "agent.leave", {}, agent=WORKER)
+    with pytest.raises(Unauthenticated, match="left"):
+        house.enrol(thief, name("agent", "b"))
 
 
 def test_neither_who_left_nor_who_was_suspended_signs(house: House) -> None:
