@@ -176,7 +176,7 @@ class Party(Aggregate):
             aggregate.sectors = tuple(facts.get("sectors", ()))
 
     class Suspended(Event):
-        """The party may write no longer."""
+        """The party's keys authenticate no longer, for writing or reading; evidence for it is asked for by others."""
 
         TOPIC = "party.Suspended"
 
