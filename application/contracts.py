@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from application.actions import Action, Writes
@@ -16,6 +17,7 @@ from domain.contracts import (
     ContractBeginning,
     ContractChange,
     ContractEnding,
+    Stay,
     new_seams,
 )
 from domain.errors import Conflict, Invalid
@@ -90,11 +92,21 @@ class Put:
         self.lift.record(Lift.MaintainerChanged, because, found)
 
 
-def _record(contract: Contract, event: type[Event], statement: Statement, puts: Sequence[Put]) -> None:
-    """Record what was said of a contract, and on each lift what follows."""
+def _record(contract: Contract, event: type[Event], statement: Statement, puts: Iterable[Put]) -> None:
+    """Record what was said of a contract, and on each lift what follows, one put after another."""
     because = contract.record(event, statement)
     for put in puts:
         put.record(because)
+
+
+def _besides(named: Collection[str], stays: Iterable[Stay]) -> list[str]:
+    """Give the lifts of some stays that are not named already."""
+    return [name for name in dict.fromkeys(stay.lift for stay in stays) if name not in named]
+
+
+def _end(stay: Stay, to_date: str | None) -> str:
+    """Give the day on which a stay ends: none outlasts its contract."""
+    return stay.left_on if to_date is None else min(stay.left_on, to_date)
 
 
 def begin(work: Work, statement: Statement, _path: Path) -> None:
@@ -125,7 +137,9 @@ def change(work: Work, statement: Statement, path: Path) -> None:
     members = [name for name in joining if name in contract.lifts]
     on, to_date = said["effective_on"], said.get("to_date", contract.to_date)
     staying = [] if to_date == contract.to_date else [n for n in contract.lifts if n not in leaving]
-    lifts = {lift.id: lift for lift in _lifts(work, [*joining, *leaving, *staying])}
+    stays = [stay for stay in contract.left if _end(stay, contract.to_date) != _end(stay, to_date)]
+    named = [*joining, *leaving, *staying]
+    lifts = {lift.id: lift for lift in _lifts(work, [*named, *_besides(named, stays)])}
     party = work.author.party in {contract.maintainer, contract.use_unit, contract.holder}
     _allow(work, "contract.change", list(lifts.values()), on, party=party)
     if joining:
@@ -147,28 +161,30 @@ def change(work: Work, statement: Statement, path: Path) -> None:
         return Term(contract.id, contract.maintainer, since, until)
 
     since = contract.lifts
-    puts = [Put.begun(work, lifts[name], term(on, to_date)) for name in joining]
-    puts += [Put.of(lifts[name], term(since[name], max(on, since[name]))) for name in leaving]
-    puts += [Put.of(lifts[name], term(since[name], to_date)) for name in staying]
-    _record(contract, Contract.Changed, statement, puts)
+    _record(contract, Contract.Changed, statement, chain(
+        (Put.of(lifts[s.lift], term(s.since, max(_end(s, to_date), s.since))) for s in stays),
+        (Put.begun(work, lifts[name], term(on, to_date)) for name in joining),
+        (Put.of(lifts[name], term(since[name], max(on, since[name]))) for name in leaving),
+        (Put.of(lifts[name], term(since[name], to_date)) for name in staying),
+    ))  # fmt: skip
 
 
 def end(work: Work, statement: Statement, path: Path) -> None:
     """End a contract before its time for all its lifts; one of more than 200 lets some leave first."""
     ended_on = statement.said["ended_on"]
     contract = work.change(Contract, path["contract"])
-    lifts = _lifts(work, contract.lifts)
+    stays = contract.outlasting(ended_on)
+    lifts = {lift.id: lift for lift in _lifts(work, [*contract.lifts, *_besides(contract.lifts, stays)])}
     party = work.author.party in {contract.maintainer, contract.use_unit, contract.holder}
-    _allow(work, "contract.end", lifts, ended_on, party=party)
+    _allow(work, "contract.end", list(lifts.values()), ended_on, party=party)
     contract.require_running()
     if ended_on < contract.from_date or (contract.to_date is not None and ended_on > contract.to_date):
         raise Invalid("the contract does not run then", code="outside_contract", from_date=contract.from_date)
-    since = contract.lifts
-    puts = [
-        Put.of(lift, Term(contract.id, contract.maintainer, since[lift.id], max(since[lift.id], ended_on)))
-        for lift in lifts
-    ]  # fmt: skip
-    _record(contract, Contract.Ended, statement, puts)
+    terms = [*contract.lifts.items(), *((stay.lift, stay.since) for stay in stays)]
+    _record(contract, Contract.Ended, statement, (
+        Put.of(lifts[name], Term(contract.id, contract.maintainer, since, max(since, ended_on)))
+        for name, since in terms
+    ))  # fmt: skip
 
 
 _NOTED = Writes("lift.MaintainerChanged", "lift:", derived=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Literal, NamedTuple, NotRequired
 
 from annotated_types import Len
 from typing_extensions import TypedDict
@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from domain.aggregate import Aggregate, Event
 from domain.errors import Conflict
 from domain.findings import Finding
-from domain.histories import Term, Terms
+from domain.histories import History, Term, Terms, entered
 from domain.shapes import CivilDate, Code, ContractName, Digest, Fen, LiftName, PartyName, Source, strict
 
 LIFTS_PER_SAVE_MAX = 200
@@ -63,17 +63,30 @@ class ContractEnding(TypedDict):
     reason: NotRequired[Code]
 
 
+class Stay(NamedTuple):
+    """A lift's time in a contract that it left: from its first day up to, not including, the day on which it left."""
+
+    lift: str
+    since: str
+    left_on: str
+
+
 @dataclass
 class Contract(Aggregate):
-    """A contract: `lifts` gives each lift's first day in it."""
+    """A contract: `lifts` gives each lift's first day in it, `left` the times of those that left, on whatever day.
+
+    `levels` says from which day on which level was agreed, `level` is the last that was said.
+    """
 
     holder: str = ""
     maintainer: str = ""
     use_unit: str | None = None
     lifts: dict[str, str] = field(default_factory=dict)
+    left: tuple[Stay, ...] = ()
     from_date: str = ""
     to_date: str | None = None
     level: str = ""
+    levels: History = ()
     ended: bool = False
 
     class Begun(Event):
@@ -94,6 +107,7 @@ class Contract(Aggregate):
             aggregate.from_date = said["from_date"]
             aggregate.to_date = said.get("to_date")
             aggregate.level = said["level"]
+            aggregate.levels = entered((), said["from_date"], said["level"])
 
     class Changed(Event):
         """`said` is a ContractChange; overlaps and gaps as for a beginning."""
@@ -103,11 +117,16 @@ class Contract(Aggregate):
         def apply(self, aggregate: Contract) -> None:
             """Change what was said."""
             said = self.said or {}
-            leaving = set(said.get("leaving", ()))
-            joining = dict.fromkeys(said.get("joining", ()), said["effective_on"])
+            on, leaving = said["effective_on"], set(said.get("leaving", ()))
+            joining = dict.fromkeys(said.get("joining", ()), on)
+            stays = (s._replace(left_on=min(s.left_on, on)) if _returns(s, joining) else s for s in aggregate.left)
+            gone = (Stay(name, aggregate.lifts[name], on) for name in sorted(leaving))
+            aggregate.left = tuple(stay for stay in (*stays, *gone) if stay.since < stay.left_on)
             aggregate.lifts = {k: v for k, v in aggregate.lifts.items() if k not in leaving} | joining
             aggregate.to_date = said.get("to_date", aggregate.to_date)
-            aggregate.level = said.get("level", aggregate.level)
+            if "level" in said:
+                aggregate.level = said["level"]
+                aggregate.levels = entered(aggregate.levels, on, said["level"])
 
     class Ended(Event):
         """`said` is a ContractEnding; gaps as for a beginning."""
@@ -119,10 +138,19 @@ class Contract(Aggregate):
             aggregate.to_date = (self.said or {})["ended_on"]
             aggregate.ended = True
 
+    def outlasting(self, on: str) -> list[Stay]:
+        """Give the times of lifts that left on a day later than `on`."""
+        return [stay for stay in self.left if stay.left_on > on]
+
     def require_running(self) -> None:
         """Raise Conflict `contract_ended` when it was ended."""
         if self.ended:
             raise Conflict("the contract was ended", code="contract_ended", contract=self.id)
+
+
+def _returns(stay: Stay, joining: Mapping[str, str]) -> bool:
+    """Say whether its lift joins again on a day after it came: the new word holds from then on."""
+    return stay.lift in joining and stay.since <= joining[stay.lift]
 
 
 def new_seams(lift: str, before: Terms, after: Terms, contract: str) -> list[Finding]:
