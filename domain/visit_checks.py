@@ -56,12 +56,13 @@ def _limit(rule: Rule, member: str | None = None) -> Limit | None:
 def check_time(device_time: str, now: str, pack: Pack | None, came_at: str | None = None) -> list[Finding]:
     """Compare a device's instant with the ledger's: `in_future`, or `back_dated` past the pack's or our own limit.
 
-    A record that stands in the place of another came when that one came.
+    A record that stands in the place of another came when that one came; not if that was before what it tells of.
     """
     if found := check_future(device_time, now, pack):
         return found
     limit = _limit(rule_or_own(pack, BACK_DATED, civil_date(device_time)))
-    late = elapsed_seconds(device_time, came_at or now)
+    came = came_at if came_at is not None and elapsed_seconds(came_at, device_time) <= SKEW_S_MAX else now
+    late = elapsed_seconds(device_time, came)
     return [finding(limit.rule, "back_dated", seconds=late)] if limit is not None and late > limit.value * 3600 else []
 
 

@@ -28,6 +28,7 @@ from tests.support.visiting import (
     refusal,
     signing,
     visit_of,
+    visited,
     workshop,
 )
 
@@ -117,3 +118,22 @@ def test_a_record_cannot_be_changed(book: Book) -> None:
     book.act(BY_MAINTAINER, "visit.items", named(begun, results={"normal": CODES}))
     assert refusal(book, BY_MAINTAINER, "visit.items", named(begun, results={})) == "items_recorded"
     assert refusal(book, BY_STRANGER, "visit.finish", named(begun, finished_at=FINISHED)) == "right_missing"
+
+
+@pytest.mark.parametrize(
+    "first, told, found",
+    [
+        ("2026-01-05", "2026-02-20", ["back_dated"]), ("2026-03-02", "2026-03-01", []),
+        ("2026-03-02", "2026-02-20", ["back_dated"]), ("2026-02-20", "2026-02-20", []),
+    ],
+)  # fmt: skip
+def test_a_correction_excuses_no_visit_of_after_the_first_record(
+    book: Book, first: str, told: str, found: list[str]
+) -> None:
+    """What came in before the visit was told of another: whoever keeps old records in store dates nothing back."""
+    book.now = f"{first}T04:00:00.000000Z"
+    old = visited(first)
+    book.act(BY_MAINTAINER, "visit.submit", old)
+    book.now = "2026-03-20T04:00:00.000000Z"
+    events = book.act(BY_MAINTAINER, "visit.correct", {"corrects": named(old, why="wrong_day"), **visited(told)})
+    assert codes(events) == found
