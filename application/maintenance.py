@@ -16,6 +16,7 @@ from application.ruling import ruling
 from application.work import Work
 from audit import canonical
 from domain.aggregate import Aggregate, Event, Statement
+from domain.care import Care, records_of
 from domain.errors import Conflict
 from domain.findings import Finding, finding
 from domain.lifts import Lift
@@ -120,10 +121,11 @@ def _begin(
     year.require_new(said["id"], work.author.party)
     work.source(said, "visit", year.id)
     pack, ruled = ruling(work, lift.area_on(on), on)
+    care = Care(records_of(lift, lambda name: work.find(Lift, name)))
     maintainer = work.author.party
     known = {name: _worker(work, agent, on) for name, agent in agents.items()}
     findings = [
-        *check_maintainer(maintainer, lift.engaged_on(on), lift.status_on(on), pack, on),
+        *check_maintainer(maintainer, care.engaged_on(on), lift.status_on(on), pack, on),
         *check_workers(said["workers"], known, maintainer, pack, on),
         *check_time(said["opened_at"], work.now, pack, None if corrects is None else corrects.came_at),
     ]

@@ -38,15 +38,6 @@ def first_or_on(history: History, date: str) -> str | None:
     return value_on(history, max(date, history[0][0])) if history else None
 
 
-def since(history: History, date: str) -> str:
-    """Give the day since which what held on a civil date held without a break; empty where nothing else was before."""
-    first_day, held = "", history[0][1] if history else None
-    for day, value in history:
-        if day <= date and value != held:
-            first_day, held = day, value
-    return first_day
-
-
 def ends_of(history: History, value: str, after: str) -> set[str]:
     """Give the days after a civil date on which something else follows a value."""
     return {day for (_, was), (day, now) in pairwise(history) if day > after and was == value != now}
@@ -77,7 +68,6 @@ class Term:
 
 
 Terms = tuple[Term, ...]
-_NO_END = "9999-12-31"
 
 
 def superseded(terms: Terms, new: Term) -> list[str]:
@@ -159,17 +149,6 @@ def first_or_holders_on(terms: Terms, date: str) -> tuple[str, ...]:
     if _stated_first(terms) and date < terms[0].from_date:
         return (terms[0].holder,)
     return holders_on(terms, date)
-
-
-def held_since(terms: Terms, holder: str, date: str) -> str:
-    """Give the first day of a holder's terms without a break up to a civil date; empty for one taken to hold before."""
-    first_day, until = "", ""
-    for term in terms:
-        if term.holder == holder and term.from_date <= date:
-            first_day = term.from_date if not first_day or term.from_date > until else first_day
-            until = max(until, term.to_date or _NO_END)
-    stated = _stated_first(terms) and terms[0].holder == holder and first_day == terms[0].from_date
-    return "" if stated else first_day
 
 
 def _stated_first(terms: Terms) -> bool:

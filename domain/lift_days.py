@@ -11,11 +11,9 @@ from domain.histories import (
     entered,
     first_or_holders_on,
     first_or_on,
-    held_since,
     holders_on,
     last_value,
     next_day,
-    since,
     value_on,
     without,
 )
@@ -131,10 +129,3 @@ class LiftDays:
         For what they did; it gives no rights over the time before (`maintainers_on`).
         """
         return first_or_holders_on(self.maintenance, date)
-
-    def answers_since(self, maintainer: str, date: str) -> str:
-        """Give the day since which a maintainer answered for it up to a civil date, in use and engaged all the time.
-
-        That is of its return to use, or of the beginning of his terms without a break; empty where neither is known.
-        """
-        return max(since(self.statuses, date), held_since(self.maintenance, maintainer, date))

@@ -6,7 +6,7 @@ the program's own (`domain.packs.rule_or_own`), so that every finding names one;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +24,8 @@ WORKERS: Final = "maintenance.workers"
 ITEMS: Final = "maintenance.items"
 TIMES: Final = "maintenance.times"
 BACK_DATED: Final = "maintenance.back_dated_hours_max"
+KNOWN_LATER: Final = ("not_the_maintainer", "lift_not_in_use")
+"""What may be known better after a visit came in."""
 SIGNED_BY_PERSON: Final = "maintenance.signed_by_person"
 COUNTERSIGN: Final = "maintenance.countersign_hours_max"
 
@@ -132,6 +134,17 @@ def check_maintainer(
     if status not in {"in_use", "stopped", None}:
         found.append(finding(rule, "lift_not_in_use", "information", status=status))
     return found
+
+
+def told_since(visit: Visit, found: Collection[str], now: Sequence[Finding], pack: Pack | None) -> list[Finding]:
+    """Hold what `check_maintainer` found when a visit came in (`found`) against what it finds by what is known `now`.
+
+    A contract that is told afterwards explains a visit (`explained_since`), or takes its ground away.
+    """
+    gone = {code for code in KNOWN_LATER if code in found} - {each["code"] for each in now}
+    rule = rule_or_own(pack, BY_MAINTAINER, visit.on)
+    explained = [finding(rule, "explained_since", "information", found=code) for code in sorted(gone)]
+    return [*(each for each in now if each["code"] not in found), *explained]
 
 
 @cache

@@ -7,15 +7,14 @@ And since what is missing may only not have come in, a gap is a matter for a per
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from domain.care import Care
 from domain.catalogue import CYCLES
 from domain.findings import Finding, Verdict, finding
-from domain.lifts import Lift
 from domain.maintenance import Visit
 from domain.packs import Pack, Rule
-from domain.time import days_between
 from domain.visit_checks import limit_of
 
 INTERVAL: Final = "maintenance.interval_days_max"
@@ -24,43 +23,65 @@ DEEPER: Final = {"TM": "quarterly", "SM": "half_yearly", "OY": "yearly"}
 """The visits that have a cycle of their own beside the half-month's (T5002-2017 art. 6)."""
 
 
-def counts(visit: Visit, lift: Lift) -> bool:
+def counts(visit: Visit, care: Care) -> bool:
     """Say whether a visit is one of those that the law asks for: ended, by who was engaged that day, not on demand.
 
     What is done on demand (按需维保) is in the contract; a corrected record counts by the new one.
     """
     return (
         visit.finished_at is not None and visit.corrected_by is None and visit.level in CYCLES
-        and visit.maintainer in lift.engaged_on(visit.on)
+        and visit.maintainer in care.engaged_on(visit.on)
     )  # fmt: skip
 
 
-def check_gaps(visit: Visit, lift: Lift, before: Sequence[Visit], pack: Pack | None) -> list[Finding]:
+def check_gaps(visit: Visit, care: Care, before: Sequence[Visit], pack: Pack | None) -> list[Finding]:
     """Check the days before a visit that counts, `before` being all earlier ones that do, of all records of the lift.
 
     `interval_over_15_days` (named by the rule's days) since the last; `quarterly_visit_overdue`,
     `half_yearly_visit_overdue`, `yearly_visit_overdue` since the last that went so deep, else since the first known.
-    The lift's time out of use is not counted, nor that before the visit's maintainer was engaged; of a lift without an
-    earlier visit nothing is known. Legal source: 特种设备安全监察条例 31, T5002-2017 6.
+    Nobody answers for the days before he was engaged, nor while the lift is out of use; `unvisited_over_15_days` tells
+    who answered before that, since no later visit of his will. Of a lift without an earlier visit nothing is known.
+    Legal source: 特种设备安全监察条例 31, T5002-2017 6.
     """
-    if not before or not counts(visit, lift) or lift.status_on(visit.on) not in {"in_use", None}:
+    if not before or not counts(visit, care):
         return []
-    answers = lift.answers_since(visit.maintainer, visit.on)
-    found: list[Finding] = []
-    last_on = max(each.on for each in before)
-    since = max(last_on, answers)
-    days, limit = days_between(since, visit.on), limit_of(pack, INTERVAL, visit.on)
-    if limit is not None and days > limit.value:
-        facts: dict[str, int | str] = {"days": days, "last_on": last_on, "counted_from": since}
-        found.append(finding(limit.rule, f"interval_over_{limit.value}_days", _at_most(limit.rule), **facts))
+    return [*_interval(visit, care, before, pack), *_deeper(visit, care, before, pack)]
+
+
+def _interval(visit: Visit, care: Care, before: Sequence[Visit], pack: Pack | None) -> Iterator[Finding]:
+    limit, last_on = limit_of(pack, INTERVAL, visit.on), max(each.on for each in before)
+    for stretch in care.stretches(last_on, visit.on) if limit is not None and last_on < visit.on else ():
+        if limit is None or stretch.days <= limit.value:
+            continue
+        # What is agreed on demand has no half-months; who looks at it sees that it was agreed, and by which contract.
+        verdict: Verdict = "information" if stretch.on_demand else _at_most(limit.rule)
+        facts: dict[str, int | str] = {
+            "days": stretch.days, "last_on": last_on, "counted_from": stretch.from_date,
+            **({"on_demand": True} if stretch.on_demand else {}),
+        }  # fmt: skip
+        if (stretch.holder, stretch.to_date) == (visit.maintainer, visit.on) and care.in_use_on(visit.on):
+            yield finding(limit.rule, f"interval_over_{limit.value}_days", verdict, **facts)
+        else:
+            facts |= {"until": stretch.to_date, "maintainer": stretch.holder}
+            yield finding(limit.rule, f"unvisited_over_{limit.value}_days", verdict, **facts)
+
+
+def _deeper(visit: Visit, care: Care, before: Sequence[Visit], pack: Pack | None) -> Iterator[Finding]:
+    """Hold deeper visits to their cycles, which stand still while the lift is out of use or maintained on demand."""
+    if not care.in_use_on(visit.on):
+        return
+    engaged = care.engaged_since(visit.maintainer, visit.on)
     for level, name in DEEPER.items():
+        limit = limit_of(pack, CYCLE, visit.on, level)
         deep = [each.on for each in before if _goes(each, level)]
-        since = max(max(deep) if deep else min(each.on for each in before), answers)
-        days, limit = days_between(since, visit.on), limit_of(pack, CYCLE, visit.on, level)
-        if limit is not None and days > limit.value:
+        since = max(max(deep) if deep else min(each.on for each in before), engaged)
+        if limit is None or since >= visit.on:
+            continue
+        own = [s for s in care.stretches(since, visit.on) if s.holder == visit.maintainer and not s.on_demand]
+        days = sum(stretch.days for stretch in own)
+        if days > limit.value:
             verdict = _at_most(limit.rule)
-            found.append(finding(limit.rule, f"{name}_visit_overdue", verdict, days=days, counted_from=since))
-    return found
+            yield finding(limit.rule, f"{name}_visit_overdue", verdict, days=days, counted_from=since)
 
 
 def _goes(visit: Visit, level: str) -> bool:

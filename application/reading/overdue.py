@@ -13,11 +13,13 @@ from typing import Final
 from application.reading.asking import Reads
 from application.reading.schemes import Rules
 from domain.aggregate import A, Aggregate, Event, fold
+from domain.care import Care, records_of
+from domain.contracts import Contract
 from domain.findings import Finding
 from domain.lifts import Lift
 from domain.maintenance import MaintenanceYear, Visit, maintenance_stream, visit_named
 from domain.packs import Pack
-from domain.visit_checks import uncountersigned
+from domain.visit_checks import check_maintainer, told_since, uncountersigned
 from domain.visit_gaps import check_gaps, counts
 
 RECORDS_KEPT_YEARS: Final = 4
@@ -26,10 +28,15 @@ RECORDS_KEPT_YEARS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class _Year:
-    """The visits of a year as judged, and when the record of each came in."""
+    """The visits of a year as known and as judged, when the record of each came in, and what was found of its opening.
 
-    visits: Mapping[str, Visit]
+    That a record was corrected is so of the visit all along; it was to be signed until then.
+    """
+
+    known: Mapping[str, Visit]
+    judged: Mapping[str, Visit]
     came_at: Mapping[str, str]
+    found: Mapping[str, frozenset[str]]
 
 
 @dataclass(slots=True)
@@ -46,60 +53,62 @@ class Missing:
     def of(self, stream: str) -> Mapping[str, list[Finding]]:
         """Give by visit of a year's stream what was found, of those with anything.
 
-        Codes `uncountersigned`, `signed_on_behalf_only`, and those of `domain.visit_gaps.check_gaps`; nothing where no
-        pack is in force that sets a limit.
+        Codes `uncountersigned`, `signed_on_behalf_only`, those of `domain.visit_checks.told_since` and of
+        `domain.visit_gaps.check_gaps`; no limits where no pack is in force that sets them.
         """
         name = stream.partition("/")[0]
         lift = self._folded(Lift, name)
         if lift is None:
             return {}
-        year = self._year(stream)
-        before = self._counted(lift, int(stream.rpartition(":")[2]))
+        year, care = self._year(stream), self._care(lift)
+        before = self._counted(care, int(stream.rpartition(":")[2]))
         found: dict[str, list[Finding]] = {}
         for visit_name, came_at in year.came_at.items():
-            visit = year.visits[visit_name]
+            visit = year.known[visit_name]
             pack = self._pack(lift.area_on(visit.on), visit.on)
-            findings = uncountersigned(visit, came_at, self.judged_at, pack)
+            findings = uncountersigned(year.judged[visit_name], came_at, self.judged_at, pack)
             if min(came_at, visit.finished_at or came_at) <= self.judged_at:
+                engaged, status = care.engaged_on(visit.on), lift.status_on(visit.on)
+                now = check_maintainer(visit.maintainer, engaged, status, pack, visit.on)
+                findings += told_since(visit, year.found[visit_name], now, pack)
                 earlier = [each for each in before if each.opened_at < visit.opened_at]
-                findings += check_gaps(visit, lift, earlier, pack)
+                findings += check_gaps(visit, care, earlier, pack)
             if findings:
                 found[visit_name] = findings
         return found
 
-    def _counted(self, lift: Lift, year: int) -> list[Visit]:
+    def _care(self, lift: Lift) -> Care:
+        """Give who answers for a lift, and which contracts agree on maintenance on demand."""
+        records = records_of(lift, lambda name: self._folded(Lift, name))
+        names = {term.under for record in records for term in record.maintenance if term.under}
+        known = {name: self._folded(Contract, name) for name in sorted(names)}
+        return Care(records, {name: contract.levels for name, contract in known.items() if contract is not None})
+
+    def _counted(self, care: Care, year: int) -> list[Visit]:
         """Give the visits that count until a year, of all records of a lift, as far back as records are kept."""
         return [
             visit
-            for record in self._records(lift.id)
+            for record in care.records
             for each in range(year - RECORDS_KEPT_YEARS, year + 1)
-            for visit in self._year(maintenance_stream(record.id, each)).visits.values()
-            if counts(visit, record)
+            for visit in self._year(maintenance_stream(record.id, each)).known.values()
+            if counts(visit, care)
         ]
 
-    def _records(self, name: str) -> list[Lift]:
-        """Give a lift's record, what it went up in, and what went up in any of these: they are one lift (C11)."""
-        found: dict[str, Lift] = {}
-        wanted = [name]
-        while wanted:
-            each = wanted.pop()
-            lift = None if each in found else self._folded(Lift, each)
-            if lift is not None:
-                found[each] = lift
-                wanted += lift.absorbed if lift.merged_into is None else (*lift.absorbed, lift.merged_into)
-        return list(found.values())
-
     def _year(self, stream: str) -> _Year:
-        known = self._years.get(stream)
-        if known is None:
-            year, came_at = MaintenanceYear(stream), dict[str, str]()
+        read = self._years.get(stream)
+        if read is None:
+            known, judged = MaintenanceYear(stream), MaintenanceYear(stream)
+            came_at, found = dict[str, str](), dict[str, frozenset[str]]()
             for event in self._events(stream):
+                event.apply(known)
                 if not _later(event, self.judged_at):
-                    event.apply(year)
+                    event.apply(judged)
+                if isinstance(event, MaintenanceYear.Opened):
+                    found[visit_named(event) or ""] = frozenset(each["code"] for each in event.found["findings"])
                 if isinstance(event, MaintenanceYear.Finished):
                     came_at[visit_named(event) or ""] = event.recorded_at or ""
-            known = self._years[stream] = _Year(year.visits, came_at)
-        return known
+            read = self._years[stream] = _Year(known.visits, judged.visits, came_at, found)
+        return read
 
     def _pack(self, area: str | None, on: str) -> Pack | None:
         """Give the pack in force in an area on a civil date; None where none was adopted."""

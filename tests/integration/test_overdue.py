@@ -248,6 +248,53 @@ def test_visits_under_another_record_of_the_lift_count(kept: Kept) -> None:
     assert "interval_over_15_days" not in lifts_of(kept, third)
 
 
+def engaged(kept: Kept, party: str, from_date: str, to_date: str | None) -> None:
+    """Put the lift in somebody's care, as a contract that is told now."""
+    found = {"contract": "contract:a", "maintainer": party, "from_date": from_date, "to_date": to_date}
+    seed(kept.book, Lift, LIFT, party, Lift.MaintainerChanged, {}, {**found, "ends_stated": []}, kept.book.now)
+
+
+def test_a_contract_that_is_told_afterwards_explains_a_visit(kept: Kept) -> None:
+    """It was not known when the visit came in; what was found then stands, and that it is explained is told beside."""
+    first = upkept(kept, "2026-03-02")
+    strange, third = upkept(kept, "2026-03-16", BY_STRANGER), upkept(kept, "2026-03-30")
+    before = kept.keep()
+    engaged(kept, BY_STRANGER.party, "2026-03-10", "2026-03-20")
+    kept.keep()
+    assert [gaps(kept, visit) for visit in (first, strange, third)] == [[], ["explained_since"], []]
+    assert gaps(kept, strange, known_at=before) == []
+    engaged(kept, BY_STRANGER.party, "2026-03-10", "2026-03-15")
+    kept.keep()
+    assert [gaps(kept, visit) for visit in (strange, third)] == [[], ["interval_over_15_days"]]
+
+
+def test_a_contract_that_is_told_to_have_ended_leaves_a_visit_without_its_ground(kept: Kept) -> None:
+    """The visit was in order by what was known; now its author was not who maintained the lift that day."""
+    engaged(kept, BY_STRANGER.party, "2026-03-01", None)
+    visit = upkept(kept, "2026-03-16", BY_STRANGER)
+    kept.keep()
+    assert gaps(kept, visit) == []
+    engaged(kept, BY_STRANGER.party, "2026-03-01", "2026-03-16")
+    kept.keep()
+    assert gaps(kept, visit) == ["not_the_maintainer"]
+    assert gaps(kept, visit, effective_at="2026-03-16T03:00:00.000000Z") == ["not_the_maintainer"]
+
+
+def test_a_record_that_was_corrected_closes_no_gap_of_before(kept: Kept) -> None:
+    """That it was of another day was so all along: known now, also of the time before the correction came in."""
+    upkept(kept, "2026-02-02")
+    wrong = upkept(kept, "2026-02-16")
+    third = upkept(kept, "2026-03-02")
+    before = kept.keep()
+    kept.book.now = "2026-03-10T04:00:00.000000Z"
+    named = {"lift": LIFT, "year": 2026, "visit": wrong, "why": "mistaken"}
+    kept.book.act(BY_MAINTAINER, "visit.correct", {"corrects": named, **visited("2026-01-16")})
+    kept.keep()
+    at = "2026-03-05"
+    assert gaps(kept, third, effective_at=at) == ["interval_over_15_days"]
+    assert gaps(kept, third, effective_at=at, known_at=before) == []
+
+
 def lifts_of(kept: Kept, visit: str) -> list[str]:
     """Give a visit's findings in the timeline of a lift that has several records."""
     line: Any = lifts.timeline(Asking(kept.reads, Author(OPERATOR, "operator"), {"lift": LIFT}, {}))

@@ -120,6 +120,22 @@ def test_a_visit_of_an_earlier_term_of_the_contract_is_its_maintainers(book: Boo
     assert "not_the_maintainer" in codes(book.act(BY_STRANGER, "visit.submit", body(opened_at=between)))
 
 
+def test_who_maintains_by_another_record_of_the_lift_is_its_maintainer(book: Book) -> None:
+    """Two records of one lift are one lift: the contract was written for the one that went up in the other."""
+    gone = new_name("lift")
+    row = {"id": gone, "variety": "3110", "area": AREA, "status": "in_use", "maintainer": STRANGER, "identifiers": []}
+    seed(book, Lift, gone, STRANGER, Lift.Registered, row, {"on": "2025-01-01"})
+    own, others = body(), body(lift=gone)
+    for author, said in ((BY_STRANGER, own), (BY_MAINTAINER, others)):
+        assert "not_the_maintainer" in codes(book.act(author, "visit.submit", said))
+    seed(book, Lift, gone, STRANGER, Lift.MergedInto, {"into": LIFT})
+    seed(book, Lift, LIFT, STRANGER, Lift.Absorbed, {}, {"lift": gone, "identifiers": []})
+    for author, lift in ((BY_STRANGER, LIFT), (BY_MAINTAINER, gone)):
+        events = book.act(author, "visit.submit", body(lift=lift))
+        assert "not_the_maintainer" not in codes(events)
+        assert {LIFT, gone} <= events[0].found["reads"].keys()
+
+
 def test_a_worker_whose_certificate_nobody_stated_is_flagged(book: Book) -> None:
     """T5002 asks for licensed workers; what is missing is to be supplied, the visit happened all the same."""
     worker = new_name("agent")

@@ -9,6 +9,7 @@ import pytest
 
 from application.ids import new_name
 from application.work import Author
+from domain.care import Care
 from domain.lifts import Lift
 from domain.packs import RuleValue, load_pack
 from domain.schemes import PublishedPack, Scheme, parsed
@@ -64,7 +65,7 @@ def test_what_no_authority_has_fixed_binds_nobody(book: Book) -> None:
     pack = parsed(published)
     lift, visit = book.state(Lift, LIFT), replace(visit_of(book, said), signed_at=None)
     assert uncountersigned(visit, book.now, "2027-01-01T00:00:00.000000Z", pack) == []
-    assert check_gaps(replace(visit, on="2028-01-01"), lift, [visit], pack) == []
+    assert check_gaps(replace(visit, on="2028-01-01"), Care((lift,)), [visit], pack) == []
 
 
 @pytest.mark.parametrize("value", [True, "15", (15,), {"HM": "not_fixed"}, {"TM": 92}])

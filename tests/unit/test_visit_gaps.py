@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from domain.aggregate import Authorship, Journal, Statement
+from domain.care import Care
+from domain.histories import History
 from domain.lifts import Lift
 from domain.maintenance import Visit
 from domain.packs import load_pack
@@ -15,6 +17,7 @@ from domain.visit_gaps import check_gaps, counts
 
 OLD, NEW, STRANGER = "party:old", "party:new", "party:stranger"
 PACK = load_pack("shandong@1")
+LEVELS: dict[str, History] = {"contract:demand": (("2026-01-01", "on_demand"),)}
 
 
 def lift(**said: str) -> Lift:
@@ -52,20 +55,21 @@ def visit(day: str, level: str = "HM", maintainer: str = OLD) -> Visit:
 
 def found(made: Lift, last: Visit, *before: Visit) -> dict[str, object]:
     """Give what is found of a visit, each code with its days."""
-    earlier = [each for each in before if counts(each, made)]
-    return {each["code"]: each["facts"]["days"] for each in check_gaps(last, made, earlier, PACK)}
+    care = Care((made,), LEVELS)
+    earlier = [each for each in before if counts(each, care)]
+    return {each["code"]: each["facts"]["days"] for each in check_gaps(last, care, earlier, PACK)}
 
 
 def test_more_than_fifteen_days_are_found_and_fifteen_are_not() -> None:
     """For a person to look into, not as a violation: a record may only not have come in."""
     first = visit("2026-03-02")
     assert found(lift(), visit("2026-03-17"), first) == {}
-    (gap,) = check_gaps(visit("2026-03-18"), lift(), [first], PACK)
+    (gap,) = check_gaps(visit("2026-03-18"), Care((lift(),)), [first], PACK)
     assert (gap["code"], gap["verdict"], gap["rule"]) == (
         "interval_over_15_days", "manual_review", "maintenance.interval_days_max",
     )  # fmt: skip
     assert gap["facts"] == {"days": 16, "last_on": "2026-03-02", "counted_from": "2026-03-02"}
-    assert check_gaps(visit("2026-03-18"), lift(), [first], None) == []
+    assert check_gaps(visit("2026-03-18"), Care((lift(),)), [first], None) == []
 
 
 def test_of_a_lift_without_an_earlier_visit_nothing_is_known() -> None:
@@ -83,21 +87,70 @@ def test_the_time_out_of_use_is_not_counted() -> None:
 
 
 def test_nobody_answers_for_the_time_before_he_was_engaged() -> None:
-    """Whoever takes over counts from his first day, also after a term that follows another of his without a break."""
+    """Whoever takes over counts from his first day, also after a term that follows another of his without a break.
+
+    That his predecessor left it unvisited is told of the predecessor: no later visit of his would tell it.
+    """
     made, first = lift(), visit("2026-03-02")
     engaged(made, NEW, "2026-04-10", "2026-05-01")
     engaged(made, NEW, "2026-05-01", contract="contract:b")
-    assert found(made, visit("2026-04-25", maintainer=NEW), first) == {}
-    assert found(made, visit("2026-04-26", maintainer=NEW), first) == {"interval_over_15_days": 16}
-    assert found(made, visit("2026-05-02", maintainer=NEW), first) == {"interval_over_15_days": 22}
+    before = {"unvisited_over_15_days": 39}
+    assert found(made, visit("2026-04-25", maintainer=NEW), first) == before
+    assert found(made, visit("2026-04-26", maintainer=NEW), first) == {**before, "interval_over_15_days": 16}
+    assert found(made, visit("2026-05-02", maintainer=NEW), first) == {**before, "interval_over_15_days": 22}
+    (told,) = check_gaps(visit("2026-04-25", maintainer=NEW), Care((made,)), [first], PACK)
+    assert told["facts"] == {
+        "days": 39, "last_on": "2026-03-02", "counted_from": "2026-03-02", "until": "2026-04-10", "maintainer": OLD,
+    }  # fmt: skip
+    assert found(made, visit("2026-04-25", maintainer=NEW), visit("2026-03-26")) == {}, "fifteen days are in time"
 
 
 def test_who_came_back_answers_from_then_on() -> None:
-    """A term of another lies between his two."""
+    """A term of another lies between his two, who is told of if he left it unvisited."""
     made, first = lift(), visit("2026-03-02")
     engaged(made, NEW, "2026-03-03", "2026-04-10")
     engaged(made, OLD, "2026-04-10", contract="contract:b")
-    assert found(made, visit("2026-04-12"), first) == {}
+    assert found(made, visit("2026-04-12"), first) == {"unvisited_over_15_days": 38}
+    assert found(made, visit("2026-04-12"), visit("2026-03-26", maintainer=NEW)) == {}
+
+
+def test_who_stopped_a_lift_wipes_out_no_arrears() -> None:
+    """What was missed until it stopped is told by the first visit after, also by one while it stands still."""
+    made, first = lift(), visit("2026-03-02")
+    stopped(made, "2026-04-10", "2026-04-11")
+    assert found(made, visit("2026-04-12"), first) == {"unvisited_over_15_days": 39}
+    assert found(made, visit("2026-04-10"), first) == {"unvisited_over_15_days": 39}
+    assert found(made, visit("2026-04-12"), first, visit("2026-03-26")) == {}
+
+
+def test_deeper_cycles_stand_still_while_the_lift_does_and_do_not_begin_anew() -> None:
+    """A day out of use is not counted; it is no yearly visit either."""
+    made, before = lift(), [visit("2026-01-05", "OY"), *(visit(add_days("2026-01-05", 14 * n)) for n in range(1, 8))]
+    stopped(made, "2026-03-01", "2026-03-06")
+    assert found(made, visit("2026-04-12"), *before) == {}
+    assert found(made, visit("2026-04-13"), *before) == {"quarterly_visit_overdue": 93}
+
+
+def test_what_is_agreed_on_demand_is_told_as_agreed() -> None:
+    """It has no half-months: who reads of the days without a visit reads that the contract has it so, and from when."""
+    made, first = lift(), visit("2026-03-02")
+    engaged(made, OLD, "2026-03-10", "2026-06-01", contract="contract:demand")
+    (told,) = check_gaps(visit("2026-05-01"), Care((made,), LEVELS), [first], PACK)
+    assert (told["code"], told["verdict"], told["facts"]["on_demand"]) == ("interval_over_15_days", "information", True)
+    assert told["facts"]["counted_from"] == "2026-03-10"
+    engaged(made, OLD, "2026-06-01", contract="contract:b")
+    assert found(made, visit("2026-08-30"), visit("2026-05-31", "OY")) == {"interval_over_15_days": 90}
+    assert found(made, visit("2026-09-02"), visit("2026-03-02", "OY"))["quarterly_visit_overdue"] == 101
+
+
+def test_two_records_of_a_lift_are_one_in_whose_care_it_is() -> None:
+    """Who is engaged by the record that went up in another visits the lift that goes on, and answers since then."""
+    gone, goes_on = lift(), lift(maintainer=NEW)
+    care = Care((goes_on, gone))
+    assert [counts(visit("2026-03-02", maintainer=who), care) for who in (OLD, NEW, STRANGER)] == [True, True, False]
+    engaged(goes_on, OLD, "2026-03-01")
+    assert care.engaged_since(OLD, "2026-03-02") == ""
+    assert Care((goes_on,)).engaged_since(OLD, "2026-03-02") == "2026-03-01"
 
 
 @pytest.mark.parametrize("between", [
