@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -20,6 +21,11 @@ from tests.support import persons
 
 ORIGIN = "scripted.ledger.example/district"
 TABLE = Table.from_json(ACTIONS.as_json())
+
+
+@cache
+def _shape(shape: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any shape of a request
+    return TypeAdapter(shape)
 
 
 @dataclass
@@ -62,7 +68,7 @@ class Book:
     def act(self, author: Author, action_id: str, said: Mapping[str, Any], **path: str) -> list[Event]:
         """Decide one request; returns the new events or raises what the use case raises."""
         action = self.actions[action_id]
-        TypeAdapter(action.shape).validate_python(said, strict=True)
+        _shape(action.shape).validate_python(said, strict=True)
         cache = AggregateCache()
         work = Work(ORIGIN, author, self.now, self, cache, keep=cache, facts=self.facts)
         work.begin_line()
