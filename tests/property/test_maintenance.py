@@ -57,11 +57,27 @@ STATUS = st.tuples(
 CORRECT = st.tuples(st.just("correct"), which, st.integers(0, 20), record, back, hours, cycle)
 SIGN = st.tuples(st.just("sign"), which, st.sampled_from([0, 1, 30, 80]), st.booleans())
 STEPS = st.one_of(VISIT, IN_ORDER, IN_ORDER, IN_ORDER, BEGIN_, CHANGE, CHANGE, STATUS, CORRECT, SIGN, RARE)
-HISTORIES = st.builds(
-    lambda first, more: [*first, *more],
-    st.lists(st.one_of(BEGIN_, IN_ORDER, st.just(("adopt", 0, -60))), min_size=2, max_size=4),
-    st.lists(STEPS, min_size=6, max_size=18),
-)
+ACTS = st.lists(STEPS, min_size=1, max_size=3)
+BEGUN = st.tuples(
+    st.just("begin"), who, st.booleans(), st.just(RECORDS), st.integers(-40, 0), st.none(), level
+)  # fmt: skip
+WOUND_UP = st.tuples(
+    BEGUN,
+    st.tuples(st.just("change"), st.just(0), st.booleans(), st.just("left"), record, st.integers(-9, 30), level),
+    st.tuples(
+        st.just("change"), st.just(0), st.booleans(), st.sampled_from(["end", "until", "joined"]), record,
+        st.integers(-20, 20), level,
+    ),
+    CHANGE,
+).map(list)  # fmt: skip
+"""A contract that lifts leave, perhaps on a day to come, and that ends, is shortened, or is joined again."""
+MADE_ONE = st.tuples(BEGIN_, st.tuples(st.just("merge"), st.just(1)), IN_ORDER, VISIT).map(list)
+"""Two records of one lift, in somebody's care by one of them."""
+SEASON = st.tuples(BEGUN, st.tuples(st.just("series"), st.integers(3, 8)), CHANGE, STATUS, IN_ORDER).map(list)
+"""Visits by the half-month alone, on whatever terms."""
+HISTORIES = st.lists(
+    st.one_of(ACTS, ACTS, ACTS, WOUND_UP, MADE_ONE, SEASON), min_size=2, max_size=7
+).map(lambda acts: [("adopt", 0, -60), *(step for act in acts for step in act)])  # fmt: skip
 
 REFUSED = {
     "contract.change contract_ended", "contract.end contract_ended", "contract.change lifts_of_contract",
@@ -203,7 +219,7 @@ def _days(world: World) -> None:
                 assert told_of["status"] == naive.status(name, day)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(steps=HISTORIES, data=st.data())
 def test_maintenance_is_judged_as_the_law_has_it(steps: list[Sequence[Any]], data: st.DataObject) -> None:
     """Of every visit when it comes in; of every day; of what is missing, at every knowledge and at any instant."""
