@@ -172,7 +172,7 @@ def _seams(lift: str, terms: Terms, contract: str) -> list[Finding]:
         for under, holder in others
     ]  # fmt: skip
     covered: str | None = ""
-    for term in sorted(terms, key=lambda term: term.from_date):
+    for term in sorted((t for t in terms if t.from_date != t.to_date), key=lambda term: term.from_date):
         if covered is None:
             break
         if covered and covered < term.from_date:

@@ -97,7 +97,8 @@ def with_term(terms: Terms, new: Term, *, ends_stated: Collection[str] | None) -
             continue
         same = term.under and term.under == new.under and term.runs_on(new.from_date)
         if same or (not term.under and term.to_date is None and _ends(term, new, ends_stated)):
-            if term.from_date < new.from_date:
+            # What a register states first was so before (`first_or_holders_on`), also if it ends on that day.
+            if term.from_date < new.from_date or (not term.under and term.from_date == new.from_date):
                 kept.append(replace(term, to_date=new.from_date))
         else:
             kept.append(term)

@@ -430,3 +430,18 @@ def test_each_level_holds_from_its_day(book: Book) -> None:
     contract = book.state(Contract, A)
     assert contract.levels == (("2025-01-01", "full"), ("2025-03-01", "labour"), ("2025-06-01", "on_demand"))
     assert contract.level == "labour"
+
+
+@pytest.mark.parametrize("maintainer", [FIRST, SECOND])
+def test_who_was_stated_maintained_it_before_also_where_a_contract_begins_that_day(
+    book: Book, maintainer: Author
+) -> None:
+    """A register and the contracts of its lifts come in on one day: a visit of the day before is no stranger's."""
+    lift = stated(book)
+    assert not seams(book.act(UNIT, "contract.begin", beginning(A, maintainer, "2024-01-01", lifts=[lift])))
+    held = book.state(Lift, lift)
+    assert held.engaged_on("2023-12-31") == (FIRST.party,)
+    assert held.maintainers_on("2023-12-31") == ()
+    assert held.maintainers_on("2024-01-01") == (maintainer.party,)
+    book.act(UNIT, "contract.end", {"ended_on": "2024-01-01"}, contract=A)
+    assert not seams(book.act(UNIT, "contract.begin", beginning(B, SECOND, "2024-02-01", lifts=[lift])))
