@@ -164,8 +164,8 @@ def _overlaps(work: Work, policy: Policy, cover: Cover, line: Mapping[str, Any],
     days = Period(line["from_date"], line["to_date"])
     parts = [part["part"] for part in line["parts"]]
 
-    def holds(entry: CoverEntry, shared: Period) -> bool:
-        return entry.policy == policy.id or work.read(Policy, entry.policy).holds(shared, work.today)
+    def holds(entry: CoverEntry, shared: Period) -> Period | None:
+        return shared if entry.policy == policy.id else work.read(Policy, entry.policy).holds(shared, work.today)
 
     clashes = cover.clashes(days, parts, policy.interest, holds)
     if any(clash.entry.policy == policy.id for clash in clashes):

@@ -196,15 +196,20 @@ class Cover(Aggregate):
                 yield entry
 
     def clashes(
-        self, days: Period, parts: Sequence[str], interest: str, holds: Callable[[CoverEntry, Period], bool]
+        self, days: Period, parts: Sequence[str], interest: str, holds: Callable[[CoverEntry, Period], Period | None]
     ) -> list[Clash]:
-        """Give what overlaps a cover of these parts and interest; `holds` asks an entry's policy of the days shared."""
+        """Give what overlaps a cover of these parts and interest.
+
+        `holds` gives on which of the days shared an entry's policy insures, or may yet.
+        """
         found: list[Clash] = []
         for entry in self.entries.values():
             shared_parts = tuple(part for part in entry.parts if part in parts)
             shared_days = None if entry.period is None else entry.period.overlap(days)
-            if shared_days is not None and shared_parts and entry.interest == interest and holds(entry, shared_days):
-                found.append(Clash(entry, shared_parts, shared_days))
+            if shared_days is None or not shared_parts or entry.interest != interest:
+                continue
+            if (held := holds(entry, shared_days)) is not None:
+                found.append(Clash(entry, shared_parts, held))
         return found
 
 

@@ -374,11 +374,12 @@ class Policy(Aggregate):
         """Say whether the quotation still stands: not past its validity, or paid within it."""
         return self.state in PENDING and (self.paid or today <= self.valid_until)
 
-    def holds(self, days: Period, today: str) -> bool:
-        """Say whether its covers hold their lift × part × interest on any of the days: issued, or validly quoted."""
+    def holds(self, days: Period, today: str) -> Period | None:
+        """Give on which of some days its covers hold their lift × part × interest: issued, or validly quoted."""
         if self.number is None:
-            return self.valid(today)
-        return self.cancelled_on is None or days.from_date < self.cancelled_on
+            return days if self.valid(today) else None
+        ends_on = days.to_date if self.cancelled_on is None else min(days.to_date, self.cancelled_on)
+        return Period(days.from_date, ends_on) if days.from_date < ends_on else None
 
     def in_force_on(self, on: str) -> bool:
         """Say whether it insures on a day: issued, within its term, not ended before."""

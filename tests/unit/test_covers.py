@@ -250,6 +250,17 @@ def test_a_cancelled_policy_frees_the_days_after() -> None:
               **(FUND | {"from_date": "2026-09-30", "to_date": "2027-09-30"}))  # fmt: skip
 
 
+def test_an_overlap_with_a_policy_that_ends_early_is_told_until_its_end() -> None:
+    """Days on which nothing else insures are no double insurance (重复投保)."""
+    book = office()
+    policy = issued(book, line(""))
+    said = {"effective_on": "2026-10-01", "refund_fen": 3_989, "reason": "sold"}
+    book.act(INSURER, "policy.cancel", said, policy=policy)
+    rival(book, line("", from_date="2026-09-01", to_date="2027-09-01"), from_date="2026-09-01", to_date="2027-09-01")
+    (found,) = book.events(f"{HOMES}/cover")[-1].found["findings"]
+    assert (found["facts"]["from_date"], found["facts"]["to_date"]) == ("2026-09-01", "2026-10-01")
+
+
 def test_two_covers_in_force_are_both_found() -> None:
     """A flagged overlap leaves both; the one attached first is the one given."""
     book = office()
