@@ -94,14 +94,9 @@ def replay(
     if not stored:
         raise NotFound("nothing is known of it", code="subject_unknown", subject=of, known_at=known.position)
     heads: list[tuple[StoredHeader, dict[str, Any]]] = [(e, _decoded(e.header)) for e in stored]
-    begun: dict[str, str] = {}
-    counted: dict[str, set[int]] = {}
-    for _, header in heads:
-        # Nothing of a stream is so before its first event is: what came earlier in effect waits for it.
-        since = max(header["effective_at"], begun.setdefault(header["stream"], header["effective_at"]))
-        counts = counted.setdefault(header["stream"], set())
-        if effective_at is None or since <= effective_at:
-            counts.add(header["version"])
+    known_to = {header["stream"]: header["version"] for _, header in heads}
+    streams = {stream: reads.streams.events(stream)[:version] for stream, version in known_to.items()}
+    counted = {stream: effective(events, effective_at) for stream, events in streams.items()}
     check = Signatures(reads)
     behind = tuple(
         Behind(
@@ -111,9 +106,24 @@ def replay(
         )
         for event, header in heads
     )  # fmt: skip
-    states = {stream: state_of(reads.streams.events(stream), versions) for stream, versions in counted.items()}
+    states = {stream: state_of(events, counted[stream]) for stream, events in streams.items()}
     at = judged_at or effective_at or reads.clock.now()
     return Replay(of, known, effective_at, states, behind, at, tuple(_missing(reads, states, known, at)))
+
+
+def effective(events: Iterable[Event], at: str | None) -> set[int]:
+    """Give the versions of a stream's events that are effective at an instant (None: all of them).
+
+    Nothing is so before its first event is: what came earlier in effect waits for it (`Aggregate.entry_of`).
+    """
+    begun: dict[str, str] = {}
+    versions: set[int] = set()
+    for event in events:
+        own = event.effective_at or event.recorded_at or ""
+        since = max(own, begun.setdefault(event.AGGREGATE.entry_of(event), own))
+        if at is None or since <= at:
+            versions.add(event.originator_version)
+    return versions
 
 
 def _missing(reads: Reads, states: Mapping[str, Any], known: Known, at: str) -> Iterator[Mapping[str, Any]]:

@@ -128,6 +128,14 @@ class Aggregate:
 
     EVENTS: ClassVar[tuple[type[Event], ...]] = ()
 
+    @staticmethod
+    def entry_of(_event: Event) -> str:
+        """Name what of the stream an event is about: nothing of that is so before its first event is.
+
+        Most streams are one thing, from its beginning on; those that keep several side by side name each of them.
+        """
+        return ""
+
     def __init_subclass__(cls) -> None:
         """Tie the event classes nested in the aggregate to it."""
         events = tuple(v for v in vars(cls).values() if isinstance(v, type) and issubclass(v, Event))

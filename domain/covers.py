@@ -176,6 +176,11 @@ class Cover(Aggregate):
                 aggregate.entries[removal["certificate"]], removal, self.originator_version
             )
 
+    @staticmethod
+    def entry_of(event: Event) -> str:
+        """Each certificate by itself: the one recorded first may be for a later term."""
+        return str((event.said or {})["certificate"])
+
     def entry(self, certificate: str) -> CoverEntry:
         """Give a certificate's entry; raises NotFound `certificate_unknown`."""
         found = self.entries.get(certificate)

@@ -134,6 +134,11 @@ class MaintenanceYear(Aggregate):
             visit = _said(self)["visit"]
             aggregate.visits[visit] = replace(aggregate.visits[visit], disputes=aggregate.visits[visit].disputes + 1)
 
+    @staticmethod
+    def entry_of(event: Event) -> str:
+        """Each visit by itself: a record may come in after that of a later visit."""
+        return visit_named(event) or ""
+
     def visit(self, name: str) -> Visit:
         """Give a visit; raises NotFound `visit_unknown`."""
         found = self.visits.get(name)

@@ -174,6 +174,11 @@ class Scheme(Aggregate):
             row = (said["group"], said["kind"], said["by"])
             aggregate.targets = {key: target for key, target in aggregate.targets.items() if key != row}
 
+    @staticmethod
+    def entry_of(event: Event) -> str:
+        """Each word by itself: an adoption may be recorded after one that holds from a later day."""
+        return str(event.originator_version)
+
     def adopted(self, on: str) -> Adoption | None:
         """Give the adoption in force on a civil date; None before the first."""
         held = [(a.from_date, number, a) for number, a in enumerate(self.adoptions) if a.from_date <= on]
