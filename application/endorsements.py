@@ -82,10 +82,11 @@ def _charged(work: Work, policy: Policy, said: Mapping[str, Any]) -> tuple[Charg
     for apply, items in ((changed, said.get("changes", ())), (ended, said.get("removes", ()))):
         for item in items:
             name = item["lift"], item["certificate"]
+            cover = work.read(Cover, cover_stream(item["lift"]))
             if name not in before:
-                before[name] = after[name] = work.read(Cover, cover_stream(item["lift"])).entry(item["certificate"])
-            require_changeable(after[name], policy.id, item["effective_on"])
-            after[name] = apply(after[name], item, 0)
+                before[name] = after[name] = cover.entry(item["certificate"])
+            require_changeable(after[name], policy.id, item)
+            after[name] = apply(after[name], item, cover.version + 1)
     rows = [charged_for_line(line) for line in said.get("adds", ())]
     rows += [row for entry in after.values() for row in charged_for(entry)]
     return merged([*rows, *taken_off(row for entry in before.values() for row in charged_for(entry))])

@@ -233,14 +233,20 @@ def ended(entry: CoverEntry, removal: Mapping[str, Any], version: int) -> CoverE
     return replace(entry, charges=entry.charges + charges, ended=(version, since))
 
 
-def require_changeable(entry: CoverEntry, policy: str, effective_on: str) -> None:
-    """Raise Conflict when an endorsement of `policy` cannot change the entry from that day on.
+def require_changeable(entry: CoverEntry, policy: str, item: Mapping[str, Any]) -> None:
+    """Raise Conflict when an endorsement of `policy` cannot change the entry, or end it, as `item` says.
 
-    Codes: `certificate_of_other_policy`, `cover_ended_already`, `outside_certificate`.
+    One that ended is changed on the days it insured (a later word of an earlier day, C7), and what it costs is put
+    right up to the day it ended. It ends once. Codes: `certificate_of_other_policy`, `cover_ended_already`,
+    `outside_certificate`.
     """
+    on = item["effective_on"]
     if entry.policy != policy:
         raise Conflict("the certificate is another policy's", code="certificate_of_other_policy")
     if entry.ended is not None:
-        raise Conflict("the certificate has ended already", code="cover_ended_already", ended_on=entry.ended[1])
-    if not entry.from_date <= effective_on < entry.to_date:
-        raise Conflict("the day lies outside the certificate", code="outside_certificate", effective_on=effective_on)
+        ended_on = entry.ended[1]
+        premium_only = "parts" in item and item.keys().isdisjoint(("premises_class", "per_lift_year_fen"))
+        if "refunds" in item or on > ended_on or (on == ended_on and not premium_only):
+            raise Conflict("the certificate has ended already", code="cover_ended_already", ended_on=ended_on)
+    if not entry.from_date <= on < entry.to_date:
+        raise Conflict("the day lies outside the certificate", code="outside_certificate", effective_on=on)

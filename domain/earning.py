@@ -86,19 +86,21 @@ def charged_for(entry: CoverEntry, part: str | None = None) -> tuple[Charged, ..
     """Give what is charged for a certificate (保险凭证), for all parts or for one.
 
     Less premium from a day on lowers what is unearned by then; what goes beyond it gives back what was earned, so that
-    never less than nothing is unearned.
+    never less than nothing is unearned. What is charged of a certificate that had ended already is for its days.
     """
-    ended_on = None if entry.ended is None else entry.ended[1]
+    ended_at, ended_on = (None, None) if entry.ended is None else entry.ended
     rows = [Charged(entry.from_date, entry.to_date, 0, 1, ended_on)]
-    daily: dict[str, Fraction] = {}
+    daily: dict[str, list[tuple[str, Fraction]]] = {}
     for charge in sorted(entry.charges, key=lambda c: c.effective_on):
-        since, a_day = charge.effective_on, daily.get(charge.part, Fraction(0))
-        left = days_between(since, entry.to_date)
-        spread_fen = max(charge.amount_fen, -floor(a_day * left))
-        daily[charge.part] = a_day + Fraction(spread_fen, left)
+        since, before = charge.effective_on, daily.setdefault(charge.part, [])
+        until = entry.to_date if ended_at is None or charge.version <= ended_at else ended_on or since
+        left = days_between(since, until)
+        unearned_fen = floor(sum(fen * max(0, days_between(since, min(to, until))) for to, fen in before))
+        spread_fen = max(charge.amount_fen, -unearned_fen) if left else 0
+        before += [(until, Fraction(spread_fen, left))] if left else []
         if part in {None, charge.part}:
-            rows.append(Charged(since, entry.to_date, spread_fen, 0, ended_on))
-            rows.append(Charged(since, entry.to_date, charge.amount_fen - spread_fen, 0, min(since, ended_on or since)))
+            rows.append(Charged(since, until, spread_fen, 0, ended_on))
+            rows.append(Charged(since, until, charge.amount_fen - spread_fen, 0, min(since, ended_on or since)))
     return merged(rows)
 
 
