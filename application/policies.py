@@ -203,10 +203,14 @@ def issue(work: Work, statement: Statement, path: Path) -> None:
 
 
 def cancel(work: Work, statement: Statement, path: Path) -> None:
-    """Cancel the policy from a day on, which may have passed; the refund goes back to its sources."""
+    """Cancel the policy from a day on, which may have passed; the refund goes back to its sources.
+
+    Where that was too little, the policy may be cancelled again, from its own day: what is still owed goes back besides.
+    """
     policy = _own(work, path, "policy.cancel")
-    policy.require("issued")
     effective_on = statement.said["effective_on"]
+    again = effective_on == policy.cancelled_on and statement.said["refund_fen"] > 0
+    policy.require("issued", *(("cancelled",) if again else ()))
     if not policy.period.contains(effective_on):
         raise Conflict("the day lies outside the policy's term", code="outside_policy", effective_on=effective_on)
     checked = check_refund(work.read(Product, policy.product), policy, statement.said)

@@ -38,11 +38,11 @@ def check_refund(product: Product, policy: Policy, cancellation: Mapping[str, An
     """Hold a cancellation's refund against the filed method.
 
     Working: {unearned_fen, days_left, refunds, owed (both by source)}. Only what is held as premium can be refunded:
-    what was over, or what an endorsement gave back, is due back already. Findings: `refund_differs`. Raises Invalid
-    `refund_over_received`.
+    what was over, or what an endorsement or an earlier cancellation gave back, is due back already. Findings:
+    `refund_differs`. Raises Invalid `refund_over_received`.
     """
     refund_fen, on = cancellation["refund_fen"], cancellation["effective_on"]
-    held, premium_fen = policy.held, policy.premium_fen
+    held, premium_fen = policy.held, sum(row.premium_fen for row in policy.charged)
     most_fen = min(policy.held_fen, max(0, premium_fen))
     if refund_fen > most_fen:
         raise Invalid("more is refunded than was received", code="refund_over_received", received_fen=most_fen)

@@ -243,7 +243,10 @@ class Endorsement(TypedDict):
 
 @strict
 class Cancellation(TypedDict):
-    """The policy ends on a day (退保, 解除), which is no longer insured; `refund_fen` goes back by source."""
+    """The policy ends on a day (退保, 解除), which is no longer insured; `refund_fen` goes back by source.
+
+    Said again of a cancelled policy and its day, so much goes back besides: the first refund was too little.
+    """
 
     effective_on: CivilDate
     refund_fen: Fen
