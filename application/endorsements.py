@@ -154,7 +154,7 @@ def _change(work: Work, policy: Policy, part: Statement, found: Mapping[str, Any
     )  # fmt: skip
     if "per_lift_year_fen" in change:
         for day in _days(policy, change["effective_on"]):
-            limits.reset_lift(work, because, policy, change["lift"], day)
+            limits.reset_lift(work, because, policy, change["lift"], day, entry.parts[0])
 
 
 def _remove(work: Work, policy: Policy, part: Statement, found: Mapping[str, Any]) -> None:

@@ -22,7 +22,7 @@ from domain.covers import Cover
 from domain.errors import NotFound
 from domain.filed_terms import as_filed
 from domain.findings import Finding
-from domain.limits import Key, Limit, LimitTerms, limit_stream, policy_year
+from domain.limits import CertificateLimit, Key, Limit, LimitTerms, limit_stream, policy_year
 from domain.money import check_fen
 from domain.policies import Policy
 from domain.products import Product
@@ -144,17 +144,20 @@ def free_fen(work: Work, *, policy: str, lift: str, part: str, loss_on: str, cla
     return min(known) if known else None
 
 
-def reset_lift(work: Work, cause: Because, policy: Policy, lift: str, on: str) -> None:
+def reset_lift(work: Work, cause: Because, policy: Policy, lift: str, on: str, part: str) -> None:
     """Set a lift's limit anew after an endorsement, in the policy year of `on`, wherever a claim began it.
 
     Records the finding `consumed_over_limit` when more is taken than the new limit: never a negative amount (C7).
+    `part` is one of the certificate's whose own limit was changed.
     """
     records = records_of(work, lift)
-    terms = lift_terms(work, policy, records, on)
+    terms = lift_terms(work, policy, records, on, part)
     kept = limits_of(work, policy, records, on)
     for known in kept:
         beside = [limit for limit in kept if limit.id != known.id]
-        _set(work.change(Limit, known.id), terms, cause, on, beside)
+        # A certificate's own limit is not kept with the lift's: that it was lowered under what is taken is told anyhow.
+        low = terms.certificate is not None and bool(_over(LimitTerms(None, {}, terms.certificate), kept))
+        _set(work.change(Limit, known.id), terms, cause, on, beside, anew=low)
 
 
 def reset_whole(work: Work, cause: Because, policy: Policy, on: str) -> None:
@@ -164,20 +167,27 @@ def reset_whole(work: Work, cause: Because, policy: Policy, on: str) -> None:
         _set(work.change(Limit, stream), _whole_terms(policy, on), cause, on)
 
 
-def lift_terms(work: Work, policy: Policy, records: Sequence[str], on: str) -> LimitTerms:
+def lift_terms(work: Work, policy: Policy, records: Sequence[str], on: str, part: str) -> LimitTerms:
     """Give a lift's limit on a day: its certificate's own, else the policy's for one lift, and those of its parts.
 
-    Of several certificates that insure it on that day, on whichever of its records, the highest. A part's limit that
-    the policy leaves unsaid is as filed.
+    Of several certificates that insure it on that day, on whichever of its records, the highest; where these are of
+    different parts, what those that insure `part` have binds it besides. A part's limit that the policy leaves unsaid
+    is as filed.
     """
     covers = [work.find(Cover, cover_stream(record)) for record in records]
     entries = [entry for cover in covers if cover is not None for entry in cover.of_policy(policy.id)]
     whole_fen = policy.limits_on(on)["per_lift_year_fen"]
-    own = [entry.terms_on(on).per_lift_year_fen for entry in entries if entry.insures(on)]
-    limit_fen = max((whole_fen if fen is None else fen for fen in own), default=whole_fen)
+    own = {entry.certificate: entry.terms_on(on).per_lift_year_fen for entry in entries if entry.insures(on)}
+    agreed = {name: whole_fen if fen is None else fen for name, fen in own.items()}
+    limit_fen = max(agreed.values(), default=whole_fen)
+    insuring = [entry for entry in entries if entry.insures(on, part)]
+    certificate = None
+    if len(insuring) < len(agreed) and insuring:
+        shared = frozenset(code for entry in insuring for code in entry.parts)
+        certificate = CertificateLimit(shared, max(agreed[entry.certificate] for entry in insuring))
     terms = as_filed(work.read(Product, policy.product), policy.parts)
     parts = {part: row["per_lift_year_fen"] for part, row in terms.items() if "per_lift_year_fen" in row}
-    return LimitTerms(limit_fen, parts)
+    return LimitTerms(limit_fen, parts, certificate)
 
 
 def limits_of(work: Work, policy: Policy, records: Sequence[str], on: str) -> list[Limit]:
@@ -202,23 +212,30 @@ def _levels(work: Work, name: str, lift: str, loss_on: str, key: Key) -> list[Le
     kept = limits_of(work, policy, records, loss_on)
     holding = next((limit.id for limit in kept if key in limit.reserved), limit_stream(name, lift, year))
     beside = tuple(limit for limit in kept if limit.id != holding)
-    own = Level(work.open(Limit, holding), beside, lift_terms(work, policy, records, loss_on))
+    own = Level(work.open(Limit, holding), beside, lift_terms(work, policy, records, loss_on, key[1]))
     return [own, Level(work.open(Limit, limit_stream(name, None, year)), (), _whole_terms(policy, loss_on))]
 
 
-def _set(limit: Limit, terms: LimitTerms, cause: Because, on: str, beside: Sequence[Limit] = ()) -> None:
+def _set(
+    limit: Limit, terms: LimitTerms, cause: Because, on: str, beside: Sequence[Limit] = (), *, anew: bool = False
+) -> None:  # fmt: skip
     unlimited = terms.limit_fen is None and not terms.parts
-    if limit.terms == terms and (limit.version > 0 or unlimited):
+    if limit.terms == terms and (limit.version > 0 or unlimited) and not anew:
         return
-    findings: list[Finding] = []
-    taken_fen = sum(each.taken_fen() for each in (limit, *beside))
-    if terms.limit_fen is not None and taken_fen > terms.limit_fen:
-        findings.append(
-            {
-                "code": "consumed_over_limit", "verdict": "manual_review", "rule": "limit.taken",
-                "basis": "保险合同约定",
-                "facts": {"taken_fen": taken_fen, "limit_fen": terms.limit_fen},
-            }
-        )  # fmt: skip
-    facts = {"limit_fen": terms.limit_fen, "parts": dict(terms.parts), "on": on, "findings": findings}
-    limit.record(Limit.Set, cause, facts)
+    facts = {"limit_fen": terms.limit_fen, "parts": dict(terms.parts), "on": on}
+    limit.record(Limit.Set, cause, {**facts, "findings": _over(terms, (limit, *beside))})
+
+
+def _over(terms: LimitTerms, kept: Sequence[Limit]) -> list[Finding]:
+    """Find `consumed_over_limit` where more is taken than the limit, of the lift or the policy, or of a certificate."""
+    own = terms.certificate
+    levels = [(terms.limit_fen, sum(each.taken_fen() for each in kept))]
+    levels += [] if own is None else [(own.limit_fen, sum(each.taken_fen(own.parts) for each in kept))]
+    return [
+        {
+            "code": "consumed_over_limit", "verdict": "manual_review", "rule": "limit.taken", "basis": "保险合同约定",
+            "facts": {"taken_fen": taken_fen, "limit_fen": limit_fen},
+        }
+        for limit_fen, taken_fen in levels
+        if limit_fen is not None and taken_fen > limit_fen
+    ]  # fmt: skip

@@ -205,7 +205,7 @@ def issue(work: Work, statement: Statement, path: Path) -> None:
 def cancel(work: Work, statement: Statement, path: Path) -> None:
     """Cancel the policy from a day on, which may have passed; the refund goes back to its sources.
 
-    Where that was too little, the policy may be cancelled again, from its own day: what is still owed goes back besides.
+    Where that was too little, the policy may be cancelled again, from its own day: so much goes back besides.
     """
     policy = _own(work, path, "policy.cancel")
     effective_on = statement.said["effective_on"]

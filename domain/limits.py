@@ -7,7 +7,7 @@ which nothing was set has no limit, and keeps what claims hold and have used aga
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +20,24 @@ ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateLimit:
+    """What was agreed for the certificates that insure a part: all parts of theirs take of it together."""
+
+    parts: frozenset[str]
+    limit_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class LimitTerms:
-    """What a limit is on a day of loss: in all, and for each part that has one of its own; None is no limit."""
+    """What a limit is on a day of loss: in all, and for each part that has one of its own; None is no limit.
+
+    `certificate` is what binds a claim besides, where the lift has certificates of other parts as well; it is looked up
+    for each decision, and not kept with the limit.
+    """
 
     limit_fen: int | None
     parts: Mapping[str, int]
+    certificate: CertificateLimit | None = field(default=None, compare=False)
 
 
 def policy_year(policy: Period, on: str) -> Period:
@@ -140,10 +153,10 @@ class Limit(Aggregate):
         """What all claims have used."""
         return sum(self.consumed.values())
 
-    def taken_fen(self, part: str | None = None, without: Key | None = None) -> int:
-        """What is held and used, of one part or of all; `without` leaves out what that claim holds of its part."""
-        held = sum(fen for key, fen in self.reserved.items() if key != without and part in {None, key[1]})
-        return held + sum(fen for key, fen in self.consumed.items() if part in {None, key[1]})
+    def taken_fen(self, parts: Collection[str] | None = None, without: Key | None = None) -> int:
+        """What is held and used, of some parts or of all; `without` leaves out what that claim holds of its part."""
+        held = sum(fen for key, fen in self.reserved.items() if key != without and (parts is None or key[1] in parts))
+        return held + sum(fen for key, fen in self.consumed.items() if parts is None or key[1] in parts)
 
     def free_fen(
         self, part: str, terms: LimitTerms, without: Key | None = None, beside: Sequence[Limit] = ()
@@ -157,7 +170,9 @@ class Limit(Aggregate):
         if terms.limit_fen is not None:
             free.append(terms.limit_fen - sum(limit.taken_fen(without=without) for limit in kept))
         if part in terms.parts:
-            free.append(terms.parts[part] - sum(limit.taken_fen(part, without) for limit in kept))
+            free.append(terms.parts[part] - sum(limit.taken_fen((part,), without) for limit in kept))
+        if (own := terms.certificate) is not None:
+            free.append(own.limit_fen - sum(limit.taken_fen(own.parts, without) for limit in kept))
         return max(0, min(free)) if free else None
 
     def require_free(

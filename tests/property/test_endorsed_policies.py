@@ -33,7 +33,7 @@ from tests.support.naive_certificates import written
 from tests.support.naive_policies import Books, Deal
 
 ACTS = {
-    "endorse": 8, "quote": 2, "notify": 4, "decide": 14, "ask": 2, "arrive": 3, "give_back": 3, "fund_pays": 2,
+    "endorse": 8, "quote": 2, "notify": 5, "decide": 20, "ask": 2, "arrive": 3, "give_back": 3, "fund_pays": 2,
     "fund_has_back": 2, "issue": 2, "cancel": 1, "void": 1, "lapse": 1, "wait": 2,
 }  # fmt: skip
 DRAWN = tuple(act for act, often in ACTS.items() for _ in range(often))

@@ -41,7 +41,7 @@ class Payer(World):
             own = rng.choice(self.books.attached)
             lift, part, interest = own.lift, rng.choice(own.parts), own.deal.interest
             day = rng.choice((own.begins, own.last - 1, rng.randrange(own.begins, own.ends), day))
-        if rng.random() < 0.5 and self.books.losses:
+        if rng.random() < 0.7 and self.books.losses:
             last = rng.choice([*self.books.losses.values()])
             lift, part, interest, day = last.lift, last.part, last.interest, last.on + rng.choice((0, 0, 1, -1))
         day = min(day, self.today - 1)
@@ -66,7 +66,7 @@ class Payer(World):
             return
         trial = deepcopy(self.books)
         covered = sorted(name for name, loss in trial.losses.items() if loss.held or trial.covers(loss))
-        name = rng.choice(covered if covered and rng.random() < 0.9 else sorted(trial.losses))
+        name = rng.choice(covered if covered and rng.random() < 0.95 else sorted(trial.losses))
         loss, fen = trial.losses[name], rng.choice(AMOUNTS)
         if rng.random() < (0.3 if loss.held else 0.8):
             self.take(trial, name, rng.choice(TAKES), fen)

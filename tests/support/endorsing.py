@@ -83,9 +83,9 @@ class World:
 
     # ---------------------------------------------------------------------------------------------------- policies
 
-    def line(self, deal: str, lift: str, begins: int, ends: int) -> dict[str, Any]:
+    def line(self, deal: str, lift: str, begins: int, ends: int, parts: tuple[str, ...] = ()) -> dict[str, Any]:
         """Draw a line of a schedule."""
-        parts = self.rng.choice(((INJURY, REPAIR), (INJURY, REPAIR), (INJURY,), (REPAIR,)))
+        parts = parts or self.rng.choice(((INJURY, REPAIR), (INJURY, REPAIR), (INJURY,), (REPAIR,)))
         most = 7_000 * max(1, (ends - begins)) // 365
         charged = [{"part": part, "premium_fen": self.rng.randrange(most) + 1} for part in parts]
         return {
@@ -106,6 +106,9 @@ class World:
         lines = [
             self.line(name, lift, *rng.choice(((begins, ends), (begins, ends), (begins + 40, ends)))) for lift in lifts
         ]
+        if rng.random() < 0.4:  # two certificates of one lift, each for a part
+            lines.append(self.line(name, lifts[0], begins, ends, (INJURY,)))
+            lines[0] = self.line(name, lifts[0], begins, ends, (REPAIR,))
         lines += [self.line(name, LIFT, begins, ends)] if not self.books.deals and LIFT not in lifts else []
         premium = sum(part["premium_fen"] for line in lines for part in line["parts"])
         sources = {"property_fee": premium}
@@ -113,7 +116,10 @@ class World:
             of_fund = rng.randrange(1, premium)
             sources = {"fund_principal": of_fund, "property_fee": premium - of_fund}
         terms: dict[str, dict[str, int]] = {
-            INJURY: {"per_person_fen": 300, "per_accident_fen": 700, "per_lift_year_fen": rng.choice((800, 5_000))},
+            INJURY: {
+                "per_person_fen": rng.choice((300, 700)), "per_accident_fen": 700,
+                "per_lift_year_fen": rng.choice((800, 5_000)),
+            },
             REPAIR: {"per_accident_fen": 600},
         }  # fmt: skip
         insured = {part["part"] for line in lines for part in line["parts"]}
@@ -268,7 +274,7 @@ class World:
         if rng.random() < 0.4:
             change["premises_class"] = rng.choice(sorted(set(CLASSES.values())))
         if rng.random() < 0.4:
-            change["per_lift_year_fen"] = rng.choice((600, 700, 1_000, 2_000))
+            change["per_lift_year_fen"] = rng.choice((600, 700, 700, 1_000, 2_000))
         if rng.random() < 0.6:
             part = rng.choice((*certificate.parts, rng.choice((INJURY, REPAIR))))
             change["parts"] = [{"part": part, "delta_fen": rng.choice((1, -1, 700, -700, 3_000, -3_000))}]

@@ -281,6 +281,12 @@ class Books:
             "lift": max(terms["per_lift_year_fen"] if own is None else own for own in owns)
             - sum(o.held for o in of_lift)
         }
+        mine = [c for c in self.covers(loss) if c.deal is deal]
+        own_limits = [c.terms(loss.on)[1] for c in mine]
+        parts = {part for c in mine for part in c.parts}
+        free["certificate"] = max(terms["per_lift_year_fen"] if own is None else own for own in own_limits) - sum(
+            o.held for o in of_lift if o.part in parts
+        )
         if "policy_year_fen" in terms:
             free["policy"] = terms["policy_year_fen"] - sum(o.held for o in year)
         if "per_lift_year_fen" in part:
@@ -331,6 +337,6 @@ class Books:
             else set()
         )
         if act == "reserve" or taken > held:  # what was held may be used, also where the limit was lowered since
-            years = [free[level] for level in ("lift", "policy", "part") if level in free]
+            years = [free[level] for level in ("lift", "certificate", "policy", "part") if level in free]
             whys |= {"limit_exhausted"} if once > max(0, min(years)) and once > used else set()
         return whys

@@ -213,6 +213,33 @@ def test_a_lift_added_after_its_loss_is_seen() -> None:
     assert codes(book.act(insuring.INSURER, "claim.approve", approval(1_000), **homes)) == []
 
 
+def test_a_certificates_own_limit_binds_beside_another_of_the_lift() -> None:
+    """A lift has one certificate for persons and one for repair: what was agreed for the one is not the other's."""
+    book, repair = district(), [{"part": "parts_repair", "premium_fen": 500}]
+    lines = [insuring.line("", insuring.HOMES, 8_000), insuring.line("", insuring.HOMES, parts=repair)]
+    policy = insuring.issued(book, *lines)
+    book.now = "2026-05-05T00:00:00.000000Z"
+    change = {
+        "lift": insuring.HOMES, "certificate": lines[0]["certificate"], "effective_on": "2026-04-20",
+        "per_lift_year_fen": 1_000,
+    }  # fmt: skip
+    said = {"number": "E", "effective_on": "2026-04-20", "delta_fen": 0, "reason": "r", "changes": [change]}
+    book.act(insuring.INSURER, "policy.endorse", said, policy=policy)
+    first, second = (loss(book, insuring.HOMES, f"2026-05-0{day}T02:00:00.000000Z") for day in (1, 2))
+    book.act(insuring.INSURER, "claim.approve", approval(700), **first)
+    assert refusal(book, insuring.INSURER, "claim.approve", approval(301), **second).code == "limit_exhausted"
+    book.act(insuring.INSURER, "claim.approve", approval(300), **second)
+    assert refusal(book, insuring.INSURER, "claim.reserve", {"amount_fen": 1}, **second).code == "limit_exhausted"
+    notified = notice(lift=insuring.HOMES, loss_at="2026-05-01T02:00:00.000000Z", part="parts_repair")
+    book.act(insuring.HOLDER, "claim.notify", notified)
+    mended = {"lift": insuring.HOMES, "claim": notified["id"]}
+    book.act(insuring.INSURER, "claim.approve", approval(1_001), **mended)
+    change["per_lift_year_fen"] = 900
+    lowered = book.act(insuring.INSURER, "policy.endorse", said, policy=policy)[-1]
+    assert (lowered.TOPIC, codes([lowered])) == ("limit.Set", ["consumed_over_limit"])
+    assert lowered.found["findings"][0]["facts"] == {"taken_fen": 1_000, "limit_fen": 900}
+
+
 def test_a_policy_that_lapses_in_the_afternoon_insured_the_morning() -> None:
     """An insurer's word takes no cover from hours that have passed: it ends with the day (民法典 565)."""
     book = district()
