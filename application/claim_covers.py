@@ -10,10 +10,10 @@ from application.covers import cover_stream, covers_by_record
 from application.limits import release
 from application.ruling import ruling
 from application.work import Work
-from domain.aggregate import Statement
+from domain.aggregate import Event, Statement
 from domain.claim_checks import CERTAIN, COVERED
 from domain.claims import Claim, claim_stream
-from domain.covers import CoverEntry
+from domain.covers import Cover, CoverEntry
 from domain.errors import Conflict
 from domain.findings import Finding, finding
 from domain.lifts import Lift
@@ -100,22 +100,36 @@ def deciding_cover(work: Work, claim: Claim, action: str, policy: str | None) ->
 def check_recorded(work: Work, claim: Claim, covered: Covered, pack: Pack | None) -> list[Finding]:
     """Find `cover_recorded_after_loss` where the cover was put in force only when the loss had happened already.
 
-    A liability that was certain when it was insured is none to insure (责任保险业务监管办法 6); whether it was agreed
-    before and only recorded late is for a person to see.
+    And `limits_recorded_after_loss` where its limits of that day were changed only then. A liability that was certain
+    when it was insured is none to insure (责任保险业务监管办法 6), and none that had arisen is taken away; whether it
+    was agreed before and only recorded late is for a person to see.
     """
-    attached = work.streams.events(cover_stream(covered.lift))
-    recorded = [event for event in attached if event.originator_version == covered.entry.version]
-    recorded += [event for event in work.streams.events(covered.policy.id) if isinstance(event, Policy.Issued)]
-    latest_at = max((event.recorded_at or "" for event in recorded), default="")
-    if latest_at <= claim.loss_at:
-        return []
+    of_cover, of_policy = work.streams.events(cover_stream(covered.lift)), work.streams.events(covered.policy.id)
+    put = [event for event in of_cover if event.originator_version == covered.entry.version]
+    put += [event for event in of_policy if isinstance(event, Policy.Issued)]
+    limits = [event for event in (*of_cover, *of_policy) if _sets_limits(event, covered.entry, claim.loss_on)]
     rule = rule_or_own(pack, COVERED, claim.loss_on)
-    return [
-        finding(
-            replace(rule, basis=f"{rule.basis}; {CERTAIN}"), "cover_recorded_after_loss",
-            certificate=covered.entry.certificate, loss_on=claim.loss_on, recorded_on=civil_date(latest_at),
-        )
-    ]  # fmt: skip
+    found: list[Finding] = []
+    for code, events in (("cover_recorded_after_loss", put), ("limits_recorded_after_loss", limits)):
+        latest_at = max((event.recorded_at or "" for event in events), default="")
+        if latest_at > claim.loss_at:
+            found.append(
+                finding(
+                    replace(rule, basis=f"{rule.basis}; {CERTAIN}"), code,
+                    certificate=covered.entry.certificate, loss_on=claim.loss_on, recorded_on=civil_date(latest_at),
+                )
+            )  # fmt: skip
+    return found
+
+
+def _sets_limits(event: Event, entry: CoverEntry, loss_on: str) -> bool:
+    """Say whether an endorsement changes the limits of the policy, or of the certificate, from a day up to the loss."""
+    said = event.said or {}
+    if isinstance(event, Cover.Amended):
+        named = said["certificate"] == entry.certificate and "per_lift_year_fen" in said
+    else:
+        named = isinstance(event, Policy.Endorsed) and "limits" in said
+    return named and said["effective_on"] <= loss_on
 
 
 def end_claim(

@@ -213,6 +213,24 @@ def test_a_lift_added_after_its_loss_is_seen() -> None:
     assert codes(book.act(insuring.INSURER, "claim.approve", approval(1_000), **homes)) == []
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_limits_changed_after_the_loss_are_seen(whole: bool) -> None:
+    """From a day before it, of the policy or of the certificate: not what was agreed when it happened."""
+    book, item = district(), insuring.line("", insuring.HOMES, 8_000)
+    policy = insuring.issued(book, item)
+    book.now = "2026-05-05T00:00:00.000000Z"
+    path = loss(book, insuring.HOMES, "2026-05-01T02:00:00.000000Z")
+    limit = {"per_lift_year_fen": 200_000_000}
+    for day, found in (("2026-05-02", []), ("2026-05-01", ["limits_recorded_after_loss"])):
+        change = {"lift": insuring.HOMES, "certificate": item["certificate"], "effective_on": day, **limit}
+        said = {"number": f"E-{day}", "effective_on": day, "delta_fen": 0, "reason": "r"}
+        said |= {"limits": limit} if whole else {"changes": [change]}
+        book.act(insuring.INSURER, "policy.endorse", said, policy=policy)
+        assert codes(book.act(insuring.INSURER, "claim.approve", approval(100, further=True), **path)) == found
+    later = loss(book, insuring.HOMES, "2026-05-05T00:00:00.000000Z")
+    assert codes(book.act(insuring.INSURER, "claim.approve", approval(1_000), **later)) == []
+
+
 def test_a_certificates_own_limit_binds_beside_another_of_the_lift() -> None:
     """A lift has one certificate for persons and one for repair: what was agreed for the one is not the other's."""
     book, repair = district(), [{"part": "parts_repair", "premium_fen": 500}]
