@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from application.policies import cover_in_force
 from application.work import Work
 from domain.aggregate import Because, Event, Statement
 from domain.covers import Cover, CoverEntry
-from domain.earning import unearned
 from domain.errors import Conflict, DomainError, Forbidden, Invalid, RuleBroken
 from domain.lifts import Lift
 from domain.limits import Limit, limit_stream
@@ -160,45 +158,6 @@ def test_a_removed_lift_is_insured_until_its_day() -> None:
     with pytest.raises(Conflict) as refusal:
         endorse(book, policy, "2026-08-01", 0, changes=[change(certificate, "2026-08-01")])
     assert refusal.value.code == "cover_ended_already"
-
-
-def test_a_removal_told_ahead_stops_no_change_of_the_days_before() -> None:
-    """A lift that is to be scrapped in December becomes a shop's in October: a later word of an earlier day (C7)."""
-    book, policy, certificate = insured()
-    endorse(book, policy, "2026-12-01", -2_652, removes=[removal(certificate, "2026-12-01", 2_652)])
-    shop = change(certificate, "2026-10-01", 610, premises_class="public_gathering", per_lift_year_fen=7)
-    _, event, *_ = endorse(book, policy, "2026-10-01", 610, changes=[shop])
-    assert event.found["working"]["ceiling_fen"] == 8_500 * 183 // 365 + 13_500 * 61 // 365
-    found = entry(book, certificate)
-    assert [found.terms_on(day).per_lift_year_fen for day in ("2026-09-30", "2026-10-01")] == [None, 7]
-    assert found.ends_on == "2026-12-01"
-    charged = book.state(Policy, policy).charged
-    more = [unearned(charged, day) for day in ("2026-10-01", "2026-10-31", "2026-12-01")]
-    assert more == [
-        8_000 - 2_652 + 610 - Fraction(8_000 * 183, 365),
-        310 + 8_000 - 2_652 - Fraction(8_000 * 213, 365),
-        0,
-    ]
-    for late in (change(certificate, "2026-12-02", 1), change(certificate, "2026-12-01", 1, per_lift_year_fen=8)):
-        with pytest.raises(Conflict) as refusal:
-            endorse(book, policy, late["effective_on"], 1, changes=[late])
-        assert refusal.value.code == "cover_ended_already"
-    with pytest.raises(Conflict) as twice:
-        endorse(book, policy, "2026-11-01", 0, removes=[removal(certificate, "2026-11-01", 0, refunds=[])])
-    assert twice.value.code == "cover_ended_already"
-
-
-@pytest.mark.parametrize("day", ["2026-10-01", "2026-04-01"])
-def test_a_wrong_refund_is_put_right_on_the_day_the_certificate_ended(day: str) -> None:
-    """What was given back too little, or too much, is settled by a further endorsement."""
-    book, policy, certificate = insured()
-    endorse(book, policy, day, -3_000, removes=[removal(certificate, day, 3_000)])
-    for delta_fen, premium_fen in ((-989, 4_011), (500, 4_511)):
-        endorse(book, policy, day, delta_fen, changes=[change(certificate, day, delta_fen)])
-        state = book.state(Policy, policy)
-        assert (state.premium_fen, entry(book, certificate).premium_fen) == (premium_fen, premium_fen)
-        assert unearned(state.charged, day) == 0
-        assert (state.held_fen, state.due_fen("property_fee")) == (4_011, premium_fen - 4_011)
 
 
 def test_too_small_a_refund_goes_to_a_person() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -38,11 +37,6 @@ def draft(book: Book, **changes: Any) -> None:  # noqa: ANN401 - members of any 
     """Draft a policy of one line with changes to its head."""
     policy = new_name("policy")
     book.act(INSURER, "policy.draft", head(policy, [line(policy)], **changes))
-
-
-def codes_of(found: Mapping[str, Any]) -> list[str]:
-    """Give the codes of an event's findings."""
-    return [each["code"] for each in found["findings"]]
 
 
 def test_services_are_promised_with_the_policy() -> None:
@@ -376,31 +370,6 @@ def test_what_is_owed_of_the_premium_is_set_off_from_its_refund(refund_fen: int,
     said = {"effective_on": "2026-10-01", "refund_fen": refund_fen, "reason": "sold"}
     event = book.act(INSURER, "policy.cancel", said, policy=policy)[0]
     assert [found["code"] for found in event.found["findings"]] == codes
-
-
-def test_too_small_a_refund_is_made_good_by_cancelling_again() -> None:
-    """From the same day, and no more than is held; what is owed all the same is owed as before (保险法 54, 58)."""
-    book = office()
-    policy = issued(book, line(""))
-
-    def cancel(effective_on: str, refund_fen: int) -> Any:  # noqa: ANN401 - facts of any type
-        said = {"effective_on": effective_on, "refund_fen": refund_fen, "reason": "sold"}
-        return book.act(INSURER, "policy.cancel", said, policy=policy)[0].found
-
-    assert codes_of(cancel("2026-10-01", 1_000)) == ["refund_differs"]
-    for day, fen in (("2026-10-02", 2_989), ("2026-09-30", 2_989), ("2026-10-01", 0)):
-        with pytest.raises(Conflict) as refusal:
-            cancel(day, fen)
-        assert refusal.value.code == "policy_state"
-    with pytest.raises(DomainError) as over:
-        cancel("2026-10-01", 7_001)
-    assert over.value.code == "refund_over_received"
-    found = cancel("2026-10-01", 2_989)
-    assert (codes_of(found), found["refunds"], found["owed"]) == ([], {"property_fee": 2_989}, {})
-    state = book.state(Policy, policy)
-    assert (state.premium_fen, state.held_fen, state.cancelled_on) == (4_011, 4_011, "2026-10-01")
-    assert sum(change.premium_fen for change in state.stack) == 4_011
-    assert state.lifts == 0
 
 
 @pytest.mark.parametrize(
