@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -109,17 +109,17 @@ def check_recorded(work: Work, claim: Claim, covered: Covered, pack: Pack | None
     put += [event for event in of_policy if isinstance(event, Policy.Issued)]
     limits = [event for event in (*of_cover, *of_policy) if _sets_limits(event, covered.entry, claim.loss_on)]
     rule = rule_or_own(pack, COVERED, claim.loss_on)
-    found: list[Finding] = []
-    for code, events in (("cover_recorded_after_loss", put), ("limits_recorded_after_loss", limits)):
-        latest_at = max((event.recorded_at or "" for event in events), default="")
-        if latest_at > claim.loss_at:
-            found.append(
-                finding(
-                    replace(rule, basis=f"{rule.basis}; {CERTAIN}"), code,
-                    certificate=covered.entry.certificate, loss_on=claim.loss_on, recorded_on=civil_date(latest_at),
-                )
-            )  # fmt: skip
+    rule, found = replace(rule, basis=f"{rule.basis}; {CERTAIN}"), list[Finding]()
+    named = {"certificate": covered.entry.certificate, "loss_on": claim.loss_on}
+    if (put_at := _last_recorded(put)) > claim.loss_at:
+        found.append(finding(rule, "cover_recorded_after_loss", None, **named, recorded_on=civil_date(put_at)))
+    if (set_at := _last_recorded(limits)) > claim.loss_at:
+        found.append(finding(rule, "limits_recorded_after_loss", None, **named, recorded_on=civil_date(set_at)))
     return found
+
+
+def _last_recorded(events: Iterable[Event]) -> str:
+    return max((event.recorded_at or "" for event in events), default="")
 
 
 def _sets_limits(event: Event, entry: CoverEntry, loss_on: str) -> bool:
