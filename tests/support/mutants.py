@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,8 +12,8 @@ from audit.merkle import leaf_hash
 from audit.pages import CommandRow, EventRow
 from tests.support.stored import Stored
 
-Mutant = Callable[[Stored, random.Random], bool]
-"""Changes a ledger in place; False when there was nothing to change."""
+Mutant = Callable[[Stored, random.Random], str]
+"""Changes a ledger in place and says what of it was changed; empty when there was nothing to change."""
 
 
 def copied(stored: Stored) -> Stored:
@@ -44,51 +45,56 @@ def _other(value: Any) -> Any:  # noqa: ANN401 - a column's value
     return f"{value}x" if isinstance(value, str) else 1 if value is None else value + 1
 
 
-def _event(stored: Stored, at: int, **changes: Any) -> bool:  # noqa: ANN401 - columns of a row
+def _event(stored: Stored, at: int, **changes: Any) -> None:  # noqa: ANN401 - columns of a row
     stored.events[at] = EventRow(**(stored.events[at]._asdict() | changes))
-    return True
 
 
-def event_bytes(stored: Stored, rnd: random.Random) -> bool:
+def event_bytes(stored: Stored, rnd: random.Random) -> str:
     """Turn a bit of a header, body or leaf."""
     at, name = rnd.randrange(len(stored.events)), rnd.choice(["header", "body", "leaf"])
-    return _event(stored, at, **{name: flipped(getattr(stored.events[at], name), rnd)})
+    _event(stored, at, **{name: flipped(getattr(stored.events[at], name), rnd)})
+    return name
 
 
-def event_column(stored: Stored, rnd: random.Random) -> bool:
+def event_column(stored: Stored, rnd: random.Random) -> str:
     """Change a copy of a header's member."""
     at, name = rnd.randrange(len(stored.events)), rnd.choice(["stream", "version", "seq", "type", "recorded_at"])
-    return _event(stored, at, **{name: _other(getattr(stored.events[at], name))})
+    _event(stored, at, **{name: _other(getattr(stored.events[at], name))})
+    return "column"
 
 
-def frontier(stored: Stored, rnd: random.Random) -> bool:
+def frontier(stored: Stored, rnd: random.Random) -> str:
     """Turn a bit of a stored edge of the tree."""
     at = rnd.choice([index for index, row in enumerate(stored.events) if row.frontier])
-    return _event(stored, at, frontier=flipped(stored.events[at].frontier or b"", rnd))
+    _event(stored, at, frontier=flipped(stored.events[at].frontier or b"", rnd))
+    return "edge"
 
 
-def event_gone(stored: Stored, rnd: random.Random) -> bool:
+def event_gone(stored: Stored, rnd: random.Random) -> str:
     """Delete an event that is not the last: a log cut where a save ends is whole to whoever knows no checkpoint."""
     del stored.events[rnd.randrange(len(stored.events) - 1)]
-    return True
+    return "event gone"
 
 
-def events_swapped(stored: Stored, rnd: random.Random) -> bool:
+def events_swapped(stored: Stored, rnd: random.Random) -> str:
     """Swap header, body and leaf of two events; their rows keep their places."""
     one, other = rnd.sample(range(len(stored.events)), 2)
     a, b = stored.events[one], stored.events[other]
     _event(stored, one, header=b.header, body=b.body, leaf=b.leaf)
-    return _event(stored, other, header=a.header, body=a.body, leaf=a.leaf)
+    _event(stored, other, header=a.header, body=a.body, leaf=a.leaf)
+    return "events swapped"
 
 
-def bodies_swapped(stored: Stored, rnd: random.Random) -> bool:
+def bodies_swapped(stored: Stored, rnd: random.Random) -> str:
     """Swap the bodies of two events."""
     one, other = rnd.sample(range(len(stored.events)), 2)
     a, b = stored.events[one].body, stored.events[other].body
-    return _event(stored, one, body=b) and _event(stored, other, body=a)
+    _event(stored, one, body=b)
+    _event(stored, other, body=a)
+    return "bodies swapped"
 
 
-def receipt(stored: Stored, rnd: random.Random) -> bool:
+def receipt(stored: Stored, rnd: random.Random) -> str:
     """Change a receipt's text, range, or take it away."""
     at = rnd.randrange(len(stored.receipts))
     row, name = stored.receipts[at], rnd.choice(["first", "events", "note", ""])
@@ -99,11 +105,13 @@ def receipt(stored: Stored, rnd: random.Random) -> bool:
         other = chr(ord(row.note[place]) ^ 1)
         stored.receipts[at] = row._replace(note=f"{row.note[:place]}{other}{row.note[place + 1 :]}")
     else:
-        stored.receipts[at] = row._replace(**{name: getattr(row, name) + rnd.choice([-1, 1])})
-    return True
+        step = rnd.choice([-1, 1])
+        stored.receipts[at] = row._replace(**{name: getattr(row, name) + step})
+        return f"receipt: {name} {'less' if step < 0 else 'more'}"
+    return f"receipt: {name or 'gone'}"
 
 
-def evidence(stored: Stored, rnd: random.Random) -> bool:
+def evidence(stored: Stored, rnd: random.Random) -> str:
     """Turn a bit of a piece of evidence, change its kind, or take it away."""
     digest, how = rnd.choice(list(stored.evidence)), rnd.randrange(3)
     kind, data = stored.evidence[digest]
@@ -111,10 +119,10 @@ def evidence(stored: Stored, rnd: random.Random) -> bool:
         del stored.evidence[digest]
     else:
         stored.evidence[digest] = (kind, flipped(data, rnd)) if how == 1 else (f"{kind}x", data)
-    return True
+    return f"evidence: {'changed' if how else 'gone'}"
 
 
-def command(stored: Stored, rnd: random.Random) -> bool:
+def command(stored: Stored, rnd: random.Random) -> str:
     """Change a stored command, or take it away."""
     rows = stored.commands[rnd.choice(list(stored.commands))]
     at = rnd.randrange(len(rows))
@@ -125,10 +133,10 @@ def command(stored: Stored, rnd: random.Random) -> bool:
         rows[at] = (first, CommandRow(**(row._asdict() | {name: _other(getattr(row, name))})))
     else:
         del rows[at]
-    return True
+    return f"command: {name or 'gone'}"
 
 
-def line(stored: Stored, rnd: random.Random) -> bool:
+def line(stored: Stored, rnd: random.Random) -> str:
     """Change a request or line, its hash, or take one of the two away."""
     rows = stored.lines[rnd.choice(list(stored.lines))]
     at, how = rnd.randrange(len(rows)), rnd.randrange(4)
@@ -138,13 +146,13 @@ def line(stored: Stored, rnd: random.Random) -> bool:
     elif how == 1:
         rows[at] = row._replace(digest=flipped(row.digest, rnd))
     elif row.data is None:
-        return False
+        return ""
     else:
         rows[at] = row._replace(data=flipped(row.data, rnd)) if how == 2 else row._replace(data=None, state="gone")
-    return True
+    return f"line: {('row gone', 'hash', 'bytes', 'bytes gone')[how]}"
 
 
-def hashes(stored: Stored, rnd: random.Random) -> bool:
+def hashes(stored: Stored, rnd: random.Random) -> str:
     """Turn a bit of the hashes of a request's lines, cut one off, add one, or take them away."""
     name, how = rnd.choice(list(stored.hashes)), rnd.randrange(4)
     kept = stored.hashes[name]
@@ -152,26 +160,26 @@ def hashes(stored: Stored, rnd: random.Random) -> bool:
         del stored.hashes[name]
     else:
         stored.hashes[name] = flipped(kept, rnd) if how == 1 else kept[:-32] if how == 2 else kept + kept[-32:]
-    return True
+    return f"hashes: {('gone', 'bit', 'number', 'number')[how]}"
 
 
-def line_rewritten(stored: Stored, rnd: random.Random) -> bool:
+def line_rewritten(stored: Stored, rnd: random.Random) -> str:
     """Write another line in an author's place, and all its hashes with it; only the root is signed."""
     name = rnd.choice(list(stored.hashes))
     rows, kept = stored.lines[name], stored.hashes[name]
     at = rnd.randrange(len(rows))
     data = rows[at].data
     if data is None:
-        return False
+        return ""
     forged = data.replace(b'"salt":"', b'"salt":"00', 1)
     digest = leaf_hash(forged)
     rows[at] = rows[at]._replace(data=forged, digest=digest)
     place = 32 * (rows[at].line - 1)
     stored.hashes[name] = kept[:place] + digest + kept[place + 32 :]
-    return True
+    return "line rewritten"
 
 
-def sealed(stored: Stored, rnd: random.Random) -> bool:
+def sealed(stored: Stored, rnd: random.Random) -> str:
     """Change what a sealed value opens to, whose it is, or take it away."""
     digest, how = rnd.choice(list(stored.sealed)), rnd.randrange(3)
     row = stored.sealed[digest]
@@ -181,7 +189,7 @@ def sealed(stored: Stored, rnd: random.Random) -> bool:
         stored.sealed[digest] = row._replace(plain=flipped(row.plain or b"-", rnd)) if how == 1 else row._replace(
             person="person:00000000-0000-4000-8000-000000000000"
         )  # fmt: skip
-    return True
+    return f"sealed: {('gone', 'value', 'person')[how]}"
 
 
 MUTANTS: Final[Sequence[Mutant]] = (
@@ -189,3 +197,30 @@ MUTANTS: Final[Sequence[Mutant]] = (
     hashes, line_rewritten, sealed,
 )  # fmt: skip
 """All of them; what they do not change is not authenticated: the words of a refused line, sources, a caller's clock."""
+
+ALONE: Final = {
+    "leaf": {"leaf"}, "column": {"columns"}, "edge": {"frontier"}, "receipt: gone": {"receipt_missing"},
+    "receipt: note": {"receipt"}, "evidence: changed": {"evidence_digest"}, "evidence: gone": {"evidence_missing"},
+    "command: group": {"command"}, "command: request": {"command"}, "command: groups": {"command"},
+    "command: events": {"command"}, "command: recorded_at": {"command"}, "line: hash": {"request_digest"},
+    "line: bytes": {"request_digest"}, "line: bytes gone": {"request_missing"}, "hashes: gone": {"request_missing"},
+    "hashes: bit": {"request_digest"}, "hashes: number": {"request_missing"}, "line rewritten": {"request_digest"},
+    "sealed: gone": {"sealed_missing"}, "sealed: value": {"sealed_value"}, "sealed: person": {"sealed_value"},
+}  # fmt: skip
+"""What a verification finds of a change, and nothing else."""
+AMONG: Final = {
+    "header": {"frontier", "leaf"}, "body": {"body_digest"}, "event gone": {"frontier", "position_gap", "receipt"},
+    "events swapped": {"columns", "frontier", "position", "receipt"}, "bodies swapped": {"body_digest"},
+    "receipt: first less": {"receipt_missing"}, "receipt: first more": {"receipt_missing"},
+    "receipt: events less": {"receipt_missing"}, "receipt: events more": {"receipt"},
+    "command: first_line": {"command"}, "command: last_line": {"command"}, "command: gone": {"command_missing"},
+    "line: row gone": {"request_missing"},
+}  # fmt: skip
+"""What it finds of a change that others follow from, which depend on what stood there."""
+
+
+def is_told(what: str, codes: AbstractSet[str], unseen: AbstractSet[str] = frozenset()) -> bool:
+    """Say whether the codes that were found are those of a change; `unseen` are not looked for."""
+    if what in ALONE:
+        return codes == ALONE[what] - unseen
+    return AMONG[what] - unseen <= codes
