@@ -161,7 +161,7 @@ class Batch:
     writes: bool = False
     """Whether anything settled is to be written, taken or not."""
     _part: Part = field(init=False)
-    _answers: dict[CommandName, tuple[str, Saved]] = field(default_factory=dict)
+    _answers: dict[CommandName, Saved] = field(default_factory=dict)
     _requests: dict[tuple[str, str], str] = field(default_factory=dict)
     _epoch_s: float = field(init=False)
 
@@ -206,11 +206,11 @@ class Batch:
         known = self._answers.get(name)
         state = self.heads.commands.get(name, CommandState.UNKNOWN)
         before = self._requests.get(name[:2], request)
-        if state == CommandState.STORED_OTHERWISE or before != request or (known and known[0] != request):
+        if state == CommandState.STORED_OTHERWISE or before != request:
             raise CommandReused("the command id was used before with another request", command=command.id)
         if state == CommandState.STORED:
             raise AlreadyStored
-        return None if known is None else replace(known[1], repeated=True)
+        return None if known is None else replace(known, repeated=True)
 
     def _check_age(self, save: Save) -> None:
         issued_at = save.act.issued_at
@@ -318,9 +318,8 @@ class Batch:
         if first is not None and receipt is not None:
             part.receipts.append((first, len(rows), receipt))
         if command is not None:
-            request = request_of(command)
-            self._answers[(save.act.party, command.id, command.group or 0)] = (request, saved)
-            self._requests[(save.act.party, command.id)] = request
+            self._answers[(save.act.party, command.id, command.group or 0)] = saved
+            self._requests[(save.act.party, command.id)] = request_of(command)
             part.commands.append(CommandRow(save, command, first, len(rows)))
         if rows or command is not None:
             part.saves.append(save)

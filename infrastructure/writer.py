@@ -18,7 +18,7 @@ import psycopg
 import structlog
 from psycopg import errors as pg
 
-from application.errors import ClockBehind, DatabaseAway, LockHeld, OutcomeUnknown, QueueFull, RolledBack, Unforeseen
+from application.errors import ClockBehind, DatabaseAway, LockHeld, OutcomeUnknown, RolledBack, Unforeseen
 from application.saves import Save, Saved
 from audit import canonical
 from audit.checkpoints import is_scripted
@@ -107,8 +107,7 @@ class Writer:
                 except Exception as error:  # noqa: BLE001 - the thread must outlive whatever went wrong beside it
                     self._fail(entries, _unforeseen(error))
                     self._drop_session()
-        self._fail(self._drained_all(), lambda: QueueFull("the ledger is stopping", retry_after_s=1))
-        self._remember()
+        self._remember()  # nothing waits any more: what ends the queue is the last thing in it
         self._drop_session()
 
     def _drained_all(self) -> list[Entry]:

@@ -93,10 +93,10 @@ def test_a_changed_edge_is_found_where_it_stands(page: int) -> None:
 def test_a_map_root_of_something_else_is_found(changes: dict[str, Any]) -> None:
     """Size, root and number of subjects are those of all that stands before it."""
     log = rows()
-    log[-1] = told(log[-1], **changes)
-    with pytest.raises(LogDiffers) as differs:
-        take(log, 100)
-    assert differs.value.details["position"] == len(log)
+    for spoilt in (told(log[-1], **changes), log[-1]._replace(body=None)):
+        with pytest.raises(LogDiffers) as differs:
+            take([*log[:-1], spoilt], 100)
+        assert differs.value.details["position"] == len(log)
 
 
 def take(log: list[Row], page: int) -> None:

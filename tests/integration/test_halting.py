@@ -157,15 +157,40 @@ def test_a_writer_that_was_overtaken_sees_that_its_own_is_gone(ledger: TestLedge
     _lose_the_second_of(one, ledger)
     for _ in range(2):
         other.submit(save(event(lift()))).result(30)
+    _disconnect(ledger)
+    with pytest.raises(RolledBack) as refused:
+        one.submit(save(event(lift()))).result(30)
+    assert refused.value.details == {"size": 3, "seen": 2}
+    assert halted(tmp_path) is not None
+    assert [each.size for each in reached(tmp_path)] == [2], "whenever it is killed from now on"
+    one.close()
+    other.close()
+
+
+def _disconnect(ledger: TestLedger) -> None:
     with ledger.owner() as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE pid <> pg_backend_pid() AND datname = current_database() AND application_name LIKE 'liftledger%'"
         )
-    with pytest.raises(RolledBack) as refused:
-        one.submit(save(event(lift()))).result(30)
-    assert refused.value.details == {"size": 3, "seen": 2}
-    assert halted(tmp_path) is not None
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["all there", "its own gone"])
+def test_a_writer_that_was_overtaken_looks_at_its_own_event(ledger: TestLedger, tmp_path: Path, *, gone: bool) -> None:
+    """T10: behind a new connection others may be ahead: it goes on if what it saw stands there, and only then."""
+    one, other = _opened(ledger, tmp_path), _opened(ledger, tmp_path)
+    for recorder in (one, one, other, other):
+        recorder.submit(save(event(lift()))).result(30)
+    if gone:
+        with ledger.owner() as connection:
+            connection.execute("ALTER TABLE events DISABLE TRIGGER ALL")
+            connection.execute("DELETE FROM events WHERE position = 2")
+    _disconnect(ledger)
+    if gone:
+        assert _refused(one).details == {"size": 4, "seen": 2}
+    else:
+        assert one.submit(save(event(lift()))).result(30).first == 5
+        assert halted(tmp_path) is None
     one.close()
     other.close()
 
