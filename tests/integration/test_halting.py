@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from application.errors import DatabaseAway, RolledBack
 from application.rollback import Guarded
 from audit.merkle import EMPTY_ROOT, Frontier
+from infrastructure import checkpoint_store
 from infrastructure.checkpoint_store import Published, Signing, store, store_signing
 from infrastructure.errors import KeptCheckpointUnusable
 from infrastructure.guarding import HELD_BACK, check_rollback
@@ -246,6 +247,19 @@ def test_what_a_new_connection_finds_holds_where_its_word_cannot_be_written(ledg
     assert guard.halted() is not None
     assert halted(tmp_path) is not None
     assert guard.told() == told(tmp_path)
+
+
+def test_a_log_behind_its_published_checkpoint_is_halted(ledger: TestLedger, tmp_path: Path) -> None:
+    """T10: events are gone, and what was published of them stands: nothing else need be known to sign no more."""
+    one = _opened(ledger, tmp_path)
+    one.submit(save(event(lift()))).result(30)
+    one.close()
+    seen = Log(origin=ORIGIN)
+    with ledger.owner() as connection:
+        checkpoint_store.store(connection, Published(9, bytes(32), seen.note(9), "2025-11-01T00:00:00.000000Z"))
+    found = check_rollback(ledger.database, ORIGIN, tmp_path, seen.keys)
+    assert ("ahead", "published", 9) in {(each.kind, each.source, each.size) for each in found.findings}
+    assert halted(tmp_path) is not None
 
 
 def test_who_told_is_believed_when_he_is_silent(ledger: TestLedger, tmp_path: Path) -> None:

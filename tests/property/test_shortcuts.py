@@ -261,3 +261,41 @@ def test_a_table_of_odd_methods_opens_no_door() -> None:
     assert proven(stored) == 0
     assert stored.verify() == long_way(stored, 1_000_000)
     assert found(stored.verify()) == {"evidence_invalid"}
+
+
+@pytest.mark.parametrize("how", ["request", "request and its digest", "request, digest and command"])
+def test_words_that_nobody_signed_are_not_usual(how: str) -> None:
+    """The ledger writes other words in an author's place, signs the receipt, and stores the request that says them."""
+    stored = worked_ledger()
+    ((name, (line,)),) = (each for each in stored.lines.items() if b'"premises_class"' in (each[1][0].data or b""))
+    assert line.data is not None
+    data = line.data.replace(b'"premises_class":"', b'"premises_class":"x')
+
+    def edit(told: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+        body = told[LIFT][1]
+        body["said"] = {name: value for name, value in json.loads(data).items() if name != "salt"}
+
+    stored = forged(stored, edit, RECEIPT_KEY)
+    digest = sha256(data)
+    stored.lines[name] = [line._replace(data=data, digest=line.digest if how == "request" else digest.digest())]
+    if "command" in how:
+        first, row = stored.commands[name][0]
+        request = f"{row.request.rpartition(' ')[0]} {digest.hexdigest()}"
+        stored.commands[name] = [(first, row._replace(request=request))]
+    report = stored.verify()
+    assert found(report) == ({"command", "request_digest"} if "command" in how else {"request_digest"})
+    assert report == long_way(stored, 1_000_000)
+    assert proven(stored) == 0
+
+
+def test_a_second_piece_of_evidence_is_not_usual() -> None:
+    """Whatever else a header names as its author's evidence is looked at."""
+
+    def edit(told: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+        told[LIFT][0]["author"]["evidence"].append({"digest": "0" * 64, "kind": "jws-offline"})
+
+    stored = forged(worked_ledger(), edit, RECEIPT_KEY)
+    report = stored.verify()
+    assert found(report) == {"evidence_missing"}
+    assert report == long_way(stored, 1_000_000)
+    assert proven(stored) == 0
