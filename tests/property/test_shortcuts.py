@@ -299,3 +299,16 @@ def test_a_second_piece_of_evidence_is_not_usual() -> None:
     assert found(report) == {"evidence_missing"}
     assert report == long_way(stored, 1_000_000)
     assert proven(stored) == 0
+
+
+def test_another_token_of_the_author_is_not_usual() -> None:
+    """One that he truly signed over the same request, a second later, is not the one that the header names."""
+    stored = worked_ledger()
+    was = json.loads(stored.events[LIFT].header)["author"]["evidence"][0]["digest"]
+    other = with_token(lambda claims: claims.update(iat=claims["iat"] + 1, exp=claims["exp"] + 1))
+    now = json.loads(other.events[LIFT].header)["author"]["evidence"][0]["digest"]
+    stored.evidence[was] = other.evidence[now]
+    report = stored.verify()
+    assert found(report) == {"evidence_digest"}
+    assert report == long_way(stored, 1_000_000)
+    assert proven(stored) == 0

@@ -105,6 +105,7 @@ OTHERS: Final = {
     "no evidence": evidence({}), "evidence of another kind": evidence({DIGEST: ("jws", TOKEN)}),
     "other evidence": evidence({DIGEST: ("jwt", TOKEN[:-4] + b"AAAA")}),
     "nothing said": body(said=None), "said elsewhere": body(**{"from": {"at": "/x", "line": None}}),
+    "said in a line": body(**{"from": {"at": "", "line": 1}}),
     "an unusual type": header(type="key.Registered"), "another type": header(type="lift.Scrapped"),
     "no table": lambda of: of._replace(context=replace(of.context, tables=())),
     "a table without it": lambda of: of._replace(
