@@ -16,6 +16,7 @@ from domain.contracts import (
     Contract,
     ContractBeginning,
     ContractChange,
+    ContractConfirmation,
     ContractEnding,
     Stay,
     new_seams,
@@ -52,40 +53,63 @@ def _allow(work: Work, action: str, lifts: Sequence[Lift], on: str, *, party: bo
     work.allow(action, self=party, **{r: bool(each) and all(held[r] for held in each) for r in RELATIONS})
 
 
+def _answers_from(work: Work, lift: Lift, term: Term, on: str) -> str | None:
+    """Give the day of a term from which the author answers for the lift, when he speaks of a day; None: he does not.
+
+    These are its use unit, whoever registered or supervises it, and whoever is stated to maintain it: anybody may write
+    a contract of his own, and his word alone turns nobody out and gives no right to a lift.
+    """
+    since = max(on, term.from_date)
+    held = to_lift(work, lift, on, max(on, work.today))
+    if held["manages"] or held["holder"] or held["supervises"]:
+        return since
+    own = (term.holder, "", None) if term.holder == work.author.party else None
+    stated = [each.from_date for each in lift.maintenance if (each.holder, each.under, each.to_date) == own]
+    return max(since, stated[0]) if stated else None
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A term that a lift gets under a contract, the days of what was stated that ends by it, the findings it brings."""
+    """A term that a lift gets under a contract, and what follows from it.
+
+    These are the days of what was stated that ends by it, the findings it brings, and the day from which whoever says
+    it answers for the lift.
+    """
 
     lift: Lift
     term: Term
+    confirmed_from: str | None
     ends_stated: Sequence[str]
     findings: list[Finding]
 
     @classmethod
-    def of(cls, lift: Lift, term: Term, ends_stated: Sequence[str] = ()) -> Put:
+    def of(cls, lift: Lift, term: Term, confirmed_from: str | None = None, ends_stated: Sequence[str] = ()) -> Put:
         """Hold a term against the lift's others."""
         after = with_term(lift.maintenance, term, ends_stated=ends_stated)
-        return cls(lift, term, ends_stated, new_seams(lift.id, lift.maintenance, after, term.under))
+        return cls(lift, term, confirmed_from, ends_stated, new_seams(lift.id, lift.maintenance, after, term.under))
 
     @classmethod
-    def begun(cls, work: Work, lift: Lift, term: Term) -> Put:
-        """Hold a term that begins: it ends what was stated of the lift if whoever answers for that says so.
+    def said(cls, work: Work, lift: Lift, term: Term, on: str) -> Put:
+        """Hold a term that somebody says from a day on.
 
-        These are its use unit, whoever registered or supervises it, and whoever was stated to maintain it: anybody may
-        write a contract of his own, and his word alone turns nobody out. Both then run, and are found to overlap.
+        From its first day on it takes the place of what was stated of the lift, if whoever answers for that says so.
+        By the word of another both run, and are found to overlap.
         """
-        on = term.from_date
-        held = to_lift(work, lift, on, max(on, work.today))
-        stated = {each.holder for each in lift.maintenance if not each.under and each.to_date is None}
-        answers = held["manages"] or held["holder"] or held["supervises"] or work.author.party in stated
-        return cls.of(lift, term, superseded(lift.maintenance, term) if answers else ())
+        since = _answers_from(work, lift, term, on)
+        ends = superseded(lift.maintenance, term) if since is not None and on <= term.from_date else ()
+        return cls.of(lift, term, since, ends)
+
+    @classmethod
+    def moved(cls, work: Work, lift: Lift, term: Term, on: str) -> Put:
+        """Hold a term that ends on another day, as somebody says from a day on."""
+        return cls.of(lift, term, _answers_from(work, lift, term, on))
 
     def record(self, because: Because) -> None:
         """Record it on the lift, where its findings are seen by all whom they concern: the contract is its parties'."""
         term = self.term
         found: dict[str, Any] = {
             "contract": term.under, "maintainer": term.holder, "from_date": term.from_date, "to_date": term.to_date,
-            "ends_stated": list(self.ends_stated),
+            "ends_stated": list(self.ends_stated), "confirmed_from": self.confirmed_from,
         }  # fmt: skip
         if self.findings:
             found["findings"] = self.findings
@@ -125,7 +149,7 @@ def begin(work: Work, statement: Statement, _path: Path) -> None:
     contract = work.new(Contract, said["id"])
     work.source(said, "contract", contract.id)
     term = Term(contract.id, said["maintainer"], said["from_date"], said.get("to_date"))
-    _record(contract, Contract.Begun, statement, [Put.begun(work, lift, term) for lift in lifts])
+    _record(contract, Contract.Begun, statement, [Put.said(work, lift, term, term.from_date) for lift in lifts])
 
 
 def change(work: Work, statement: Statement, path: Path) -> None:
@@ -162,11 +186,34 @@ def change(work: Work, statement: Statement, path: Path) -> None:
 
     since = contract.lifts
     _record(contract, Contract.Changed, statement, chain(
-        (Put.of(lifts[s.lift], term(s.since, max(_end(s, to_date), s.since))) for s in stays),
-        (Put.begun(work, lifts[name], term(on, to_date)) for name in joining),
+        (Put.moved(work, lifts[s.lift], term(s.since, max(_end(s, to_date), s.since)), on) for s in stays),
+        (Put.said(work, lifts[name], term(on, to_date), on) for name in joining),
         (Put.of(lifts[name], term(since[name], max(on, since[name]))) for name in leaving),
-        (Put.of(lifts[name], term(since[name], to_date)) for name in staying),
+        (Put.moved(work, lifts[name], term(since[name], to_date), on) for name in staying),
     ))  # fmt: skip
+
+
+def confirm(work: Work, statement: Statement, path: Path) -> None:
+    """Let whoever answers for lifts in a contract say so too, from a day on: its maintainer has rights from then on.
+
+    Said of a lift's first day in it, it takes the place of what was stated of the lift, as if he had begun it.
+    """
+    said = statement.said
+    on, contract = said["effective_on"], work.change(Contract, path["contract"])
+    lifts = _lifts(work, said["lifts"])
+    _allow(work, "contract.confirm", lifts, on, party=False)
+    strangers = [lift.id for lift in lifts if lift.id not in contract.lifts]
+    if strangers:
+        raise Conflict("the lift is not in the contract", code="lift_not_in_contract", lift=strangers[0])
+    if on < contract.from_date:
+        raise Invalid("the contract has not begun then", code="before_contract", from_date=contract.from_date)
+    if contract.to_date is not None and on >= contract.to_date:
+        raise Invalid("the contract does not run then", code="outside_contract", to_date=contract.to_date)
+
+    def term(lift: Lift) -> Term:
+        return Term(contract.id, contract.maintainer, contract.lifts[lift.id], contract.to_date)
+
+    _record(contract, Contract.Confirmed, statement, [Put.said(work, lift, term(lift), on) for lift in lifts])
 
 
 def end(work: Work, statement: Statement, path: Path) -> None:
@@ -198,6 +245,11 @@ ACTIONS = (
         "contract.change", "POST", "/contracts/{contract}/change", ContractChange, change,
         (Writes("contract.Changed", "{contract}", "", "/effective_on"), _NOTED),
         "Change a maintenance contract", "变更维保合同",
+    ),
+    Action(
+        "contract.confirm", "POST", "/contracts/{contract}/confirm", ContractConfirmation, confirm,
+        (Writes("contract.Confirmed", "{contract}", "", "/effective_on"), _NOTED),
+        "Confirm a maintenance contract for lifts one answers for", "确认维保合同",
     ),
     Action(
         "contract.end", "POST", "/contracts/{contract}/end", ContractEnding, end,

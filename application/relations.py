@@ -2,7 +2,8 @@
 
 A right is judged on the day from which the act is effective, and on the last day that what it says reaches to: whoever
 had the lift then may state late what was so then, but not into the time of whoever has it now; who has it now may not
-rewrite the time before him. Reading has the same relations from the read models, in `reading.scope`.
+rewrite the time before him. A maintainer's own word alone is no relation (`Lift.entrusted_on`). Reading has the same
+relations from the read models, in `reading.scope`.
 """
 
 from __future__ import annotations
@@ -78,6 +79,6 @@ def _on(work: Work, lift: Lift, day: str) -> dict[str, bool]:
     return {
         "holder": lift.holder == party,
         "manages": lift.use_unit_on(day) == party,
-        "maintains": party in lift.maintainers_on(day),
+        "maintains": party in lift.entrusted_on(day),
         "supervises": lift.authority_on(day) == party or supervises(work, lift.area_on(day)),
     }

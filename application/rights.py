@@ -83,6 +83,11 @@ CONTRACTORS: Final = dict.fromkeys(("maintainer", "manufacturer"), "self") | {
     "owner": "self manages", "market_regulator": "supervises",
 }  # fmt: skip
 """Who may change a contract of maintenance; a manufacturer maintains what it made (特种设备安全法 45)."""
+ENTRUSTERS: Final = {
+    "use_unit": "holder manages", "institution": "holder manages", "owners_committee": "manages", "owner": "manages",
+    "market_regulator": "supervises",
+}  # fmt: skip
+"""Who may say to whom the maintenance of a lift is entrusted."""
 DESCRIBERS: Final = dict.fromkeys(REGISTRARS, "holder") | {"market_regulator": "holder supervises"}
 """Who may describe a place anew; nobody is a place's use unit."""
 
@@ -209,15 +214,8 @@ RIGHTS: Final[dict[str, Rule]] = {
     "building.describe": _of(**DESCRIBERS, housing_bureau="holder supervises", town="holder supervises"),
     "estate.describe": _of(**DESCRIBERS, housing_bureau="holder supervises administers", town="holder supervises"),
     # A use unit contracts for the lifts that are its own; a maintainer's own word binds nobody else.
-    "contract.begin": _of(
-        maintainer="self",
-        manufacturer="self",
-        use_unit="holder manages",
-        institution="holder manages",
-        owners_committee="manages",
-        owner="manages",
-        market_regulator="supervises",
-    ),
+    "contract.begin": _of(maintainer="self", manufacturer="self", **ENTRUSTERS),
+    "contract.confirm": _of(**ENTRUSTERS),
     "contract.change": _of(**CONTRACTORS),
     "contract.end": _of(**CONTRACTORS),
     # maintenance funds, payments, subsidies -----------------------------------------------------------------------

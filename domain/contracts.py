@@ -63,6 +63,14 @@ class ContractEnding(TypedDict):
     reason: NotRequired[Code]
 
 
+@strict
+class ContractConfirmation(TypedDict):
+    """Whoever answers for lifts says that the contract is theirs, from a day on; its maintainer may then read them."""
+
+    effective_on: CivilDate
+    lifts: Lifts
+
+
 class Stay(NamedTuple):
     """A lift's time in a contract that it left: from its first day up to, not including, the day on which it left."""
 
@@ -127,6 +135,11 @@ class Contract(Aggregate):
             if "level" in said:
                 aggregate.level = said["level"]
                 aggregate.levels = entered(aggregate.levels, on, said["level"])
+
+    class Confirmed(Event):
+        """`said` is a ContractConfirmation; the lifts' events say from which day on it is so of each."""
+
+        TOPIC = "contract.Confirmed"
 
     class Ended(Event):
         """`said` is a ContractEnding; gaps as for a beginning."""

@@ -107,6 +107,24 @@ def with_term(terms: Terms, new: Term, *, ends_stated: Collection[str] | None) -
     return tuple(sorted((*kept, new), key=lambda term: term.from_date))
 
 
+def clipped(terms: Terms, bounds: Terms) -> Terms:
+    """Give what of terms lies in terms of the same ground and holder."""
+    return tuple(
+        dict.fromkeys(
+            replace(term, from_date=first, to_date=last)
+            for term in terms
+            for bound in bounds
+            if (term.under, term.holder) == (bound.under, bound.holder)
+            for first, last in [(max(term.from_date, bound.from_date), _earlier(term.to_date, bound.to_date))]
+            if last is None or first < last
+        )
+    )
+
+
+def _earlier(one: str | None, other: str | None) -> str | None:
+    return min((day for day in (one, other) if day is not None), default=None)
+
+
 def _ends(stated: Term, new: Term, days: Collection[str] | None) -> bool:
     return stated.from_date < new.from_date if days is None else stated.from_date in days
 

@@ -31,7 +31,10 @@ SCRAPPED = "scrapped"
 
 @dataclass
 class LiftDays:
-    """Histories by civil date; `status`, `premises_class`, `use_unit` and `maintainer` are the last that were said."""
+    """Histories by civil date; `status`, `premises_class`, `use_unit` and `maintainer` are the last that were said.
+
+    `confirmed` are the days of contracts in `maintenance` of which whoever answers for the lift says so as well.
+    """
 
     statuses: History = ()
     classes: History = ()
@@ -40,6 +43,7 @@ class LiftDays:
     authorities: History = ()
     venues: History = ()
     maintenance: Terms = ()
+    confirmed: Terms = ()
 
     @property
     def status(self) -> str:
@@ -118,6 +122,19 @@ class LiftDays:
     def maintainers_on(self, date: str) -> tuple[str, ...]:
         """Give all maintainers on a civil date, the latest first: more than one is an overlap of contracts."""
         return holders_on(self.maintenance, date)
+
+    def entrusted_on(self, date: str) -> tuple[str, ...]:
+        """Give the maintainers on a civil date by a register's word, or by that of somebody who answers for the lift.
+
+        These alone have rights by it: who says himself that he maintains a lift is held to it, and reads nothing by it.
+        """
+        stated = tuple(term for term in self.maintenance if not term.under)
+        return holders_on((*stated, *self.confirmed), date)
+
+    def unconfirmed_on(self, date: str) -> tuple[str, ...]:
+        """Give the maintainers on a civil date by nobody's word but their own."""
+        entrusted = self.entrusted_on(date)
+        return tuple(holder for holder in self.maintainers_on(date) if holder not in entrusted)
 
     def maintainer_on(self, date: str) -> str | None:
         """Give the maintainer on a civil date: that of the term begun last."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +12,7 @@ from domain.catalogue import annex_of
 from domain.errors import Conflict
 from domain.histories import (
     Term,
+    clipped,
     ends_of,
     entered,
     restated,
@@ -172,21 +173,46 @@ class Lift(LiftDays, Aggregate):
 
         `found.ends_stated` are the first days of what was merely stated and this takes the place of; null before schema
         2, when each contract ended whatever was stated of earlier days. `found.findings`: overlaps and gaps it brings.
+        `found.confirmed_from` is the day from which who wrote it answers for the lift, and the maintainer has rights by
+        it; null where he does not answer for it. Empty before schema 3: it was not asked (`confirmed_from`).
         """
 
         TOPIC = "lift.MaintainerChanged"
-        SCHEMA = 2
+        SCHEMA = 3
 
         def apply(self, aggregate: Lift) -> None:
-            """Enter the term, or replace that of its contract and day; one that ends when it begins is taken away."""
+            """Enter the term, or replace that of its contract and day; one that ends when it begins is taken away.
+
+            Days that it takes away are confirmed no longer, also if they are said again.
+            """
             found = self.found
             term = Term(found["contract"], found["maintainer"], found["from_date"], found["to_date"])
             aggregate.maintenance = with_term(aggregate.maintenance, term, ends_stated=found["ends_stated"])
+            since = self.confirmed_from()
+            sure = () if since is None else (replace(term, from_date=since),)
+            aggregate.confirmed = clipped((*aggregate.confirmed, *sure), aggregate.maintenance)
+
+        def confirmed_from(self) -> str | None:
+            """Give the day from which it is not the maintainer's word alone.
+
+            Before schema 3 it was his word alone if he wrote it and it took the place of nothing that was stated.
+            """
+            found = self.found
+            if found["confirmed_from"] != "":
+                since: str | None = found["confirmed_from"]
+                return since
+            alone = self.author.party == found["maintainer"] and not found["ends_stated"]
+            return None if alone else str(found["from_date"])
 
         @staticmethod
         def upcast_v1_v2(state: dict[str, Any]) -> None:
             """Say that it ended all that was stated of earlier days, as it did."""
             state["found"]["ends_stated"] = None
+
+        @staticmethod
+        def upcast_v2_v3(state: dict[str, Any]) -> None:
+            """Say that nobody judged whether who wrote it answers for the lift."""
+            state["found"]["confirmed_from"] = ""
 
     class MergedInto(Event):
         """It is the same lift as `said.into`; its own record is closed."""

@@ -69,10 +69,21 @@ def _named(member: str) -> Callable[[Reach, Sequence[str]], Spans]:
 
 
 def _maintained(reach: Reach, parties: Sequence[str]) -> Spans:
-    """Give the times in which contracts of maintenance ran: whoever's began last, and whoever's ran besides."""
+    """Give the times in which contracts of maintenance ran that are not the maintainer's word alone.
+
+    Whoever's began last, and whoever's ran besides.
+    """
     lifts = tables["lifts"].alias()
-    ours = or_(lifts.c.maintainer.in_(parties), lifts.c.co_maintainers.overlap(list(parties)))
-    return select(lifts.c.key, lifts.c.effective_from, lifts.c.effective_to).where(known_at(lifts, reach.known), ours)
+    ours = [
+        and_(
+            or_(lifts.c.maintainer == party, lifts.c.co_maintainers.overlap([party])),
+            func.coalesce(lifts.c.unconfirmed.overlap([party]), false()).is_(False),
+        )
+        for party in parties
+    ]  # fmt: skip
+    return select(lifts.c.key, lifts.c.effective_from, lifts.c.effective_to).where(
+        known_at(lifts, reach.known), or_(false(), *ours)
+    )
 
 
 def _holder(reach: Reach, parties: Sequence[str]) -> Spans:

@@ -130,7 +130,7 @@ def _filing(insurer: str, product: str, canonical: str, number: int, title: str,
 
 
 def begin_contracts(stage: Stage, lifts: list[LiftNote]) -> None:
-    """The maintainers begin contracts for their lifts, by use unit."""
+    """The maintainers begin contracts for their lifts, by use unit, and these confirm them."""
     groups: dict[tuple[str, str], list[LiftNote]] = {}
     for note in lifts:
         groups.setdefault((maintainer_of(note), manager_of(note.plan)), []).append(note)
@@ -143,6 +143,8 @@ def begin_contracts(stage: Stage, lifts: list[LiftNote]) -> None:
                 "from_date": day(BEGIN), "to_date": day(BEGIN + timedelta(days=730)), "level": "full",
             }  # fmt: skip
             stage.post(stage.cast.parties[maintainer].client, "/contracts", body)
+            confirmed = {"effective_on": body["from_date"], "lifts": body["lifts"]}
+            stage.post(stage.cast.parties[manager].client, f"/contracts/{body['id']}/confirm", confirmed)
 
 
 def maintainer_of(note: LiftNote) -> str:

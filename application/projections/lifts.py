@@ -14,6 +14,8 @@ COLUMNS = (
 )  # fmt: skip
 HELD = Column("held", "texts")
 """The identifiers that another lift owns and this one claims, by their streams: held for review (L17)."""
+UNCONFIRMED = Column("unconfirmed", "texts")
+"""Who of these maintains it by nobody's word but his own: he has no rights by it."""
 CO_MAINTAINERS = Column("co_maintainers", "texts")
 """Whose contracts run besides that of `maintainer`, which began last: overlapping words displace nobody."""
 
@@ -57,7 +59,8 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
     lift: Lift = state[AGGREGATE]
     tracks: Mapping[str, Track] = state.get("tracks", {})
     days = {day for history in (lift.statuses, lift.classes, lift.use_units) for day, _ in history}
-    days |= {day for term in lift.maintenance for day in (term.from_date, term.to_date) if day is not None}
+    terms = (*lift.maintenance, *lift.confirmed)
+    days |= {day for term in terms for day in (term.from_date, term.to_date) if day is not None}
     # What was first said of place and kind is taken to have been so before as well.
     places = (lift.areas, lift.authorities, lift.venues, *tracks.values())
     days |= {day for history in places for day, _ in history[1:]}
@@ -77,14 +80,15 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
                 told("estate", day), lift.merged_into, lift.class_on(day), lift.status_on(day),
                 lift.use_unit_on(day), lift.maintainer_on(day), lift.holder, lift.variety,
                 lift.contested or None, lift.maintainers_on(day)[1:] or None,
+                lift.unconfirmed_on(day) or None,
             ),
         )  # fmt: skip
 
 
 LIFTS = Bitemporal(
     name="lifts",
-    version=5,
-    columns=(*map(Column, COLUMNS), HELD, CO_MAINTAINERS),
+    version=6,
+    columns=(*map(Column, COLUMNS), HELD, CO_MAINTAINERS, UNCONFIRMED),
     evolve=_evolve(),
     rows=lambda stream, state: merged(_rows(stream, state)),
 )

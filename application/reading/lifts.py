@@ -43,7 +43,7 @@ from domain.shapes import (
 LIST_FILTERS = ("use_unit", "maintainer", "status", "premises_class", "venue", "estate", "building")
 SHOWN = (
     "area", "authority", "venue", "building", "estate", "merged_into", "premises_class", "status", "use_unit",
-    "maintainer", "holder", "variety", "held",
+    "maintainer", "holder", "variety", "held", "unconfirmed",
 )  # fmt: skip
 DETAILS = (
     "unit_label", "warranty_until", "made_on", "installed_on", "accepted_on", "parameters", "safety_officer",
@@ -61,7 +61,10 @@ PolicyState = Literal["drafted", "quoted", "proposed", "issued", "cancelled", "l
 
 
 class LiftRow(TypedDict):
-    """What a lift is; `held` are its identifiers that another lift owns, waiting for review."""
+    """What a lift is; `held` are its identifiers that another lift owns, waiting for review.
+
+    `unconfirmed` are who maintain it by nobody's word but their own, until whoever answers for it confirms that.
+    """
 
     area: AreaCode
     authority: PartyName | None
@@ -76,6 +79,7 @@ class LiftRow(TypedDict):
     holder: PartyName
     variety: VarietyCode
     held: list[IdentifierName] | None
+    unconfirmed: list[PartyName] | None
 
 
 class ListedLift(LiftRow):

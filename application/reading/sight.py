@@ -97,12 +97,13 @@ def readable(asking: Asking, action: str, policies: Sequence[str]) -> frozenset[
 def _visits(asking: Asking, lifts: Sequence[str], cut: Cut) -> frozenset[int]:
     """Give the positions of what was written of the reader's own visits and of those in his time.
 
-    Of a visit whose opening has not come yet, what was so in his time.
+    Of a visit whose opening has not come yet, what was so in his time. Who maintains a lift by his own word alone reads
+    his own visits, whenever they were.
     """
-    first = min((begin for begin, _ in cut.periods), default=None)
-    if first is None:
+    if not cut.periods and not granted("visit.submit", asking.author.kind):
         return frozenset()
-    years = range(max(int(first[:4]), YEAR_MIN), int(civil_date(asking.reads.clock.now())[:4]) + 1)
+    first = min((begin for begin, _ in cut.periods), default="")
+    years = range(max(int(first[:4] or 0), YEAR_MIN), int(civil_date(asking.reads.clock.now())[:4]) + 1)
     streams = [maintenance_stream(lift, year) for lift in lifts for year in years]
     return frozenset(
         position for events in asking.reads.streams.many(streams).values() for position in _seen(events, cut)

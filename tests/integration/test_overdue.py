@@ -251,7 +251,8 @@ def test_visits_under_another_record_of_the_lift_count(kept: Kept) -> None:
 def engaged(kept: Kept, party: str, from_date: str, to_date: str | None) -> None:
     """Put the lift in somebody's care, as a contract that is told now."""
     found = {"contract": "contract:a", "maintainer": party, "from_date": from_date, "to_date": to_date}
-    seed(kept.book, Lift, LIFT, party, Lift.MaintainerChanged, {}, {**found, "ends_stated": []}, kept.book.now)
+    more: dict[str, Any] = {"ends_stated": [], "confirmed_from": None}
+    seed(kept.book, Lift, LIFT, party, Lift.MaintainerChanged, {}, {**found, **more}, kept.book.now)
 
 
 def test_a_contract_that_is_told_afterwards_explains_a_visit(kept: Kept) -> None:

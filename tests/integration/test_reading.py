@@ -263,7 +263,7 @@ def test_scopes_of_lifts(ledger: TestLedger, reads: Reads) -> None:
     }  # fmt: skip
     change = {
         "contract": name(rng, "contract"), "maintainer": new, "from_date": "2025-03-01", "to_date": None,
-        "ends_stated": ["2025-01-01"],
+        "ends_stated": ["2025-01-01"], "confirmed_from": "2025-03-01",
     }  # fmt: skip
     stop = {"status": "stopped"}
     store(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from application.reading import claims, lifts
+from domain.errors import Forbidden
 from tests.support.district import FIRST_INSURER, SECOND_SHOP, THEN, District, an_author, claim_of, cover_of, policy_of
 from tests.support.history import Told, name
 
@@ -35,17 +38,28 @@ def test_a_certificate_made_out_afterwards_opens_no_settled_claim(district: Dist
 
 
 def test_a_contract_said_besides_another_displaces_nobody(district: District) -> None:
-    """A second maintainer's own word is known of and flagged; the first reads on, in list, lift and chain."""
+    """A second maintainer's own word is known of and flagged; the first reads on, in list, lift and chain.
+
+    The second reads nothing by it, until somebody who answers for the lift says so: then from that day on.
+    """
     before = district.bodies(SECOND_SHOP)
     found: dict[str, object] = {
         "contract": name(random.Random(34), "contract"), "maintainer": INTRUDER.party, "from_date": "2025-08-01",
         "to_date": None, "ends_stated": [],
     }  # fmt: skip
-    district.store(Told(f"{district.lift}", "lift.MaintainerChanged", None, found, "2025-07-31T16:00:00.000000Z"))
-    for shop in (SECOND_SHOP, INTRUDER):
-        listed = lifts.listed(district.ask(shop))["lifts"]
-        assert [row["lift"] for row in listed] == [district.lift]
-        assert listed[0]["maintainer"] == INTRUDER.party
-        assert lifts.one(district.ask(shop, {"lift": district.lift}))["lift"] == district.lift
+    for since, reading in ((None, [SECOND_SHOP]), ("2025-10-01", [SECOND_SHOP, INTRUDER])):
+        told = {**found, "confirmed_from": since}
+        district.store(Told(f"{district.lift}", "lift.MaintainerChanged", None, told, "2025-07-31T16:00:00.000000Z"))
+        for shop in (SECOND_SHOP, INTRUDER):
+            asking = district.ask(shop, {"lift": district.lift})
+            listed = lifts.listed(district.ask(shop))["lifts"]
+            assert [row["lift"] for row in listed] == [district.lift] * (shop in reading)
+            assert all(row["maintainer"] == INTRUDER.party for row in listed)
+            assert all(row["unconfirmed"] == (None if since else [INTRUDER.party]) for row in listed)
+            if shop in reading:
+                assert lifts.one(asking)["lift"] == district.lift
+            else:
+                with pytest.raises(Forbidden):
+                    lifts.one(asking)
     after = district.bodies(SECOND_SHOP)
     assert all(after[head][: len(types)] == types for head, types in before.items())

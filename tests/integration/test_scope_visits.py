@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import pytest
+
 from application.reading import lifts, subjects
 from application.work import Author
+from domain.errors import Forbidden
 from tests.support.district import (
     FIRST_SHOP,
     FIRST_USER,
@@ -13,6 +16,7 @@ from tests.support.district import (
     SECOND_SHOP,
     SECOND_USER,
     District,
+    an_author,
 )
 from tests.support.history import Told
 
@@ -54,6 +58,27 @@ def test_a_past_maintainer_follows_his_own_visits_and_no_others(district: Distri
             if e["body"] is not None and e["header"]["type"].startswith("visit.")
         }
         assert bodies == {(label, each) for label in wanted for each in {*alone, "visit.NodesReceived"}}, who
+
+
+def test_who_maintains_by_his_own_word_alone_reads_his_own_visits(district: District) -> None:
+    """And how they were signed, disputed and corrected; nothing else of the lift, and no timeline of it."""
+    shop, lift, at = an_author(36, "maintainer"), district.lift, "2025-07-20T02:00:00.000000Z"
+    found: dict[str, object] = {
+        "contract": "contract:own", "maintainer": shop.party, "from_date": "2025-07-02", "to_date": None,
+        "ends_stated": [], "confirmed_from": None,
+    }  # fmt: skip
+    district.store(
+        Told(lift, "lift.MaintainerChanged", None, found, "2025-07-02T00:00:00.000000Z", shop.party),
+        *_visit(lift, "visit:next", "2025-07-10T02:00:00.000000Z", SECOND_SHOP, at),
+        *_visit(lift, "visit:own", at, shop, at),
+    )
+    events = subjects.everything(district.ask(shop, {"subject": lift}))["events"]
+    bodies = [(e["header"]["type"], e["body"]["said"]) for e in events if e["body"] is not None]
+    (contract,), visits = bodies[:1], bodies[1:]
+    assert contract == ("lift.MaintainerChanged", None)
+    assert [_label(said) for _, said in visits] == ["visit:own"] * 6
+    with pytest.raises(Forbidden):
+        lifts.timeline(district.ask(shop, {"lift": lift}))
 
 
 def _label(words: Mapping[str, str]) -> str:

@@ -65,10 +65,10 @@ def _corrected(draw: st.DrawFn) -> Told:
     return event("lift.Corrected", {"status": "in_use", "identifiers": [], **row}, found, draw(days))
 
 
-def _term(maintainer: str, begin: str, length: int) -> Told:
+def _term(maintainer: str, begin: str, length: int, since: str | None) -> Told:
     found = {
         "contract": f"c{length}", "maintainer": maintainer, "from_date": begin, "to_date": add_days(begin, length),
-        "ends_stated": [begin] if length % 2 else None,
+        "ends_stated": [begin] if length % 2 else None, "confirmed_from": since and max(since, begin),
     }  # fmt: skip
     return event("lift.MaintainerChanged", None, found, begin)
 
@@ -84,7 +84,7 @@ LATER = st.one_of(
         lambda said, on: event("lift.UseUnitNamed", {"use_unit": said}, {}, on),
         st.sampled_from([*PARTIES[2:], None]), days,
     ),
-    st.builds(_term, st.sampled_from(PARTIES[2:]), days, st.integers(0, 4)),
+    st.builds(_term, st.sampled_from(PARTIES[2:]), days, st.integers(0, 4), st.none() | days),
     _corrected(),
 )  # fmt: skip
 HISTORIES = st.builds(lambda first, more: logged([first, *more]), REGISTERED, st.lists(LATER, max_size=7))
@@ -133,6 +133,7 @@ def test_the_view_answers_what_the_aggregate_answers(events: list[LoggedEvent]) 
                     "area": lift.area_on(on), "authority": lift.authority_on(on), "venue": lift.venue_on(on),
                     "premises_class": lift.class_on(on), "status": lift.status_on(on),
                     "use_unit": lift.use_unit_on(on), "maintainer": lift.maintainer_on(on),
+                    "unconfirmed": lift.unconfirmed_on(on) or None,
                 }.items() <= told.items()  # fmt: skip
                 assert {name: told[name] for name in DATED} == {name: answer(name, so_far, on) for name in DATED}
         assert {r.effective_from for r in rows} <= {begins(add_days(DAYS[0], number)) for number in range(20)}
@@ -157,7 +158,8 @@ def test_the_view_keeps_every_term_of_a_contract(days: list[str]) -> None:
     terms = list(zip(*[iter(sorted(days))] * 2, strict=False))
     for begin, end in terms:
         found = {"contract": "c", "maintainer": PARTIES[2], "from_date": begin, "ends_stated": []}
-        told += [event("lift.MaintainerChanged", None, {**found, "to_date": to}, begin) for to in (None, end)]
+        sure = {"confirmed_from": begin}
+        told += [event("lift.MaintainerChanged", None, {**found, **sure, "to_date": to}, begin) for to in (None, end)]
     rows, place = known(logged(told)), [column.name for column in LIFTS.columns].index("maintainer")
     for on in DAYS:
         (row,) = (r for r in rows if r.effective_from <= begins(on) < (r.effective_to or "9"))

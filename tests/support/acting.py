@@ -30,8 +30,8 @@ MANDATED: Final = ("claim.withdraw", "claim.file", "claim.assess", "policy.propo
 ACTIONS: Final[Mapping[str, int]] = {
     "party.register": 1, "party.suspend": 1, "agent.enrol": 4, "agent.leave": 2, "key.register": 3, "key.rotate": 3,
     "key.revoke": 3, "mandate.give": 5, "mandate.end": 2, "lift.register": 2, "lift.name_use_unit": 6, "lift.move": 4,
-    "lift.identify": 4, "contract.begin": 4, "contract.end": 3, "claim.notify": 3, "claim.withdraw": 3,
-    "claim.file": 4,
+    "lift.identify": 4, "contract.begin": 4, "contract.confirm": 3, "contract.end": 3, "claim.notify": 3,
+    "claim.withdraw": 3, "claim.file": 4,
 }  # fmt: skip
 """What is asked for, and how often beside the others."""
 OPERATOR: Final = name("party", "operator")
@@ -340,6 +340,13 @@ class Play:
         if self.rnd.random() < 0.5:
             said["to_date"] = self._day(-20, 60)
         return self._request(signer, "contract.begin", said)
+
+    def _ask_contract_confirm(self) -> Ask:
+        contract = self._some(self.yard.bargains, "contract")
+        bargain = self.yard.bargains.get(contract)
+        lift = self._some(self.yard.lifts, "lift") if bargain is None or self.rnd.random() < 0.1 else bargain.lift
+        said = {"lifts": [lift], "effective_on": self._day()}
+        return self._request(self.signer(self._near(lift)), "contract.confirm", said, contract=contract)
 
     def _ask_contract_end(self) -> Ask:
         contract = self._some(self.yard.bargains, "contract")

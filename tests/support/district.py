@@ -123,6 +123,7 @@ def _told(lift: str, policy: tuple[str, str], claim: tuple[str, str]) -> Iterato
         "from_date": HANDED,
         "to_date": None,
         "ends_stated": ["2024-01-01"],
+        "confirmed_from": HANDED,
     }
     yield Told(lift, "lift.MaintainerChanged", None, contract, handed)
     yield Told(lift, "lift.Moved", {"area": "370103001"}, {"on": "2025-09-01"}, "2025-08-31T16:00:00.000000Z")

@@ -121,6 +121,7 @@ def _contract(rng: random.Random, lift: str) -> Told:
     found = {
         "contract": name(rng, "contract"), "maintainer": rng.choice(PARTIES), "from_date": begin, "to_date": end,
         "ends_stated": None if begin < "2025-07" else [begin],
+        "confirmed_from": None if begin < "2025-04" else max(begin, "2025-06-01"),
     }  # fmt: skip
     return Told(lift, "lift.MaintainerChanged", None, found, None)
 

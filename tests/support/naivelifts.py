@@ -41,12 +41,29 @@ def reach(words: Words, since: str, today: str) -> str:
 
 @dataclass(slots=True)
 class Care:
-    """Days in which somebody maintains a lift, `to_date` excluded; `contract` is None where a register states it."""
+    """Days in which somebody maintains a lift, `to_date` excluded; `contract` is None where a register states it.
+
+    `words` is what was said of a contract's days: until when, and from when on by somebody who answers for the lift.
+    """
 
     holder: str
     from_date: str
     to_date: str | None
     contract: str | None = None
+    words: list[tuple[str | None, str | None]] = field(default_factory=list)
+
+    def say(self, until: str | None, sure: str | None) -> None:
+        """Let it end on a day."""
+        self.to_date = until
+        self.words.append((until, sure))
+
+    def trusted(self, when: str) -> bool:
+        """Say whether a day is one of them by more than the maintainer's word; what was taken away is so no longer."""
+        held = self.contract is None and self.on(when)
+        for until, sure in self.words:
+            told = self.from_date <= when and (until is None or when < until)
+            held = told and (held or (sure is not None and sure <= when))
+        return held
 
     def on(self, when: str) -> bool:
         """Say whether a day is one of them."""
@@ -110,7 +127,7 @@ class Yard:
         held = [
             ({"holder"} if lift.holder == party else set[str]())
             | ({"manages"} if held_on(lift.users, when) == party else set())
-            | ({"maintains"} if any(care.holder == party and care.on(when) for care in lift.care) else set())
+            | ({"maintains"} if any(care.holder == party and care.trusted(when) for care in lift.care) else set())
             | ({"supervises"} if any(lift.area_on(when).startswith(area) for area in areas) else set())
             for when in days
         ]  # fmt: skip
@@ -131,12 +148,8 @@ class Yard:
                 self.lifts[ask.path["lift"]].areas.append((said.get("effective_on", today), said["area"]))
             case "contract.begin":
                 self._begin(ask)
-            case "contract.end":
-                bargain = self.bargains[ask.path["contract"]]
-                bargain.ended, bargain.to_date = True, said["ended_on"]
-                for term in self.lifts[bargain.lift].care:
-                    if term.contract == ask.path["contract"]:
-                        term.to_date = said["ended_on"]
+            case "contract.confirm" | "contract.end":
+                self._go_on(ask)
             case "claim.notify":
                 self.losses[f"{said['lift']}/{said['id']}"] = Loss(ask.signer.party, said.get("insurer"))
             case "claim.withdraw":
@@ -146,19 +159,42 @@ class Yard:
             case _:
                 self.known.take(ask)
 
+    def _go_on(self, ask: Ask) -> None:
+        """Confirm or end a contract."""
+        said, bargain = ask.said, self.bargains[ask.path["contract"]]
+        lift = self.lifts[bargain.lift]
+        (term,) = (care for care in lift.care if care.contract == ask.path["contract"])
+        if ask.action == "contract.end":
+            bargain.ended, bargain.to_date = True, said["ended_on"]
+            term.say(said["ended_on"], None)
+            return
+        if said["effective_on"] <= term.from_date:
+            _supersede(lift, term)
+        term.say(term.to_date, max(said["effective_on"], term.from_date))
+
     def _begin(self, ask: Ask) -> None:
         """Let a contract run, and end what the register states where whoever answers for the lift says so."""
         said, author = ask.said, ask.signer.party
         lift, since = self.lifts[said["lifts"][0]], said["from_date"]
         new = Care(said["maintainer"], since, said.get("to_date"), said["id"])
         answers = self.stands(author, lift, since, max(since, day(ask.now))) & {"holder", "manages", "supervises"}
-        stated = [care for care in lift.care if care.contract is None and care.to_date is None]
-        for care in stated if answers or author in {care.holder for care in stated} else ():
-            if care.from_date <= since or (care.holder == new.holder and new.on(care.from_date)):
-                care.to_date = max(care.from_date, since)
+        itself = [
+            care.from_date for care in lift.care
+            if care.contract is None and care.to_date is None and care.holder == author
+        ]  # fmt: skip
+        new.say(new.to_date, since if answers else max(since, min(itself)) if itself else None)
+        if answers or itself:
+            _supersede(lift, new)
         lift.care.append(new)
         parties = {author, said["maintainer"], said.get("use_unit")}
         self.bargains[said["id"]] = Bargain(said["lifts"][0], parties, since, said.get("to_date"))
+
+
+def _supersede(lift: Hoist, new: Care) -> None:
+    """End what the register states where a contract takes its place."""
+    for care in [care for care in lift.care if care.contract is None and care.to_date is None]:
+        if care.from_date <= new.from_date or (care.holder == new.holder and new.on(care.from_date)):
+            care.to_date = max(care.from_date, new.from_date)
 
 
 # ----------------------------------------------------------------------------------------------------------- lifts
@@ -235,6 +271,23 @@ def _begin(yard: Yard, ask: Ask) -> Iterator[str]:
         yield "period_empty"
 
 
+def _confirm(yard: Yard, ask: Ask) -> Iterator[str]:
+    kind, bargain, on = yard.known.kind(ask), yard.bargains.get(ask.path["contract"]), ask.said["effective_on"]
+    lift = yard.lifts.get(ask.said["lifts"][0])
+    if bargain is None or lift is None:
+        yield "contract_unknown" if bargain is None else "lift_unknown"
+        return
+    enough = {"use_unit": {"holder", "manages"}, "market_regulator": {"supervises"}}.get(kind, set())
+    if not enough & yard.stands(ask.signer.party, lift, on, max(on, day(ask.now))):
+        yield "right_missing"
+    if ask.said["lifts"] != [bargain.lift]:
+        yield "lift_not_in_contract"
+    if on < bargain.from_date:
+        yield "before_contract"
+    if bargain.to_date is not None and on >= bargain.to_date:
+        yield "outside_contract"
+
+
 def _end(yard: Yard, ask: Ask) -> Iterator[str]:
     kind, bargain, ended_on = yard.known.kind(ask), yard.bargains.get(ask.path["contract"]), ask.said["ended_on"]
     if bargain is None:
@@ -287,6 +340,6 @@ def _dealt(yard: Yard, ask: Ask, loss: Loss | None) -> Iterator[str]:
 
 _JUDGES: Final[Mapping[str, Callable[[Yard, Ask], Iterator[str]]]] = {
     "lift.register": _register, "lift.identify": _identify, "lift.move": _move, "lift.name_use_unit": _name,
-    "contract.begin": _begin, "contract.end": _end, "claim.notify": _notify, "claim.withdraw": _withdraw,
-    "claim.file": _file,
+    "contract.begin": _begin, "contract.confirm": _confirm, "contract.end": _end, "claim.notify": _notify,
+    "claim.withdraw": _withdraw, "claim.file": _file,
 }  # fmt: skip

@@ -113,6 +113,7 @@ def test_a_visit_of_an_earlier_term_of_the_contract_is_its_maintainers(book: Boo
     for begin, end in (("2026-02-01", "2026-02-20"), ("2026-03-02", None)):
         term = {
             "contract": "contract:a", "maintainer": STRANGER, "from_date": begin, "to_date": end, "ends_stated": None,
+            "confirmed_from": None,
         }  # fmt: skip
         seed(book, Lift, LIFT, STRANGER, Lift.MaintainerChanged, {}, term)
     early, between = (f"2026-02-{day}T02:00:00.000000Z" for day in (10, 25))

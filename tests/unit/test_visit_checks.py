@@ -145,6 +145,6 @@ def test_a_register_begun_today_flags_no_earlier_visit(book: Book) -> None:
     registered = {"id": other, "variety": "3110", "area": "370100", "status": "in_use", "identifiers": []}
     seed(book, Lift, other, MAINTAINER, Lift.Registered, registered, {"on": "2026-03-02"})
     term = {"contract": "contract:a", "maintainer": MAINTAINER, "from_date": "2026-03-02", "to_date": None}
-    seed(book, Lift, other, MAINTAINER, Lift.MaintainerChanged, {}, {**term, "ends_stated": []})
+    seed(book, Lift, other, MAINTAINER, Lift.MaintainerChanged, {}, {**term, "ends_stated": [], "confirmed_from": None})
     found = codes(book.act(BY_MAINTAINER, "visit.open", visited("2026-03-01", lift=other)["opened"]))
     assert found == ["not_the_maintainer"]

@@ -45,7 +45,7 @@ def stopped(made: Lift, from_date: str, to_date: str) -> None:
 def engaged(made: Lift, holder: str, from_date: str, to_date: str | None = None, contract: str = "contract:a") -> None:
     """Put it in somebody's care."""
     found = {"contract": contract, "maintainer": holder, "from_date": from_date, "to_date": to_date}
-    made.record(Lift.MaintainerChanged, Statement({}), {**found, "ends_stated": None})
+    made.record(Lift.MaintainerChanged, Statement({}), {**found, "ends_stated": None, "confirmed_from": None})
 
 
 def visit(day: str, level: str = "HM", maintainer: str = OLD) -> Visit:

@@ -115,7 +115,7 @@ def take_over(story: Story) -> None:
 
 
 def contract(story: Story) -> None:
-    """A contract is begun, changed and ended; another goes on."""
+    """A contract is begun, changed and ended; another goes on, as the use unit confirms."""
     first, second = name("contract", "first"), name("contract", "second")
     terms = {
         "id": first, "maintainer": story.party("other maintainer"), "use_unit": story.party("manager"),
@@ -131,3 +131,5 @@ def contract(story: Story) -> None:
         "level": "full",
     }  # fmt: skip
     story.act("maintainer", "contract.begin", follows)
+    confirmed = {"effective_on": "2025-12-01", "lifts": [HOME, SECOND]}
+    story.act("manager", "contract.confirm", confirmed, contract=second)
