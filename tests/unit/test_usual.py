@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit import usual
-from audit.lens import Lens, Seen
+from audit import tokens, usual
+from audit.claims import decoded
+from audit.lens import SKEW_S_MAX, Lens, Seen
 from audit.pages import Answers, Context, ReceiptRow
+from audit.tokens import LIFETIME_SECONDS_MAX
 from tests.support.stored import worked_ledger
 
 
@@ -131,3 +136,59 @@ def test_a_key_signs_up_to_its_end() -> None:
     """The save that ends it, and whatever came before the time since which it is not to be trusted."""
     for good in (key(ended=FIRST), key(ended=FIRST + 1), key(compromised_since=f"{RECORDED[:-2]}1Z")):
         assert good(sound()).holds()
+
+
+INSURER: Final = Ed25519PrivateKey.from_private_bytes(bytes([4]) * 32)
+IAT, EXP = 1_761_955_201, 1_761_955_261
+"""The times of the token as they are; the save was recorded as it was made."""
+
+
+def at(iat: int | str, exp: int | str, recorded_at: str = RECORDED) -> Given:
+    """Give the save with other times in its token, signed by its author all the same, and recorded then."""
+    head, payload, _ = TOKEN.split(b".")
+    claims = (decoded(payload) or b"").replace(b"%d" % IAT, str(iat).encode("latin-1"))
+    claims = claims.replace(b"%d" % EXP, str(exp).encode("latin-1"))
+    signed = head + b"." + urlsafe_b64encode(claims).rstrip(b"=")
+    token = signed + b"." + urlsafe_b64encode(INSURER.sign(signed)).rstrip(b"=")
+    digest = sha256(token).hexdigest()
+    command = sound().answers.commands[FIRST]._replace(recorded_at=recorded_at)
+    given = evidence({digest: ("jwt", token)})(sound())
+    given = given._replace(answers=replace(given.answers, commands={FIRST: command}))
+    text = given.seen.header.evidence.replace(DIGEST, digest)
+    return header(evidence=text, recorded_at=recorded_at, effective_at=recorded_at)(given)
+
+
+def test_a_token_is_in_time_by_its_own_times() -> None:
+    """Made up to two minutes before or after it was recorded, for a minute at the most, for a second at the least."""
+    for iat, exp in ((IAT, EXP), (IAT - SKEW_S_MAX, EXP - SKEW_S_MAX), (IAT + SKEW_S_MAX, EXP + SKEW_S_MAX),
+                     (IAT, IAT + 1), (IAT, IAT + LIFETIME_SECONDS_MAX)):  # fmt: skip
+        assert at(iat, exp).holds(), (iat, exp)
+    for iat, exp in ((IAT - SKEW_S_MAX - 1, EXP - SKEW_S_MAX - 1), (IAT + SKEW_S_MAX + 1, EXP + SKEW_S_MAX + 1),
+                     (IAT, IAT), (IAT, IAT - 1), (IAT, IAT + LIFETIME_SECONDS_MAX + 1)):  # fmt: skip
+        assert not at(iat, exp).holds(), (iat, exp)
+
+
+@pytest.mark.parametrize("strange", ["176195520x", "176195520\xb2", "17619552 1", "x", "01761955201", "1761955201.0"])
+def test_a_time_is_ten_digits_or_for_the_long_way(strange: str) -> None:
+    """Whatever else an author signs in the place of a time is neither read as a number nor stumbled over."""
+    assert sound().holds()  # and so the token's header is known by now
+    assert not at(strange, EXP).holds()
+    assert not at(IAT, strange).holds()
+
+
+def test_no_zero_leads_a_time() -> None:
+    """Before 2001 a time has nine digits: ten, of which the first is a zero, are no number in JSON."""
+    assert sound().holds()
+    assert not at("0631152000", "0631152060", "1990-01-01T00:00:00.000000Z").holds()
+
+
+@pytest.mark.parametrize("limit, size", [("URI_CHARS_MAX", len("/lifts")), ("TOKEN_BYTES_MAX", len(TOKEN))])
+def test_what_is_longer_than_may_be_is_left_to_the_long_way(
+    monkeypatch: pytest.MonkeyPatch, limit: str, size: int
+) -> None:
+    """The limits are those of the long way, to the letter."""
+    assert getattr(usual, limit) == getattr(tokens, limit)
+    monkeypatch.setattr(usual, limit, size)
+    assert sound().holds()
+    monkeypatch.setattr(usual, limit, size - 1)
+    assert not sound().holds()
