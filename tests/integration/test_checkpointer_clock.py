@@ -1,17 +1,20 @@
-"""The checkpointer and the ledger's time: it roots nothing at a time at which no writer would write."""
+"""The checkpointer, the ledger's time and the writers' lock: it roots nothing where no writer would, and lets go."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from infrastructure.checkpointer import Checkpointer, Signer
 from infrastructure.clock import accept_step
 from infrastructure.connection import lock_key
-from tests.integration.test_checkpointer import checkpointer
+from infrastructure.session import WriterSession
+from tests.integration.test_checkpointer import SIGNER, checkpointer
 from tests.integration.test_recorder_clock import shift, steps, write
 from tests.support.postgres import LOCKS
-from tests.support.saving import ORIGIN, TestLedger
+from tests.support.saving import ORIGIN, PARTY, TestLedger
 
 
 def held(ledger: TestLedger) -> bool:
@@ -52,3 +55,56 @@ def test_nothing_is_rooted_before_a_scripted_clock_is_set(scripted_ledger: TestL
     one = checkpointer(scripted_ledger, tmp_path / "map")
     assert one.round() is None
     one.close()
+
+
+def test_an_idle_checkpoint_is_signed_anew_once_in_its_time(
+    ledger: TestLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As often as was asked for, reckoned from the last signing whichever it was: not in every round from then on."""
+    now = [1_000.0]
+    monkeypatch.setattr(
+        "infrastructure.checkpointer.time", SimpleNamespace(monotonic=lambda: now[0], time=lambda: now[0])
+    )
+    signed: list[int] = []
+    signer = Signer(SIGNER.sign, lambda _size, _root, seconds: signed.append(seconds))
+    one = Checkpointer(ledger.database, ORIGIN, PARTY, signer, tmp_path / "map", republish_s=600.0)
+    write(ledger)
+    assert one.round() is not None
+    for later_s in (599.0, 1.0, 0.0, 599.0, 1.0, 0.0):
+        now[0] += later_s
+        assert one.round() is None
+    assert signed == [1_600, 2_200]
+    one.close()
+
+
+def test_who_lost_his_place_roots_nothing_after_another_did(
+    ledger: TestLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A root that another wrote while the lock was waited for is published as it stands; nobody is held up after."""
+    write(ledger)
+    one = checkpointer(ledger, tmp_path / "one")
+    other = Checkpointer(ledger.database, ORIGIN, PARTY, Signer(_killed, SIGNER.cosign), tmp_path / "other")
+    begin = WriterSession.begin
+
+    def overtaken(session: WriterSession) -> None:
+        monkeypatch.undo()
+        with ledger.owner() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE application_name = 'liftledger checkpointer' AND datname = current_database()"
+            )
+        with pytest.raises(RuntimeError):
+            other.round()
+        other.close()
+        begin(session)
+
+    monkeypatch.setattr(WriterSession, "begin", overtaken)
+    made = one.round()
+    assert made is not None
+    assert made.size == ledger.check().size == 2
+    assert not held(ledger)
+    one.close()
+
+
+def _killed(*_: object) -> str:
+    raise RuntimeError("killed before it signed")

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from application.errors import DatabaseAway, RolledBack
 from application.rollback import Guarded
 from audit.merkle import EMPTY_ROOT, Frontier
-from infrastructure import checkpoint_store
+from infrastructure import checkpoint_store, guarding
 from infrastructure.checkpoint_store import Published, Signing, store, store_signing
 from infrastructure.errors import KeptCheckpointUnusable
 from infrastructure.guarding import HELD_BACK, check_rollback
@@ -279,6 +279,18 @@ def test_who_told_is_believed_when_he_is_silent(ledger: TestLedger, tmp_path: Pa
     ]
     assert halted(tmp_path) is not None
     assert [(each.size, each.source) for each in reached(tmp_path)] == [(9, BESIDE_KEYS)]
+
+
+def test_no_more_heads_are_kept_than_may_be(
+    ledger: TestLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of them hold the ledger as well as any; a teller who has ever another one does not fill the disk."""
+    monkeypatch.setattr(guarding, "REACHED_MAX", 2)
+    seen = Log(origin=ORIGIN)
+    for size in (7, 8, 9, 10):
+        keep_checkpoint(tmp_path, seen.note(size))
+        assert not check_rollback(ledger.database, ORIGIN, tmp_path, seen.keys, lift=True).ok
+    assert [each.size for each in reached(tmp_path)] == [7, 8]
 
 
 @pytest.mark.parametrize("word", ["", "{", '{"message": "m", "details": {}, "reached": [["x"]]}'])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -14,11 +15,13 @@ from api.timing import Timekeeper
 from application.saves import Save
 from application.timers import Due, fire_due
 from infrastructure import persons
-from infrastructure.connection import connect_reader
+from infrastructure.connection import connect_reader, lock_key
 from infrastructure.projector import Projector
 from tests.support.history import Told, name
+from tests.support.postgres import LOCKS
 from tests.support.projecting import store
 from tests.support.saving import TestLedger
+from tests.support.scenes import until
 from tests.support.written import Written, agent_of
 
 OTHERS = 2_000
@@ -118,3 +121,21 @@ def test_whom_disputes_keep_stands_in_nobodys_way(written: Written, monkeypatch:
     asked.clear()
     assert [again.fire() for _ in range(4)] == [0] * 4
     assert asked.count(kept[0]) == 2, "and come up again with each time through"
+
+
+def test_places_are_found_again_while_nobody_writes(ledger: TestLedger) -> None:
+    """Whoever looks through the log waits for the writer, so that no event is stored between that and its end."""
+    with ledger.owner() as writer, ThreadPoolExecutor(1) as pool:
+        with writer.transaction():
+            writer.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(ledger.origin),))
+            rebuilt = pool.submit(persons.rebuild_places, ledger.database, ledger.origin)
+            until(lambda: rebuilt.done() or ("liftledger places", False) in waiting(ledger))
+            assert not rebuilt.done()
+        rebuilt.result(30)
+
+
+def waiting(ledger: TestLedger) -> list[tuple[str, bool]]:
+    """Give by name who holds the writers' lock (True) and who waits for it (False)."""
+    with ledger.owner() as connection:
+        rows = connection.execute(LOCKS, (lock_key(ledger.origin),)).fetchall()  # type: ignore[arg-type,unused-ignore]
+    return [(name, granted) for _, _, granted, name in rows]

@@ -11,10 +11,10 @@ from application.errors import ClockBehind
 from audit import canonical
 from audit.errors import InstantInvalid
 from domain.errors import Conflict
-from infrastructure import clock_watch
+from infrastructure import clock, clock_watch
 from infrastructure.clock import DatabaseClock, ScriptedClock, accept_step, ledger_clock, set_scripted
 from infrastructure.connection import Database
-from infrastructure.stepping import to_us
+from infrastructure.stepping import machine_us, to_us
 from tests.support.saving import TestLedger, event, lift, open_recorder, save
 from tests.support.scenes import until
 
@@ -245,6 +245,23 @@ def test_acceptance_is_of_one_step(ledger: TestLedger) -> None:
     write(ledger)
     assert [noted["accepted"] for noted in steps(ledger)] == [1, None]
     ledger.check()
+
+
+@pytest.mark.parametrize("ahead_us", [-(10**12), 10**12], ids=["booted later", "booted before"])
+def test_an_acceptance_from_elsewhere_is_judged_by_its_time(
+    ledger: TestLedger, monkeypatch: pytest.MonkeyPatch, ahead_us: int
+) -> None:
+    """Two machines' own clocks say nothing of each other: it counts if it was given after the step, not before."""
+    write(ledger)
+    monkeypatch.setattr(clock, "machine", lambda: "another boot")
+    monkeypatch.setattr(clock, "machine_us", lambda: machine_us() + ahead_us)
+    accept_step(ledger.database, accepted_by="agent:operator")
+    shift(ledger, 7200)
+    with pytest.raises(ClockBehind):
+        write(ledger)
+    accept_step(ledger.database, accepted_by="agent:operator")
+    write(ledger)
+    assert [noted["accepted"] for noted in steps(ledger)] == [2]
 
 
 def test_scripted_clock(scripted_ledger: TestLedger) -> None:
