@@ -72,8 +72,14 @@ def write_backup(database: Database, origin: str, folder: Path) -> Backup:
     if folder.exists():
         raise BackupUnusable(f"{folder} exists; each backup has a folder of its own", code="backup_exists")
     fresh = folder.with_name(f"{folder.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(mode=0o700, parents=True)
+    try:
+        fresh.mkdir(mode=0o700, parents=True)
+    except FileExistsError as left:
+        raise BackupUnusable(
+            f"{fresh} is of a backup that is under way, or never ended", code="backup_exists"
+        ) from left
+    except OSError as refused:
+        raise BackupUnusable(f"{fresh} cannot be made: {refused.strerror}", code="backup_failed") from refused
     try:
         with _snapshot(database) as (connection, snapshot):
             major = _major(connection)
@@ -150,20 +156,27 @@ def restore_backup(
 
 @contextmanager
 def _psql(database: Database, major: int) -> Iterator[IO[bytes]]:
-    """Give a pipe of statements that all come into force when the block ends, or none of them."""
+    """Give a pipe of statements that all come into force when the block ends, or none of them.
+
+    Whatever ends the pipe before that, kill -9 of this process too, leaves the transaction open, and so undone.
+    """
     target, environment = _target(database)
-    said = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--file=-")
+    said = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--file=-")
     command = [find(major).program("psql"), *said, f"--dbname={target}"]
     with TemporaryFile() as told, subprocess.Popen(command, env=environment, stdin=PIPE, stderr=told) as process:
         into = cast("IO[bytes]", process.stdin)
         try:
+            into.write(b"BEGIN;\n")
+            into.flush()
             yield into
+            into.write(b"COMMIT;\n")
             into.close()
         except (BackupUnusable, BrokenPipeError) as error:
-            process.kill()  # before its input ends: it would commit a part
+            process.kill()
             process.wait()
-            _require_done("psql", told, 1)
-            raise BackupUnusable("psql ended before all was told", code="backup_failed") from error
+            if isinstance(error, BackupUnusable) and not _words(told):
+                raise  # psql had no part in it
+            _require_done("psql", told, process.returncode or 1)
         except BaseException:
             process.kill()
             raise
@@ -228,9 +241,12 @@ def _tool(major: int, program: str, *said: str, environment: Mapping[str, str], 
 def _require_done(program: str, told: IO[bytes], status: int) -> None:
     """Raise BackupUnusable `backup_failed` with what a tool said, unless it ended well."""
     if status != 0:
-        told.seek(0)
-        words = " ".join(told.read(_WORDS_MAX).decode(errors="replace").split())
-        raise BackupUnusable(f"{program} refuses: {words}", code="backup_failed", program=program)
+        raise BackupUnusable(f"{program} refuses: {_words(told)}", code="backup_failed", program=program)
+
+
+def _words(told: IO[bytes]) -> str:
+    told.seek(0)
+    return " ".join(told.read(_WORDS_MAX).decode(errors="replace").split())
 
 
 def _sealed(file: Path) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -188,6 +189,8 @@ def test_a_backup_that_is_not_whole_changes_nothing(kept: tuple[Service, Path], 
         # whoever writes the digests anew cannot make half of it come in either
         half = rewritten(folder, tmp_path / "half", LEDGER, ledger[: len(ledger) * 3 // 4])
         assert refusal(other, half) == "backup_failed"
+        with pytest.raises(BackupUnusable, match="pg_restore refuses"):
+            put_back(other, half)
         none = rewritten(folder, tmp_path / "none", PERSONS, persons[: len(persons) // 2])
         assert refusal(other, none) == "backup_failed"
         assert put_back(other, folder)[1] == 0
@@ -207,3 +210,41 @@ def test_a_backup_is_written_whole_or_not_at_all(kept: tuple[Service, Path], tmp
             bootstrap.back_up(service.settings, tmp_path / "new")
     assert refused.value.code == "backup_failed"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_of_somebody_elses_makes_room_for_a_backup(kept: tuple[Service, Path], tmp_path: Path) -> None:
+    """What lies where the backup is to be made stays, an unfinished one too; where no folder can be, that is said."""
+    service, _ = kept
+    (tmp_path / "b.new").mkdir()
+    (tmp_path / "b.new" / "file").write_text("of mine")
+    for folder, why in ((tmp_path / "b", "backup_exists"), (tmp_path / "b.new" / "file" / "b", "backup_failed")):
+        with pytest.raises(BackupUnusable) as refused:
+            bootstrap.back_up(service.settings, folder)
+        assert refused.value.code == why
+    assert (tmp_path / "b.new" / "file").read_text() == "of mine"
+
+
+KILLED: Final = """
+import os, sys
+from pathlib import Path
+from infrastructure import backups
+from infrastructure.connection import Database
+tool = backups._tool
+def last(*said, **named):
+    tool(*said, **named)
+    os.kill(os.getpid(), 9)
+backups._tool = last
+backups.restore_backup(Database(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_a_restore_that_is_killed_leaves_nothing(kept: tuple[Service, Path], postgres: str) -> None:
+    """Killed with -9 between the two archives: what had been told till then is not committed by who was told it."""
+    service, folder = kept
+    with fresh_database(postgres) as url:
+        other = moved(service, database_url=url)
+        done = subprocess.run([sys.executable, "-c", KILLED, url, str(folder)], check=False, timeout=TIMEOUT_S)
+        assert done.returncode == -signal.SIGKILL
+        others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        until(lambda: not other.rows(others))
+        assert put_back(other, folder)[1] == 0
