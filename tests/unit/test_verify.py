@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from audit import canonical
 from audit.histories import read_histories
 from audit.pages import KeyHistory
-from audit.verdicts import CODES, verdict
+from audit.verdicts import CODES, Verdict, verdict
 from audit.whole import Report
 from tests.support.forging import Edit, forged
 from tests.support.stored import VECTORS, worked_ledger
@@ -229,3 +229,13 @@ def test_every_code_is_said_in_words() -> None:
     for code, (kind, sentence) in CODES.items():
         assert verdict(code, 7, "x").line() == f"{kind}: {code} at 7: {sentence} (x)"
         assert verdict(code).line() == f"{kind}: {code}: {sentence}"
+
+
+def test_a_save_has_one_author_throughout() -> None:
+    """Whoever holds the ledger's keys hangs no event on a save whose author did not sign for it as his."""
+
+    def edit(told: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+        told[10][0]["author"]["party"] = "party:00000000-0000-4000-8000-000000000000"
+
+    report = forged(worked_ledger(), edit, RECEIPT_KEY).verify()
+    assert Verdict("author", "integrity", 11, "differs within the save") in report.verdicts
