@@ -89,9 +89,14 @@ def recorded_at(work: Work, stream: str, kind: type[Event], visit: str) -> str:
 
 
 def _came_at(work: Work, year: MaintenanceYear, visit: str) -> str:
-    """Give when the first record of a visit came in, as far as its corrections lead back in one stream."""
+    """Give when the first record of a visit came in, as far as its corrections lead back in one stream.
+
+    One that never ended was no record of what was done.
+    """
     first, seen = visit, {visit}
     while (before := year.visits[first].corrects) in year.visits and before not in seen:
+        if year.visits[before].finished_at is None:
+            break
         first = before
         seen.add(before)
     return recorded_at(work, year.id, MaintenanceYear.Opened, first)
@@ -215,16 +220,15 @@ def submit(work: Work, statement: Statement, _path: Path) -> None:
 
 
 def correct(work: Work, statement: Statement, _path: Path) -> None:
-    """Record a new whole visit that names an old one; both stay. Refuses `corrected_already`, `visit_unfinished`.
+    """Record a new whole visit that names an old one; both stay. Refuses `corrected_already`.
 
-    The new one may be of another day or lift: also that may have been wrong. It has a name of its own.
+    The new one may be of another day or lift: also that may have been wrong. It has a name of its own. One that never
+    ended is corrected too; nobody has counted it yet, and its opening does not excuse that the record comes late.
     """
     said = statement.said["corrects"]
     year = work.change(MaintenanceYear, maintenance_stream(said["lift"], said["year"]))
     old = year.visit(said["visit"])
     work.allow("visit.correct", self=old.maintainer == work.author.party)
-    if old.finished_at is None:
-        raise Conflict("the record is not finished", code="visit_unfinished", visit=said["visit"])
     if old.corrected_by is not None:
         raise Conflict(
             "the record was corrected already; correct the new one",
@@ -240,7 +244,11 @@ def correct(work: Work, statement: Statement, _path: Path) -> None:
         findings = [finding(rule_or_own(pack, BY_MAINTAINER, old.on), "corrected_after_signature")]
     found = {"corrected_by": new, "findings": findings, **ruled}
     year.record(MaintenanceYear.Corrected, statement.part("/corrects", said), found)
-    _whole(work, statement, Corrected(said["visit"], old.workers, _came_at(work, year, said["visit"])))
+    if old.finished_at is None:
+        corrected = Corrected(said["visit"], (), work.now)
+    else:
+        corrected = Corrected(said["visit"], old.workers, _came_at(work, year, said["visit"]))
+    _whole(work, statement, corrected)
 
 
 def prefetch(work: Work, lines: Sequence[Mapping[str, Any]]) -> None:

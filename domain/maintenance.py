@@ -156,11 +156,18 @@ class MaintenanceYear(Aggregate):
             raise Conflict("the first countersignature stands", code="countersigned_already", visit=name)
 
     def unfinished(self, name: str) -> Visit:
-        """Give a visit that may still be written; raises Conflict `visit_finished`: a record cannot be changed."""
+        """Give a visit that may still be written; raises Conflict `visit_finished`, `visit_corrected`.
+
+        A record cannot be changed.
+        """
         found = self.visit(name)
         if found.finished_at is not None:
             raise Conflict(
                 "a finished record cannot be changed; correct it by a new one", code="visit_finished", visit=name
+            )
+        if found.corrected_by is not None:
+            raise Conflict(
+                "a new record stands in its place", code="visit_corrected", visit=name, new=found.corrected_by
             )
         return found
 

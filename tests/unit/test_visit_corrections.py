@@ -97,12 +97,35 @@ def test_correction_after_the_signature_is_flagged(book: Book) -> None:
     assert codes(book.act(BY_MAINTAINER, "visit.correct", correction(old))) == ["corrected_after_signature"]
 
 
-def test_records_are_corrected_by_their_author_and_when_finished(book: Book) -> None:
-    """Another maintainer corrects nothing, and an open visit is finished, not corrected."""
+def test_records_are_corrected_by_their_author(book: Book) -> None:
+    """Another maintainer corrects nothing."""
     old = body()
     book.act(BY_MAINTAINER, "visit.open", old["opened"])
-    assert refusal(book, BY_MAINTAINER, "visit.correct", correction(old)) == "visit_unfinished"
     assert refusal(book, BY_STRANGER, "visit.correct", correction(old)) == "right_missing"
+
+
+def test_an_opening_that_never_ended_is_corrected(book: Book) -> None:
+    """The new record stands in its place: nothing goes on in the old one, and each worker has been at one visit."""
+    old = body()
+    book.act(BY_MAINTAINER, "visit.open", old["opened"])
+    events = book.act(BY_MAINTAINER, "visit.correct", correction(old))
+    assert codes(events) == []
+    assert [book.state(Agent, worker).visits for worker in WORKERS] == [1, 1]
+    assert refusal(book, BY_MAINTAINER, "visit.finish", named(old, finished_at=FINISHED)) == "visit_corrected"
+    assert refusal(book, BY_MAINTAINER, "visit.items", named(old, results={"normal": CODES})) == "visit_corrected"
+    assert refusal(book, BY_MAINTAINER, "visit.correct", correction(old)) == "corrected_already"
+
+
+def test_an_opening_excuses_no_record_that_comes_late(book: Book) -> None:
+    """Whoever opens visits in time and tells what was done much later dates it back, by however many corrections."""
+    old, new = body(), body()
+    book.act(BY_MAINTAINER, "visit.open", old["opened"])
+    book.now = "2026-03-20T04:00:00.000000Z"
+    late = {"corrects": named(old, why="wrong_day"), **new}
+    assert codes(book.act(BY_MAINTAINER, "visit.correct", late)) == ["back_dated"]
+    book.now = "2026-03-30T04:00:00.000000Z"
+    again = {"corrects": named(new, why="wrong_day"), **body()}
+    assert codes(book.act(BY_MAINTAINER, "visit.correct", again)) == ["back_dated"]
 
 
 def test_a_record_cannot_be_changed(book: Book) -> None:
