@@ -66,6 +66,11 @@ class Care:
                 return day
         return ""
 
+    def last_end(self, date: str) -> str | None:
+        """Give the last day up to a civil date on which a term of somebody's ended; None where none did."""
+        terms = [term for record in self.records for term in record.maintenance]
+        return max((t.to_date for t in terms if t.to_date is not None and t.to_date <= date), default=None)
+
     def stretches(self, since: str, until: str) -> Iterator[Stretch]:
         """Give by holder the days from, to (not included) on which he answered for the lift, in use, by its terms."""
         days = {*self._term_days(), *(day for day, _ in self.records[0].statuses)}

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from domain.catalogue import items_due, maintenance_items, varieties
 from domain.errors import Invalid
-from domain.findings import Finding, finding
+from domain.findings import Finding, Verdict, finding
 from domain.maintenance import Visit
 from domain.packs import NOT_FIXED, Pack, Rule, rule_or_own
 from domain.time import SKEW_S_MAX, civil_date, elapsed_seconds
@@ -55,6 +55,16 @@ def _limit(rule: Rule, member: str | None = None) -> Limit | None:
     return Limit(rule, held) if isinstance(held, int) and not isinstance(held, bool) else None
 
 
+def limit_or_own(pack: Pack | None, rule_id: str, on: str) -> Limit | None:
+    """Give what the rule in force sets, else the program's own; None where the pack leaves it open."""
+    return _limit(rule_or_own(pack, rule_id, on))
+
+
+def at_most(rule: Rule) -> Verdict:
+    """Give the verdict on what may only not have come in: for a person to look at, where the rule says a violation."""
+    return "manual_review" if rule.breach == "violates" else rule.breach
+
+
 def check_time(device_time: str, now: str, pack: Pack | None, came_at: str | None = None) -> list[Finding]:
     """Compare a device's instant with the ledger's: `in_future`, or `back_dated` past the pack's or our own limit.
 
@@ -62,7 +72,7 @@ def check_time(device_time: str, now: str, pack: Pack | None, came_at: str | Non
     """
     if found := check_future(device_time, now, pack):
         return found
-    limit = _limit(rule_or_own(pack, BACK_DATED, civil_date(device_time)))
+    limit = limit_or_own(pack, BACK_DATED, civil_date(device_time))
     came = came_at if came_at is not None and elapsed_seconds(came_at, device_time) <= SKEW_S_MAX else now
     late = elapsed_seconds(device_time, came)
     return [finding(limit.rule, "back_dated", seconds=late)] if limit is not None and late > limit.value * 3600 else []

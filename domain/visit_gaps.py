@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from domain.care import Care
+from domain.care import Care, Stretch
 from domain.catalogue import CYCLES
 from domain.findings import Finding, Verdict, finding
 from domain.maintenance import Visit
-from domain.packs import Pack, Rule
-from domain.visit_checks import limit_of
+from domain.packs import Pack, rule_or_own
+from domain.visit_checks import BY_MAINTAINER, Limit, at_most, limit_of
 
 INTERVAL: Final = "maintenance.interval_days_max"
 CYCLE: Final = "maintenance.cycle_days_max"
@@ -34,36 +34,78 @@ def counts(visit: Visit, care: Care) -> bool:
     )  # fmt: skip
 
 
-def check_gaps(visit: Visit, care: Care, before: Sequence[Visit], pack: Pack | None) -> list[Finding]:
+def check_gaps(visit: Visit, care: Care, before: Sequence[Visit], pack: Pack | None, known_since: str) -> list[Finding]:
     """Check the days before a visit that counts, `before` being all earlier ones that do, of all records of the lift.
 
     `interval_over_15_days` (named by the rule's days) since the last; `quarterly_visit_overdue`,
     `half_yearly_visit_overdue`, `yearly_visit_overdue` since the last that went so deep, else since the first known.
     Nobody answers for the days before he was engaged, nor while the lift is out of use; `unvisited_over_15_days` tells
-    who answered before that, since no later visit of his will. Of a lift without an earlier visit nothing is known.
+    who answered before that, since no later visit of his will. Of a lift without an earlier visit nothing is known,
+    but that whoever took it over since it stands in the ledger (`known_since`) was to come.
     Legal source: 特种设备安全监察条例 31, T5002-2017 6.
     """
-    if not before or not counts(visit, care):
+    if not counts(visit, care):
         return []
-    return [*_interval(visit, care, before, pack), *_deeper(visit, care, before, pack)]
+    return [*_interval(visit, care, before, pack, known_since), *(_deeper(visit, care, before, pack) if before else ())]
 
 
-def _interval(visit: Visit, care: Care, before: Sequence[Visit], pack: Pack | None) -> Iterator[Finding]:
-    limit, last_on = limit_of(pack, INTERVAL, visit.on), max(each.on for each in before)
-    for stretch in care.stretches(last_on, visit.on) if limit is not None and last_on < visit.on else ():
-        if limit is None or stretch.days <= limit.value:
-            continue
-        # What is agreed on demand has no half-months; who looks at it sees that it was agreed, and by which contract.
-        verdict: Verdict = "information" if stretch.on_demand else _at_most(limit.rule)
-        facts: dict[str, int | str] = {
-            "days": stretch.days, "last_on": last_on, "counted_from": stretch.from_date,
-            **({"on_demand": True} if stretch.on_demand else {}),
-        }  # fmt: skip
+def check_care(care: Care, before: Sequence[Visit], pack: Pack | None, known_since: str, today: str) -> list[Finding]:
+    """Check a lift in use on a day, `before` being all visits until then that count: what no visit tells.
+
+    `without_maintainer` with the day since which nobody answers for it, to be supplied where nobody ever did as far as
+    known; `visit_awaited_over_15_days` of who answers for it still, `unvisited_over_15_days` of who does no longer.
+    Legal source: 特种设备安全法 45, 特种设备安全监察条例 31.
+    """
+    if today < known_since or not care.in_use_on(today):
+        return []
+    found: list[Finding] = []
+    if not care.engaged_on(today):
+        rule, ended = rule_or_own(pack, BY_MAINTAINER, today), care.last_end(today)
+        if ended is None:
+            found.append(finding(rule, "without_maintainer", "needs_supplement"))
+        else:
+            found.append(finding(rule, "without_maintainer", at_most(rule), since=ended))
+    for limit, stretch, facts in _unvisited(care, before, pack, known_since, today):
+        still = stretch.to_date == today and stretch.holder in care.engaged_on(today)
+        facts |= {"until": stretch.to_date, "maintainer": stretch.holder}
+        days, verdict = limit.value, _verdict(limit, stretch)
+        if still:
+            found.append(finding(limit.rule, f"visit_awaited_over_{days}_days", verdict, **facts))
+        else:
+            found.append(finding(limit.rule, f"unvisited_over_{days}_days", verdict, **facts))
+    return found
+
+
+def _interval(
+    visit: Visit, care: Care, before: Sequence[Visit], pack: Pack | None, known_since: str
+) -> Iterator[Finding]:
+    for limit, stretch, facts in _unvisited(care, before, pack, known_since, visit.on):
+        verdict = _verdict(limit, stretch)
         if (stretch.holder, stretch.to_date) == (visit.maintainer, visit.on) and care.in_use_on(visit.on):
             yield finding(limit.rule, f"interval_over_{limit.value}_days", verdict, **facts)
         else:
             facts |= {"until": stretch.to_date, "maintainer": stretch.holder}
             yield finding(limit.rule, f"unvisited_over_{limit.value}_days", verdict, **facts)
+
+
+def _unvisited(
+    care: Care, before: Sequence[Visit], pack: Pack | None, known_since: str, until: str
+) -> Iterator[tuple[Limit, Stretch, dict[str, int | str]]]:
+    """Give the stretches of care without a visit until a day that are too long, each with the limit and its facts."""
+    limit, last_on = limit_of(pack, INTERVAL, until), max((each.on for each in before), default=None)
+    since = known_since if last_on is None else last_on
+    for stretch in care.stretches(since, until) if limit is not None and since < until else ():
+        taken_over = last_on is not None or care.engaged_since(stretch.holder, stretch.from_date) >= known_since
+        if limit is not None and stretch.days > limit.value and taken_over:
+            yield limit, stretch, {
+                "days": stretch.days, **({} if last_on is None else {"last_on": last_on}),
+                "counted_from": stretch.from_date, **({"on_demand": True} if stretch.on_demand else {}),
+            }  # fmt: skip
+
+
+def _verdict(limit: Limit, stretch: Stretch) -> Verdict:
+    """Give the verdict: what is agreed on demand has no half-months; who looks at it sees that it was agreed."""
+    return "information" if stretch.on_demand else at_most(limit.rule)
 
 
 def _deeper(visit: Visit, care: Care, before: Sequence[Visit], pack: Pack | None) -> Iterator[Finding]:
@@ -80,7 +122,7 @@ def _deeper(visit: Visit, care: Care, before: Sequence[Visit], pack: Pack | None
         own = [s for s in care.stretches(since, visit.on) if s.holder == visit.maintainer and not s.on_demand]
         days = sum(stretch.days for stretch in own)
         if days > limit.value:
-            verdict = _at_most(limit.rule)
+            verdict = at_most(limit.rule)
             yield finding(limit.rule, f"{name}_visit_overdue", verdict, days=days, counted_from=since)
 
 
@@ -88,7 +130,3 @@ def _goes(visit: Visit, level: str) -> bool:
     """Say whether a visit goes as deep as a level: each deeper one includes the shallower ones."""
     order: Sequence[str] = CYCLES
     return order.index(visit.level) >= order.index(level)
-
-
-def _at_most(rule: Rule) -> Verdict:
-    return "manual_review" if rule.breach == "violates" else rule.breach

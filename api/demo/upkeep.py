@@ -112,6 +112,7 @@ def visit_of(stage: Stage, maintainer: str, note: LiftNote, step: int, number: i
         "record": {
             "nodes": [
                 {"id": "in", "kind": "check_in", "device_time": begun, "distance_m": 12},
+                *([] if alone else [{"id": "second", "kind": "second_check_in", "device_time": begun}]),
                 {"id": "photo", "kind": "photo", "device_time": begun, "photo": _digest(visit, "p")},
                 {"id": "out", "kind": "check_out", "device_time": end},
             ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from annotated_types import Ge
 from typing_extensions import TypedDict
@@ -18,7 +18,7 @@ from application.reading.scope import filtered, lies_in, reach, to_lift
 from application.reading.shapes import Cited, Page
 from application.reading.sight import Seen, Sight, readable, sight
 from domain.errors import Invalid
-from domain.findings import Finding
+from domain.findings import Finding, Verdict
 from domain.lift_shapes import HistoricDate, LiftParameters, LiftStatus, PremisesClass, VarietyCode
 from domain.lifts import Key, Lift, day_of
 from domain.maintenance import MaintenanceYear
@@ -53,6 +53,10 @@ COVER = (
     "item", "policy", "number", "interest", "parts", "premises_class", "per_lift_year_fen", "premium_fen", "from_date",
     "ends_on",
 )  # fmt: skip
+END_MISSING = "end_missing"
+"""What stands at a visit's beginning, since it has no end (`domain.visit_records.unended`)."""
+ENDS_OF_A_VISIT = {MaintenanceYear.Opened.TOPIC: "id", MaintenanceYear.Finished.TOPIC: "visit"}
+"""Where what is missing of a visit stands, and which fact names it there."""
 POLICY = ("state", "in_force", "number", "insurer", "from_date", "to_date")
 
 
@@ -181,14 +185,28 @@ class TimelineEntry(TypedDict):
     facts: dict[str, str | int | bool] | None
 
 
+class MissingOfLift(TypedDict):
+    """A finding that time alone brought of a lift, computed when it is read."""
+
+    code: str
+    verdict: Verdict
+    rule: str
+    basis: str
+    facts: NotRequired[dict[str, int | str | bool]]
+
+
 class Timeline(Page):
-    """A page of a lift's timeline (电梯档案); `also` are the lifts that were found to be this one."""
+    """A page of a lift's timeline (电梯档案); `also` are the lifts that were found to be this one.
+
+    `missing` is told to whoever sees all of its time: nobody maintains it, or who does has not come for too long.
+    """
 
     effective_at: Instant | None
     judged_at: Instant
     lift: LiftName
     also: list[LiftName]
     limited: bool
+    missing: list[MissingOfLift]
     entries: list[TimelineEntry]
 
 
@@ -277,7 +295,8 @@ def _stream(key: Key) -> str | None:
 def timeline(asking: Asking) -> Answer:
     """Answer GET /lifts/{lift}/timeline: all that happened; of whoever has to do with it no longer, what was his.
 
-    With `effective_at`, what was effective by then. Findings that time alone brings stand at the visit they are of.
+    With `effective_at`, what was effective by then. Findings that time alone brings stand at the end of the visit they
+    are of, or at its opening where no end came.
     """
     lift = asking.path["lift"]
     lifts = [lift, *absorbed(asking, lift)]
@@ -290,21 +309,23 @@ def timeline(asking: Asking) -> Answer:
     )  # fmt: skip
     page, following = asking.paged(rows, lambda row: [row["position"], row["number"]])
     judged_at = asking.judged_at
-    ends = {row["stream"] for row in page if row["type"] == MaintenanceYear.Finished.TOPIC}
+    of_visits = {row["stream"] for row in page if row["type"] in ENDS_OF_A_VISIT}
     judged = Missing(asking.reads, asking.known.position, judged_at)
-    missing = {stream: judged.of(stream) for stream in sorted(ends)}
+    missing = {stream: judged.of(stream) for stream in sorted(of_visits)}
     return asking.cited(
         effective_at=asking.effective_given, judged_at=judged_at, lift=lift, also=lifts[1:],
-        limited=seen.cut is not None, entries=[_entry(row, seen, missing) for row in page], next=following,
+        limited=seen.cut is not None, missing=[] if seen.cut is not None else judged.of_lift(lift),
+        entries=[_entry(row, seen, missing) for row in page], next=following,
     )  # fmt: skip
 
 
 def _entry(row: Found, seen: Sight, missing: Mapping[str, Mapping[str, list[Finding]]]) -> Answer:
-    """Give an entry with what is missing of a visit that ended, its facts if the reader may see them."""
+    """Give an entry with what is missing of a visit, its facts if the reader may see them."""
     entry = dict(row)
-    if row["type"] == MaintenanceYear.Finished.TOPIC:
-        found = missing[row["stream"]].get(row["facts"].get("visit"), [])
-        entry["findings"] = [*row["findings"], *(finding["code"] for finding in found)]
+    if named_by := ENDS_OF_A_VISIT.get(row["type"]):
+        codes = [finding["code"] for finding in missing[row["stream"]].get(row["facts"].get(named_by), [])]
+        begun = row["type"] == MaintenanceYear.Opened.TOPIC
+        entry["findings"] = [*row["findings"], *(code for code in codes if (code == END_MISSING) is begun)]
     if not seen.sees(Seen(row["stream"], row["position"], row["party"], row["effective_at"])):
         entry["facts"] = None
     return entry

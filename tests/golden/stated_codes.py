@@ -60,6 +60,7 @@ def codes_refused_for() -> set[str]:
 FILLED: Final = {
     "interval_over_…_days": ("interval_over_<n>_days",),
     "unvisited_over_…_days": ("unvisited_over_<n>_days",),
+    "visit_awaited_over_…_days": ("visit_awaited_over_<n>_days",),
     "…_visit_overdue": tuple(f"{of}_visit_overdue" for of in ("quarterly", "half_yearly", "yearly")),
     "…_reached": ("participation_reached", "approval_reached"),
     "…_missed": ("participation_missed", "approval_missed"),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, suppress
 from io import StringIO
-from itertools import groupby
 from typing import Any
 
 import pytest
@@ -18,15 +16,11 @@ from application.reading import lifts, subjects
 from application.reading.asking import Asking, Reads
 from application.replay import replay
 from application.work import Author
-from domain.errors import Conflict
 from domain.lifts import Lift
-from infrastructure.clock import ScriptedClock, set_scripted
+from infrastructure.clock import ScriptedClock
 from infrastructure.mapper import LogStreams
-from infrastructure.projector import Projector
 from infrastructure.views import SqlViews
-from tests.support.book import Book
-from tests.support.history import Told
-from tests.support.projecting import store
+from tests.support.kept import BEGUN, Kept
 from tests.support.saving import SCRIPTED, TestLedger
 from tests.support.seeding import seed
 from tests.support.visiting import (
@@ -40,59 +34,14 @@ from tests.support.visiting import (
     USE_UNIT,
     YEAR,
     body,
+    named,
     signing,
     visited,
-    workshop,
 )
 
-BEGUN = "2025-01-01T00:00:00.000000Z"
 COMPANY = Author(USE_UNIT, "use_unit", key=BY_SIGNER.key)
 IN_TIME, OVER = "2026-03-03T04:00:00.000000Z", "2026-03-03T04:00:01.000000Z"
 """A day after the visit's record came in, and a second more: the pack of the workshop gives 24 hours."""
-
-
-class Kept:
-    """A book's events, stored and projected as far as they have come, each recorded when the book says."""
-
-    def __init__(self, ledger: TestLedger, reads: Reads) -> None:
-        self.book: Book = workshop()
-        self.reads = reads
-        self._ledger = ledger
-        self._stored = 0
-
-    def keep(self) -> str:
-        """Store what is new in the book; give the position it came to."""
-        new = self.book.log[self._stored :]
-        self._stored = len(self.book.log)
-        position = 0
-        for at, of in groupby(new, lambda event: event.recorded_at or BEGUN):
-            self._at(at)
-            position = store(
-                self._ledger,
-                [
-                    Told(e.originator_id, e.TOPIC, e.said, e.found, e.effective_at or at, e.author.party)
-                    for e in of
-                ],
-            )  # fmt: skip
-        self._at(self.book.now)
-        with closing(Projector(self._ledger.database)) as projector:
-            projector.catch_up()
-        return str(position)
-
-    def _at(self, now: str) -> None:
-        with suppress(Conflict):  # what was seeded later has no instant of its own
-            set_scripted(self._ledger.database, SCRIPTED, now, set_by="test")
-
-    def codes(self, year: str = YEAR, **query: str) -> dict[str, list[str]]:
-        """Give the findings of the timeline's ended visits, and check that the replay says the same."""
-        operator = Author(OPERATOR, "operator")
-        line = lifts.timeline(Asking(self.reads, operator, {"lift": LIFT}, query))
-        found = {e["facts"]["visit"]: e["findings"] for e in line["entries"] if e["type"] == "visit.Finished"}
-        told = subjects.replayed(Asking(self.reads, operator, {"subject": LIFT}, {**query, "stream": year}))
-        assert told["judged_at"] == line["judged_at"] or not query
-        missing = {visit: [m["code"] for m in told["missing"] if m["visit"] == visit] for visit in found}
-        assert missing == found
-        return found
 
 
 @pytest.fixture
@@ -138,7 +87,7 @@ def test_a_companys_key_alone_is_not_enough(kept: Kept) -> None:
     signed, corrected = body(), body()
     for said in (signed, corrected):
         kept.book.act(BY_MAINTAINER, "visit.submit", said)
-    kept.book.act(COMPANY, "visit.countersign", signing(kept.book, signed))
+    kept.book.act(COMPANY, "visit.countersign", signing(kept.book, signed, signed_at=kept.book.now))
     new = body(opened_at="2026-03-02T02:01:00.000000Z")
     named = {"lift": LIFT, "year": 2026, "visit": corrected["opened"]["id"], "why": "mistaken"}
     kept.book.act(BY_MAINTAINER, "visit.correct", {"corrects": named, **new})
@@ -193,6 +142,71 @@ def test_the_command_prints_what_is_missing(kept: Kept) -> None:
     replaying.print_replay(found, Console(file=out, width=200))
     assert f"uncountersigned {said['opened']['id']} by {OVER} (maintenance.countersign_hours_max)" in out.getvalue()
     assert json.dumps(found.as_json())
+
+
+def test_a_second_who_signed_in_is_believed_when_his_phone_says_so(kept: Kept) -> None:
+    """Until his node comes in he is missing, and by what was known then he stays so; a stranger's node is nobody's."""
+    said = body()
+    first, second = said["record"]["nodes"]
+    said["record"]["nodes"] = [first]
+    kept.book.act(BY_STRANGER, "visit.nodes", named(said, nodes=[second]))
+    kept.book.act(BY_MAINTAINER, "visit.submit", said)
+    before = kept.keep()
+    assert gaps(kept, said["opened"]["id"]) == ["second_check_in_missing"]
+    for again in ({**first, "kind": "second_check_in"}, second):
+        assert gaps(kept, said["opened"]["id"]) == ["second_check_in_missing"], "the first node of an id stands"
+        kept.book.act(BY_MAINTAINER, "visit.nodes", named(said, nodes=[again]))
+        kept.keep()
+    assert gaps(kept, said["opened"]["id"]) == []
+    assert gaps(kept, said["opened"]["id"], known_at=before) == ["second_check_in_missing"]
+
+
+def test_a_visit_that_never_ended_is_told_where_it_began(kept: Kept) -> None:
+    """After three days, until it ends or another record stands in its place."""
+    old, new = visited("2026-03-02"), visited("2026-03-02")
+    visit, late = old["opened"]["id"], {"effective_at": "2026-03-05T04:00:01.000000Z"}
+    kept.book.act(BY_MAINTAINER, "visit.open", old["opened"])
+    kept.keep()
+    assert begun(kept, visit, effective_at="2026-03-05T04:00:00.000000Z") == []
+    assert begun(kept, visit, **late) == ["end_missing"]
+    kept.book.act(BY_MAINTAINER, "visit.correct", {"corrects": named(old, why="wrong_time"), **new})
+    kept.keep()
+    assert begun(kept, visit, **late) == begun(kept, new["opened"]["id"], **late) == []
+
+
+def begun(kept: Kept, visit: str, **query: str) -> list[str]:
+    """Give the findings at a visit's beginning, and check that the replay says what is missing of it."""
+    operator = Author(OPERATOR, "operator")
+    line = lifts.timeline(Asking(kept.reads, operator, {"lift": LIFT}, query))
+    (found,) = (e["findings"] for e in line["entries"] if e["type"] == "visit.Opened" and e["facts"]["id"] == visit)
+    told = subjects.replayed(Asking(kept.reads, operator, {"subject": LIFT}, {**query, "stream": YEAR}))
+    assert [m["code"] for m in told["missing"] if (m["visit"], m["code"]) == (visit, "end_missing")] == found
+    return list(found)
+
+
+def test_a_visit_told_before_it_happened_closes_no_gap(kept: Kept) -> None:
+    """Nor is it late itself; its correction counts."""
+    upkept(kept, "2026-03-02")
+    ahead = visited("2026-03-18")
+    kept.book.act(BY_MAINTAINER, "visit.submit", ahead)
+    third = upkept(kept, "2026-03-30")
+    kept.keep()
+    assert lifts_of(kept, ahead["opened"]["id"]) == ["in_future", "uncountersigned"]
+    assert lifts_of(kept, third) == ["interval_over_15_days"]
+    kept.book.act(BY_MAINTAINER, "visit.correct", {"corrects": named(ahead, why="told_ahead"), **visited("2026-03-16")})
+    kept.keep()
+    assert lifts_of(kept, third) == []
+
+
+def test_what_is_missing_of_a_lift_is_told_with_its_timeline(kept: Kept) -> None:
+    """To whoever sees all of its time; who maintained it before sees his own time alone."""
+    upkept(kept, "2026-03-02")
+    engaged(kept, BY_STRANGER.party, "2026-03-02", "2026-03-04")
+    kept.book.now = "2026-03-20T04:00:00.000000Z"
+    kept.keep()
+    for reader, told in ((Author(OPERATOR, "operator"), ["visit_awaited_over_15_days"]), (BY_STRANGER, [])):
+        line = lifts.timeline(Asking(kept.reads, reader, {"lift": LIFT}, {"effective_at": "2026-03-20"}))
+        assert [each["code"] for each in line["missing"]] == told
 
 
 # ---------------------------------------------------------------------------------------------------- days without one

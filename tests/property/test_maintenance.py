@@ -86,7 +86,7 @@ REFUSED = {
     "contract.begin lift_merged", "contract.change lift_merged",
     "lift.change_status lift_merged", "lift.change_status scrapped_final", "lift.change_status scrapped_returns",
     "lift.merge lift_merged", "lift.merge merged_into_scrapped", "visit.correct corrected_already",
-    "visit.correct visit_unfinished", "visit.finish visit_finished", "visit.countersign countersigned_already",
+    "visit.finish visit_finished", "visit.finish visit_corrected", "visit.countersign countersigned_already",
     "visit.countersign visit_unfinished", "visit.countersign visit_corrected",
 }  # fmt: skip
 """What may be refused: a command that makes no sense, never a fact for what it shows."""
@@ -179,8 +179,10 @@ def _of_end(naive: Naive, visit: Visited, *, whole: bool) -> list[str]:
 
 def _expected(naive: Naive, visit: Visited, at: datetime) -> list[tuple[str, str, int]]:
     found = [(code, "manual_review" if "behalf" in code else "information", 0) for code in naive.unsigned(visit, at)]
+    found += [("end_missing", "needs_supplement", 0)] * naive.unended(visit, at)
     if visit.finished is None or visit.finish_came is None or min(visit.finished, visit.finish_came) > at:
         return found
+    found += [("signed_before_record", "information", 0)] * naive.signed_early(visit, at)
     now = naive.amiss(visit)
     checked = {"not_the_maintainer", "lift_not_in_use"}
     found += [(c, "manual_review" if c[0] == "n" else "information", 0) for c in now if c not in visit.flagged]
@@ -193,6 +195,8 @@ def _read(world: World, known: int, at: datetime) -> None:
     naive, missing = world.naive(known), world.missing(known, at)
     expected = {name: _expected(naive, visit, at) for name, visit in naive.visits.items()}
     assert missing == {name: found for name, found in expected.items() if found}
+    uncared = world.uncared(known, at)
+    assert uncared == {record: naive.care(record, at) if record in naive.lifts else [] for record in RECORDS}
 
 
 def _days(world: World) -> None:

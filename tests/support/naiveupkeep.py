@@ -263,16 +263,20 @@ class Naive:
         """Give when the first record of a visit came; one that was there before the visit was, was of no such visit."""
         first, old = visit, self.visits.get(visit.corrects or "")
         place = None if old is None else old.place
-        while old is not None and old.place == place:  # as far as its corrections lead back in one stream
+        # As far as its corrections lead back in one stream; one that never ended was no record of what was done.
+        while old is not None and old.place == place and old.finished is not None:
             first, old = old, self.visits.get(old.corrects or "")
         return first.came if visit.opened - first.came <= timedelta(seconds=5) else visit.came
 
     def counts(self, visit: Visited) -> bool:
-        """Say whether a visit is one that the law asks for: ended, not replaced, by who was engaged, by schedule."""
-        return (
-            visit.finished is not None and not visit.corrected and visit.level in DEPTH
-            and visit.party in self.engaged(visit.record, visit.day)
-        )  # fmt: skip
+        """Say whether a visit is one that the law asks for: ended, not replaced, by who was engaged, by schedule.
+
+        What was told before it happened is no record of it.
+        """
+        if visit.finished is None or visit.finish_came is None or visit.corrected or visit.level not in DEPTH:
+            return False
+        ahead = max(visit.opened - visit.came, visit.finished - visit.finish_came) > timedelta(seconds=5)
+        return not ahead and visit.party in self.engaged(visit.record, visit.day)
 
     def amiss(self, visit: Visited) -> list[str]:
         """Give what is to be said of who maintained what on the visit's day."""
@@ -289,41 +293,87 @@ class Naive:
             return []
         return ["signed_on_behalf_only" if any(s <= at for s in visit.behalf) else "uncountersigned"]
 
+    def unended(self, visit: Visited, at: datetime) -> bool:
+        """Say whether a visit's end is missing at an instant: for more than 72 hours since it began and was told of."""
+        waits = at - max(visit.opened, visit.came) >= timedelta(hours=72, seconds=1)
+        return visit.finished is None and not visit.corrected and waits
+
+    def signed_early(self, visit: Visited, at: datetime) -> bool:
+        """Say whether a visit bore, at an instant, a signature dated before its record came in."""
+        signed = [each for each in (*visit.signed, *visit.behalf) if each <= at]
+        if visit.finish_came is None or not signed or any(c <= at for c in visit.corrected):
+            return False
+        return visit.finish_came - min(signed) >= timedelta(seconds=6)
+
     def gaps(self, visit: Visited) -> list[tuple[str, str, int]]:
         """Give (code, verdict, days) of the days without a visit before one that counts, in order of code."""
         pack = self.pack(visit.day)
-        group = self.group(visit.record)
-        before = [
-            each for each in self.visits.values()
-            if each.record in group and each.opened < visit.opened and self.counts(each)
-        ]  # fmt: skip
-        if pack is None or not before or not self.counts(visit):
+        before = self._before(visit.record, visit.opened)
+        if pack is None or not self.counts(visit):
             return []
-        last = max(each.day for each in before)
-        found = [run for party in self._parties() for run in self._runs(visit, party, last, pack)]
-        if self.in_use(visit.record, visit.day):
-            found += self._deeper(visit, before)
+        used = self.in_use(visit.record, visit.day)
+        found = [
+            (f"{'interval' if own else 'unvisited'}_over_{pack.interval_days}_days", verdict, length)
+            for party, end, verdict, length in self._runs(visit.record, before, visit.day, pack)
+            for own in [used and end == visit.day and party == visit.party]
+        ]
+        return sorted([*found, *(self._deeper(visit, before) if used and before else ())])
+
+    def care(self, record: str, at: datetime) -> list[tuple[str, str, int]]:
+        """Give (code, verdict, days) of what is missing of a lift at an instant, in order of code."""
+        today, pack = ordinal(at), self.pack(ordinal(at))
+        gone = any(record == merged for merged, _ in self.merged)
+        if gone or today < self.lifts[record].on or not self.in_use(record, today):
+            return []
+        engaged, found = self.engaged(record, today), list[tuple[str, str, int]]()
+        if not engaged:
+            days = {lift.on - n for lift in self.lifts.values() for n in range(2)} | {
+                day for c in self.contracts.values() for stays in c.members.values() for a, _ in stays
+                for day in (a, c.from_day)
+            }  # fmt: skip
+            once = any(self.engaged(record, day) for day in days if day < today)
+            found.append(("without_maintainer", "manual_review" if once else "needs_supplement", 0))
+        before = self._before(record, at + timedelta(microseconds=1))
+        for party, end, verdict, length in () if pack is None else self._runs(record, before, today, pack):
+            kind = "visit_awaited" if end == today and party in engaged else "unvisited"
+            found.append((f"{kind}_over_{0 if pack is None else pack.interval_days}_days", verdict, length))
         return sorted(found)
+
+    def _before(self, record: str, at: datetime) -> list[Visited]:
+        group = self.group(record)
+        return [
+            each for each in self.visits.values() if each.record in group and each.opened < at and self.counts(each)
+        ]
 
     def _parties(self) -> set[str]:
         parties = {c.maintainer for c in self.contracts.values()}
         return parties | {lift.holder for lift in self.lifts.values() if lift.holder is not None}
 
-    def _runs(self, visit: Visited, party: str, last: int, pack: Pack) -> Iterator[tuple[str, str, int]]:
-        """Go through the days since the last visit: each run of days on which a party answers counts for itself."""
-        length = 0
-        regime: str | None = None
-        for day in range(last, visit.day + 1):
-            bases = self.bases(visit.record, party, day) if self.in_use(visit.record, day) else []
-            now = None if not bases else "on_demand" if set(bases) == {"on_demand"} else "cycle"
-            if now != regime or day == visit.day:
-                own = day == visit.day and party == visit.party and self.in_use(visit.record, day)
-                if regime is not None and length > pack.interval_days:
-                    kind = "interval" if own else "unvisited"
-                    code = f"{kind}_over_{pack.interval_days}_days"
-                    yield code, "information" if regime == "on_demand" else "manual_review", length
-                length, regime = 0, now
-            length += 1
+    def _runs(
+        self, record: str, before: Sequence[Visited], until: int, pack: Pack
+    ) -> Iterator[tuple[str, int, str, int]]:
+        """Go through the days since the last visit: each run of days on which a party answers counts for itself.
+
+        Give (party, day after, verdict, days) of those that are too long. Without a visit, who took over counts.
+        """
+        told = self.lifts[record].on
+        for party in self._parties():
+            length, regime = 0, ""
+            for day in range(max((each.day for each in before), default=told), until + 1):
+                bases = self.bases(record, party, day) if self.in_use(record, day) else []
+                now = "" if not bases else "on_demand" if set(bases) == {"on_demand"} else "cycle"
+                if now != regime or day == until:
+                    taken = bool(before) or self._took_over(record, party, day - length, told)
+                    if regime and length > pack.interval_days and taken:
+                        yield party, day, "information" if regime == "on_demand" else "manual_review", length
+                    length, regime = 0, now
+                length += 1
+
+    def _took_over(self, record: str, party: str, day: int, told: int) -> bool:
+        """Say whether a party is engaged on a day since one on which the lift was told of, or a later one."""
+        while day >= told and self.bases(record, party, day):
+            day -= 1
+        return day >= told - 1 and not self.bases(record, party, day)
 
     def _deeper(self, visit: Visited, before: Sequence[Visited]) -> Iterator[tuple[str, str, int]]:
         """Hold deeper visits to their cycles; days out of use, or on demand, are not counted."""

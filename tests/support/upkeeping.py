@@ -13,6 +13,7 @@ from application.reading.overdue import Missing
 from application.work import Author
 from domain.aggregate import Event
 from domain.errors import DomainError
+from domain.findings import Finding
 from domain.lifts import Lift
 from domain.maintenance import MaintenanceYear, Visit
 from domain.parties import Agent, Party
@@ -44,6 +45,10 @@ MINUTES = {"HM": 30, "TM": 40, "SM": 50, "OY": 60, "FM": 30}
 def instant(at: datetime) -> str:
     """Write an instant."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _brief(found: Finding) -> tuple[str, str, int]:
+    return found["code"], found["verdict"], int(found.get("facts", {}).get("days", 0))
 
 
 def toml(pack: Pack, number: int) -> str:
@@ -283,10 +288,16 @@ class World:
         judged = Missing(reads, known, instant(at))
         streams = [s for s in self.book.streams if "/maintenance:" in s]
         return {
-            visit: sorted((f["code"], f["verdict"], int(f.get("facts", {}).get("days", 0))) for f in found)
+            visit: sorted(_brief(each) for each in found)
             for stream in streams
             for visit, found in judged.of(stream).items()
         }
+
+    def uncared(self, known: int, at: datetime) -> dict[str, list[tuple[str, str, int]]]:
+        """Give what the product finds by record of a lift: code, verdict, days where there are such."""
+        reads = Reads(ORIGIN, None, None, Stored(self.book), None)  # type: ignore[arg-type] # only streams are read
+        judged = Missing(reads, known, instant(at))
+        return {record: sorted(_brief(found) for found in judged.of_lift(record)) for record in RECORDS}
 
     def lift(self, record: str) -> Lift:
         """Give the product's lift."""

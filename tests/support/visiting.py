@@ -68,7 +68,12 @@ def body(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - members of any typ
     }  # fmt: skip
     return {
         "opened": opened | changes,
-        "record": {"nodes": [{"id": "n1", "kind": "check_in", "device_time": OPENED, "distance_m": 5}]},
+        "record": {
+            "nodes": [
+                {"id": "n1", "kind": "check_in", "device_time": OPENED, "distance_m": 5},
+                {"id": "n2", "kind": "second_check_in", "device_time": OPENED},
+            ]
+        },
         "items": {"results": {"normal": list(CODES)}},
         "finished": {"finished_at": FINISHED, "photos": ["b" * 64]},
     }
@@ -78,7 +83,8 @@ def visited(day: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - membe
     """Give a whole visit of a day, from ten to a quarter to eleven."""
     said = body(opened_at=f"{day}T02:00:00.000000Z", **changes)
     said["finished"]["finished_at"] = f"{day}T02:45:00.000000Z"
-    said["record"]["nodes"][0]["device_time"] = f"{day}T02:00:00.000000Z"
+    for each in said["record"]["nodes"]:
+        each["device_time"] = f"{day}T02:00:00.000000Z"
     return said
 
 

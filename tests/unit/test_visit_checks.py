@@ -65,7 +65,7 @@ def test_what_no_authority_has_fixed_binds_nobody(book: Book) -> None:
     pack = parsed(published)
     lift, visit = book.state(Lift, LIFT), replace(visit_of(book, said), signed_at=None)
     assert uncountersigned(visit, book.now, "2027-01-01T00:00:00.000000Z", pack) == []
-    assert check_gaps(replace(visit, on="2028-01-01"), Care((lift,)), [visit], pack) == []
+    assert check_gaps(replace(visit, on="2028-01-01"), Care((lift,)), [visit], pack, "2026-01-01") == []
 
 
 @pytest.mark.parametrize("value", [True, "15", (15,), {"HM": "not_fixed"}, {"TM": 92}])

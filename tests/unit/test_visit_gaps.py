@@ -13,10 +13,12 @@ from domain.lifts import Lift
 from domain.maintenance import Visit
 from domain.packs import load_pack
 from domain.time import add_days
-from domain.visit_gaps import check_gaps, counts
+from domain.visit_gaps import check_care, check_gaps, counts
 
 OLD, NEW, STRANGER = "party:old", "party:new", "party:stranger"
 PACK = load_pack("shandong@1")
+KNOWN = "2025-01-01"
+"""Since when the lift stands in the ledger."""
 LEVELS: dict[str, History] = {"contract:demand": (("2026-01-01", "on_demand"),)}
 
 
@@ -57,24 +59,83 @@ def found(made: Lift, last: Visit, *before: Visit) -> dict[str, object]:
     """Give what is found of a visit, each code with its days."""
     care = Care((made,), LEVELS)
     earlier = [each for each in before if counts(each, care)]
-    return {each["code"]: each["facts"]["days"] for each in check_gaps(last, care, earlier, PACK)}
+    return {each["code"]: each["facts"]["days"] for each in check_gaps(last, care, earlier, PACK, KNOWN)}
 
 
 def test_more_than_fifteen_days_are_found_and_fifteen_are_not() -> None:
     """For a person to look into, not as a violation: a record may only not have come in."""
     first = visit("2026-03-02")
     assert found(lift(), visit("2026-03-17"), first) == {}
-    (gap,) = check_gaps(visit("2026-03-18"), Care((lift(),)), [first], PACK)
+    (gap,) = check_gaps(visit("2026-03-18"), Care((lift(),)), [first], PACK, KNOWN)
     assert (gap["code"], gap["verdict"], gap["rule"]) == (
         "interval_over_15_days", "manual_review", "maintenance.interval_days_max",
     )  # fmt: skip
     assert gap["facts"] == {"days": 16, "last_on": "2026-03-02", "counted_from": "2026-03-02"}
-    assert check_gaps(visit("2026-03-18"), Care((lift(),)), [first], None) == []
+    assert check_gaps(visit("2026-03-18"), Care((lift(),)), [first], None, KNOWN) == []
 
 
 def test_of_a_lift_without_an_earlier_visit_nothing_is_known() -> None:
     """The ledger may have begun after its last."""
     assert found(lift(), visit("2026-03-18")) == {}
+
+
+def test_who_took_over_was_to_come_though_nobody_came_before() -> None:
+    """His first visit is held to his first day, if the lift stood in the ledger then; of others nothing is known."""
+    made = lift()
+    engaged(made, NEW, "2026-03-02")
+    assert found(made, visit("2026-03-17", maintainer=NEW)) == {}
+    assert found(made, visit("2026-03-18", maintainer=NEW)) == {"interval_over_15_days": 16}
+    late = visit("2026-03-18", maintainer=NEW)
+    (told,) = check_gaps(late, Care((made,)), [], PACK, "2026-03-02")
+    assert told["facts"] == {"days": 16, "counted_from": "2026-03-02"}
+    assert check_gaps(late, Care((made,)), [], PACK, "2026-03-03") == []
+
+
+def cared(made: Lift, today: str, *before: Visit) -> dict[str, object]:
+    """Give what is missing of a lift on a day: each code with who answers, else since when."""
+    told = check_care(Care((made,), LEVELS), before, PACK, KNOWN, today)
+    return {each["code"]: each.get("facts", {}).get("maintainer", each.get("facts", {}).get("since")) for each in told}
+
+
+def test_a_lift_in_nobodys_care_is_told() -> None:
+    """Once the last contract ran out, as long as the lift is in use; where nobody was ever told of, to be supplied."""
+    made, first = lift(), visit("2026-03-02", maintainer=NEW)
+    engaged(made, NEW, "2026-03-01", "2026-03-10")
+    assert cared(made, "2026-03-09", first) == {}
+    assert cared(made, "2026-03-10", first) == {"without_maintainer": "2026-03-10"}
+    (told,) = check_care(Care((made,)), [first], None, KNOWN, "2026-03-10")
+    assert (told["verdict"], told["rule"]) == ("manual_review", "maintenance.by_maintainer")
+    stopped(made, "2026-03-12", "2026-03-20")
+    assert [cared(made, day, first) for day in ("2026-03-12", "2026-03-19")] == [{}, {}]
+    engaged(made, OLD, "2026-03-22", contract="contract:b")
+    assert cared(made, "2026-03-20", first) == {"without_maintainer": "2026-03-10"}
+    assert cared(made, "2026-03-22", first) == {}
+    never = lift()
+    never.maintenance = ()
+    assert [each["verdict"] for each in check_care(Care((never,)), [], PACK, KNOWN, KNOWN)] == ["needs_supplement"]
+    assert check_care(Care((never,)), [], PACK, KNOWN, "2024-12-31") == []
+
+
+def test_a_visit_that_is_still_awaited_is_told() -> None:
+    """Of who answers now, from the sixteenth day on; of who did before him too, since no visit of his will tell it."""
+    made, first = lift(), visit("2026-03-02")
+    assert cared(made, "2026-03-17", first) == {}
+    assert cared(made, "2026-03-18", first) == {"visit_awaited_over_15_days": OLD}
+    assert cared(made, "2026-03-18") == {}, "when the register's first maintainer came last is not known"
+    engaged(made, NEW, "2026-03-20", "2026-05-01")
+    assert cared(made, "2026-04-05", first) == cared(made, "2026-04-04", visit("2026-03-04")) | {
+        "visit_awaited_over_15_days": NEW, "unvisited_over_15_days": OLD,
+    }  # fmt: skip
+    assert cared(made, "2026-04-05") == {"visit_awaited_over_15_days": NEW}
+    assert cared(made, "2026-05-01") == {"without_maintainer": "2026-05-01", "unvisited_over_15_days": NEW}
+    paused = lift()
+    stopped(paused, "2026-04-10", "2026-04-11")
+    assert cared(paused, "2026-04-12", first) == {"unvisited_over_15_days": OLD}, "before it stood still"
+    (told,) = check_care(Care((made,), LEVELS), [], PACK, KNOWN, "2026-04-05")
+    assert (told["verdict"], told["facts"]) == (
+        "manual_review",
+        {"days": 16, "counted_from": "2026-03-20", "until": "2026-04-05", "maintainer": NEW},
+    )
 
 
 def test_the_time_out_of_use_is_not_counted() -> None:
@@ -98,7 +159,7 @@ def test_nobody_answers_for_the_time_before_he_was_engaged() -> None:
     assert found(made, visit("2026-04-25", maintainer=NEW), first) == before
     assert found(made, visit("2026-04-26", maintainer=NEW), first) == {**before, "interval_over_15_days": 16}
     assert found(made, visit("2026-05-02", maintainer=NEW), first) == {**before, "interval_over_15_days": 22}
-    (told,) = check_gaps(visit("2026-04-25", maintainer=NEW), Care((made,)), [first], PACK)
+    (told,) = check_gaps(visit("2026-04-25", maintainer=NEW), Care((made,)), [first], PACK, KNOWN)
     assert told["facts"] == {
         "days": 39, "last_on": "2026-03-02", "counted_from": "2026-03-02", "until": "2026-04-10", "maintainer": OLD,
     }  # fmt: skip
@@ -135,7 +196,7 @@ def test_what_is_agreed_on_demand_is_told_as_agreed() -> None:
     """It has no half-months: who reads of the days without a visit reads that the contract has it so, and from when."""
     made, first = lift(), visit("2026-03-02")
     engaged(made, OLD, "2026-03-10", "2026-06-01", contract="contract:demand")
-    (told,) = check_gaps(visit("2026-05-01"), Care((made,), LEVELS), [first], PACK)
+    (told,) = check_gaps(visit("2026-05-01"), Care((made,), LEVELS), [first], PACK, KNOWN)
     assert (told["code"], told["verdict"], told["facts"]["on_demand"]) == ("interval_over_15_days", "information", True)
     assert told["facts"]["counted_from"] == "2026-03-10"
     engaged(made, OLD, "2026-06-01", contract="contract:b")
