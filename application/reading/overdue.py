@@ -33,7 +33,8 @@ RECORDS_KEPT_YEARS: Final = 4
 class _Record:
     """What a visit's aggregate does not keep: when opening and end came in, what was found of them, its nodes by id.
 
-    The nodes are those of the visit's own maintainer; of an id that came twice the first stands.
+    `ahead` says that it was told of before its day: a clock that is a little fast makes no visit one to come. The nodes
+    are those of the visit's own maintainer; of an id that came twice the first stands.
     """
 
     opened_at: str = ""
@@ -120,7 +121,7 @@ class Missing:
     def _counted(self, care: Care, year: int) -> list[Visit]:
         """Give the visits that count until a year, of all records of a lift, as far back as records are kept.
 
-        What was told of a visit before it happened is no record of one (`in_future`); its correction is.
+        What was told of a visit before its day is no record of one; its correction is.
         """
         years = [
             self._year(maintenance_stream(record.id, each))
@@ -181,7 +182,8 @@ def _note(record: _Record, event: Event) -> None:
             record.nodes.setdefault(node["id"], node)
     if isinstance(event, MaintenanceYear.Opened | MaintenanceYear.Finished):
         codes = frozenset(each["code"] for each in event.found.get("findings", ()))
-        record.ahead |= "in_future" in codes
+        came_at = event.recorded_at or ""
+        record.ahead |= civil_date(event.effective_at or came_at) > civil_date(came_at)
         if isinstance(event, MaintenanceYear.Opened):
             record.opened_at, record.found = event.recorded_at or "", codes
         else:

@@ -184,7 +184,20 @@ def begun(kept: Kept, visit: str, **query: str) -> list[str]:
     return list(found)
 
 
-def test_a_visit_told_before_it_happened_closes_no_gap(kept: Kept) -> None:
+def test_a_clock_that_is_fast_voids_no_visit(kept: Kept) -> None:
+    """A visit that is stored minutes before it ends, by the phone's clock, is found so, and counts on its day."""
+    upkept(kept, "2026-03-02")
+    fast = visited("2026-03-16")
+    kept.book.now = "2026-03-16T02:00:10.000000Z"
+    assert max(fast["opened"]["opened_at"], fast["finished"]["finished_at"]) > kept.book.now
+    kept.book.act(BY_MAINTAINER, "visit.submit", fast)
+    third = upkept(kept, "2026-03-30")
+    kept.keep()
+    assert "in_future" in lifts_of(kept, fast["opened"]["id"])
+    assert lifts_of(kept, third) == []
+
+
+def test_a_visit_told_before_its_day_closes_no_gap(kept: Kept) -> None:
     """Nor is it late itself; its correction counts."""
     upkept(kept, "2026-03-02")
     ahead = visited("2026-03-18")
@@ -263,9 +276,9 @@ def test_visits_under_another_record_of_the_lift_count(kept: Kept) -> None:
 
 
 def engaged(kept: Kept, party: str, from_date: str, to_date: str | None) -> None:
-    """Put the lift in somebody's care, as a contract that is told now."""
+    """Put the lift in somebody's care, as a contract that is told now, and that whoever answers for it confirms."""
     found = {"contract": "contract:a", "maintainer": party, "from_date": from_date, "to_date": to_date}
-    more: dict[str, Any] = {"ends_stated": [], "confirmed_from": None}
+    more: dict[str, Any] = {"ends_stated": [], "confirmed_from": from_date}
     seed(kept.book, Lift, LIFT, party, Lift.MaintainerChanged, {}, {**found, **more}, kept.book.now)
 
 

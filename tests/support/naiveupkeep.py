@@ -271,11 +271,11 @@ class Naive:
     def counts(self, visit: Visited) -> bool:
         """Say whether a visit is one that the law asks for: ended, not replaced, by who was engaged, by schedule.
 
-        What was told before it happened is no record of it.
+        What was told before its day is no record of it.
         """
         if visit.finished is None or visit.finish_came is None or visit.corrected or visit.level not in DEPTH:
             return False
-        ahead = max(visit.opened - visit.came, visit.finished - visit.finish_came) > timedelta(seconds=5)
+        ahead = ordinal(visit.opened) > ordinal(visit.came) or ordinal(visit.finished) > ordinal(visit.finish_came)
         return not ahead and visit.party in self.engaged(visit.record, visit.day)
 
     def amiss(self, visit: Visited) -> list[str]:
