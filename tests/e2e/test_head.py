@@ -13,7 +13,7 @@ from tests.support.service import Service
 
 PLAIN = [path for path, methods in document()["paths"].items() if "get" in methods and "{" not in path]
 SIGNED = [path for path in PLAIN if "security" in document()["paths"][path]["get"]]
-OF_THE_MOMENT = {"ledger-time", "content-length"}
+OF_THE_MOMENT = {"ledger-time", "ledger-position", "content-length"}
 
 
 @pytest.fixture(scope="module")
