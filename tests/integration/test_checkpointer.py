@@ -278,7 +278,7 @@ def test_whoever_waits_believes_no_changed_bytes(ledger: TestLedger, running: Ch
 
 @pytest.mark.parametrize(
     "change",
-    ["UPDATE events SET header = overlay(header placing '1' from 80 for 1) WHERE position = 3",
+    ["UPDATE events SET header = set_byte(header, 79, get_byte(header, 79) # 1) WHERE position = 3",
      "UPDATE events SET leaf = decode(repeat('00', 32), 'hex') WHERE position = 3",
      "DELETE FROM events WHERE position = 3"],
 )  # fmt: skip

@@ -111,7 +111,7 @@ TAMPERED = (
     ),
     ("DELETE FROM evidence WHERE kind = 'init'", {"evidence_missing"}),
     ("UPDATE evidence SET data = flip(data, 99)", {"evidence_digest"}),
-    ("UPDATE request_lines SET digest = set_byte(digest, 0, 7) WHERE line = 3", {"request_digest"}),
+    ("UPDATE request_lines SET digest = flip(digest, 1) WHERE line = 3", {"request_digest"}),
     ("DELETE FROM request_lines WHERE line = 3", {"request_missing"}),
     ("UPDATE request_lines SET line = 999 WHERE line = 3", {"request_stray", "request_missing"}),
     ("DELETE FROM request_bytes WHERE line = 3", {"request_missing"}),
