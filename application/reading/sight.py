@@ -100,10 +100,11 @@ def _visits(asking: Asking, lifts: Sequence[str], cut: Cut) -> frozenset[int]:
     Of a visit whose opening has not come yet, what was so in his time. Who maintains a lift by his own word alone reads
     his own visits, whenever they were.
     """
-    if not cut.periods and not granted("visit.submit", asking.author.kind):
+    visits = granted("visit.submit", asking.author.kind)
+    if not cut.periods and not visits:
         return frozenset()
-    first = min((begin for begin, _ in cut.periods), default="")
-    years = range(max(int(first[:4] or 0), YEAR_MIN), int(civil_date(asking.reads.clock.now())[:4]) + 1)
+    first = YEAR_MIN if visits else max(YEAR_MIN, min(int(begin[:4]) for begin, _ in cut.periods))
+    years = range(first, int(civil_date(asking.reads.clock.now())[:4]) + 1)
     streams = [maintenance_stream(lift, year) for lift in lifts for year in years]
     return frozenset(
         position for events in asking.reads.streams.many(streams).values() for position in _seen(events, cut)

@@ -23,8 +23,8 @@ from tests.support.history import Told
 
 def _visit(lift: str, label: str, at: str, by: Author, signed_at: str) -> Iterator[Told]:
     """Tell a visit that was signed, corrected and disputed, by whom and when."""
-    stream, day = f"{lift}/maintenance:2025", at[:10]
-    named = {"lift": lift, "year": 2025, "visit": label}
+    stream, day = f"{lift}/maintenance:{at[:4]}", at[:10]
+    named = {"lift": lift, "year": int(at[:4]), "visit": label}
     opening = {"id": label, "lift": lift, "level": "HM", "workers": [], "opened_at": at}
     yield Told(stream, "visit.NodesReceived", {**named, "nodes": [{"id": "a"}]}, {}, at, by.party)
     yield Told(stream, "visit.Opened", opening, {"findings": []}, at, by.party)
@@ -58,6 +58,22 @@ def test_a_past_maintainer_follows_his_own_visits_and_no_others(district: Distri
             if e["body"] is not None and e["header"]["type"].startswith("visit.")
         }
         assert bodies == {(label, each) for label in wanted for each in {*alone, "visit.NodesReceived"}}, who
+
+
+def test_a_maintainer_reads_his_own_visits_from_before_his_time(district: District) -> None:
+    """Also of years in which the lift was not entrusted to him yet: what was told to them since is his to know."""
+    shop, lift, at = an_author(37, "maintainer"), district.lift, "2025-07-20T02:00:00.000000Z"
+    found: dict[str, object] = {
+        "contract": "contract:old", "maintainer": shop.party, "from_date": "2024-11-01", "to_date": "2025-07-10",
+        "ends_stated": [], "confirmed_from": "2025-07-05",
+    }  # fmt: skip
+    district.store(
+        Told(lift, "lift.MaintainerChanged", None, found, "2024-10-31T16:00:00.000000Z", shop.party),
+        *_visit(lift, "visit:old", "2024-11-20T02:00:00.000000Z", shop, at),
+    )
+    events = subjects.everything(district.ask(shop, {"subject": lift}))["events"]
+    seen = [e["header"]["type"] for e in events if e["body"] is not None and "visit:old" in str(e["body"]["said"])]
+    assert {"visit.Opened", "visit.Countersigned", "visit.Disputed", "visit.Corrected"} <= {*seen}
 
 
 def test_who_maintains_by_his_own_word_alone_reads_his_own_visits(district: District) -> None:
