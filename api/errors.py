@@ -93,7 +93,7 @@ def refusals() -> Mapping[str, Mapping[str, str]]:
 
 
 @cache
-def meanings() -> Mapping[str, Mapping[str, Any]]:
+def problem_codes() -> Mapping[str, Mapping[str, Any]]:
     """Give what every code means: `code`, `statuses`, and its sentence `en` and `zh` (`problems.json` is generated)."""
     rows = json.loads(files("api").joinpath("problems.json").read_text(encoding="utf-8"))
     return {row["code"]: {**row, "zh": refusals()[row["code"]]["zh"]} for row in rows}

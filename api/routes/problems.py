@@ -9,7 +9,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from api.describing import open_answer
-from api.errors import meanings
+from api.errors import problem_codes
 from domain.errors import NotFound
 
 
@@ -44,13 +44,13 @@ routes = APIRouter(tags=["ledger"])
 )  # fmt: skip
 def listed() -> dict[str, Any]:
     """Give every code with its statuses and its sentence in both languages; answered without a signature."""
-    return {"problems": list(meanings().values())}
+    return {"problems": list(problem_codes().values())}
 
 
 def explained(request: Request) -> dict[str, Any]:
     """Give what a code means; answered without a signature."""
     code = request.path_params["code"]
-    found = meanings().get(code)
+    found = problem_codes().get(code)
     if found is None:
         raise NotFound("the ledger answers no such code", code="problem_unknown", problem=code)
     return dict(found)

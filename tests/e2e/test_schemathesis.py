@@ -18,7 +18,7 @@ from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 
 from api.client import Client, Signer
-from api.errors import meanings
+from api.errors import problem_codes
 from application.rights import KINDS, RIGHTS
 from tests.golden.make_openapi import document
 from tests.support import described
@@ -84,7 +84,7 @@ def check(response: httpx.Response, kinds: Collection[str]) -> None:
     assert problem["status"] == response.status_code
     assert problem["code"] == problem["code"].lower()
     assert problem["type"] == f"/problems/{problem['code']}"
-    assert problem["status"] in meanings()[problem["code"]]["statuses"]
+    assert problem["status"] in problem_codes()[problem["code"]]["statuses"]
 
 
 TRIALS: Final = [

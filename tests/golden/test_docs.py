@@ -73,7 +73,7 @@ def test_a_page_says_what_the_code_does(page: Path) -> None:
 def test_the_ledger_says_of_each_code_what_the_page_says() -> None:
     """What `GET /problems` answers is made from the code as the page's table is, and is as it would be made now."""
     assert PROBLEMS.read_text(encoding="utf-8") == problems()
-    assert all(row["en"] and row["zh"] and row["statuses"] for row in errors.meanings().values())
+    assert all(row["en"] and row["zh"] and row["statuses"] for row in errors.problem_codes().values())
 
 
 def test_every_event_type_is_described() -> None:

@@ -16,7 +16,7 @@ import httpx
 import orjson
 
 from api.client import Client
-from api.errors import meanings
+from api.errors import problem_codes
 from audit import tokens
 from audit.ndjson import lines_root
 from tests.support.service import Service
@@ -59,7 +59,7 @@ def code(response: httpx.Response) -> tuple[int, str]:
     assert set(problem) == {"type", "title", "title_zh", "status", "code", "detail", "detail_zh", "details"}
     assert problem["status"] == response.status_code
     assert problem["type"] == f"/problems/{problem['code']}"
-    assert problem["status"] in meanings()[problem["code"]]["statuses"]
+    assert problem["status"] in problem_codes()[problem["code"]]["statuses"]
     assert "Traceback" not in response.text
     return response.status_code, problem["code"]
 
