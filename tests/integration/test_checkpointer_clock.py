@@ -20,7 +20,7 @@ from tests.support.saving import ORIGIN, PARTY, TestLedger
 def held(ledger: TestLedger) -> bool:
     """Say whether anybody holds the writers' lock or waits for it."""
     with ledger.owner() as connection:
-        return bool(connection.execute(LOCKS, (lock_key(ORIGIN),)).fetchall())  # type: ignore[arg-type,unused-ignore]
+        return bool(connection.execute(LOCKS, (lock_key(ORIGIN),)).fetchall())  # type: ignore[arg-type,unused-ignore] # a literal of the tests
 
 
 @pytest.mark.parametrize("seconds", [-60, -2, 2, 3600], ids=["far behind", "behind", "a step", "a great step"])

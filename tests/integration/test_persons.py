@@ -137,5 +137,5 @@ def test_places_are_found_again_while_nobody_writes(ledger: TestLedger) -> None:
 def waiting(ledger: TestLedger) -> list[tuple[str, bool]]:
     """Give by name who holds the writers' lock (True) and who waits for it (False)."""
     with ledger.owner() as connection:
-        rows = connection.execute(LOCKS, (lock_key(ledger.origin),)).fetchall()  # type: ignore[arg-type,unused-ignore]
+        rows = connection.execute(LOCKS, (lock_key(ledger.origin),)).fetchall()  # type: ignore[arg-type,unused-ignore] # a literal of the tests
     return [(name, granted) for _, _, granted, name in rows]
