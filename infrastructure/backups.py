@@ -130,12 +130,12 @@ def read_backup(folder: Path, known: Sequence[str], *, without_persons: bool = F
 
 
 def restore_backup(
-    database: Database, folder: Path, roles: Roles | None = None, *, without_persons: bool = False
+    database: Database, backup: Backup, folder: Path, roles: Roles | None = None, *, without_persons: bool = False
 ) -> None:
     """Put a backup that was read (`read_backup`) into a database that holds no ledger, in one transaction.
 
-    `database` is as its owner sees it; `roles` get the rights that the tables' revisions give them. Raises Conflict
-    `ledger_exists`; BackupUnusable `backup_failed`; psycopg.Error.
+    `database` is as its owner sees it; `roles` get the rights that the revisions of the backup's tables give them.
+    Raises Conflict `ledger_exists`; BackupUnusable `backup_failed`; psycopg.Error.
     """
     with connect_plain(database, "liftledger restore") as connection:
         major = _major(connection)
@@ -149,7 +149,7 @@ def restore_backup(
             rights = (
                 f'SET search_path = "{database.schema}", pg_temp',
                 *roles.creation(database.schema),
-                *roles.grants(),
+                *roles.grants(backup.revision),
             )
             into.write("".join(f"{statement};\n" for statement in rights).encode())
 

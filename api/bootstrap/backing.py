@@ -26,6 +26,6 @@ def put_back(settings: Settings, folder: Path, *, without_persons: bool) -> tupl
 
     where = place(settings)
     backup = read_backup(folder, revisions(), without_persons=without_persons)
-    restore_backup(where.owner, folder, where.roles, without_persons=without_persons)
+    restore_backup(where.owner, backup, folder, where.roles, without_persons=without_persons)
     prepare_tables(where)
     return backup, erase_pending(settings)

@@ -120,24 +120,49 @@ def test_a_newer_server_takes_over_and_an_erased_person_stays_erased(tmp_path: P
             newer.stop()
 
 
-def test_a_whole_backup_goes_on(kept: tuple[Service, Path], postgres: str) -> None:
+def beside_keys(service: Service, var: Path, database_url: str | None) -> Service:
+    """Give the service in another folder, beside a copy of its keys as they were when it ended."""
+    shutil.copytree(service.settings.keys_folder, var / "keys")
+    other = moved(service, database_url=database_url, var=var)
+    other.environment = {**service.environment, "LIFTLEDGER_VAR": str(var)}
+    other.environment.pop("LIFTLEDGER_DATABASE_URL")
+    if database_url is not None:
+        other.environment["LIFTLEDGER_DATABASE_URL"] = database_url
+    return other
+
+
+def test_a_whole_backup_goes_on(kept: tuple[Service, Path], postgres: str, tmp_path: Path) -> None:
     """Put back beside its keys, nothing is missing: the ledger takes writes again, and verifies."""
     service, folder = kept
-    before = log_of(service)
     with fresh_database(postgres) as url:
-        other = moved(service, database_url=url)
-        other.environment = {**service.environment, "LIFTLEDGER_DATABASE_URL": url}
-        made, erased = put_back(other, folder)
-        assert (erased, log_of(other)[: made.events]) == (0, before[: made.events])
-        with pytest.raises(Conflict) as refused:
-            put_back(other, folder)
-        assert refused.value.code == "ledger_exists"
-        other.start()
-        try:
-            assert write(other).status_code == 201
-            other.verify()
-        finally:
-            other.stop()
+        goes_on(beside_keys(service, tmp_path, url), service, folder)
+
+
+def test_an_embedded_server_takes_over_a_database_of_ones_own(kept: tuple[Service, Path], tmp_path: Path) -> None:
+    """Its processes have the rights there that the tables' revisions give them: all of them do their work."""
+    service, folder = kept
+    goes_on(beside_keys(service, tmp_path, None), service, folder)
+
+
+def goes_on(other: Service, service: Service, folder: Path) -> None:
+    """Put a backup back, once, and let the ledger write, read, certify, erase and verify."""
+    made, erased = put_back(other, folder)
+    with pytest.raises(Conflict) as refused:
+        put_back(other, folder)
+    assert (erased, refused.value.code) == (0, "ledger_exists")
+    other.start()
+    try:
+        assert log_of(other)[: made.events] == log_of(service)[: made.events]
+        answer = write(other)
+        assert answer.status_code == 201
+        person, written = person_of(other, answer), answer.json()["groups"][0]["first"]
+        assert other.administrator.get("/lifts", wait_for=written)["lifts"] == []
+        until(lambda: httpx.get(f"{other.url}/log/proof/{written}", timeout=TIMEOUT_S).status_code == 200)
+        other.administrator.post(f"/persons/{person}/erase", {"basis": "request"})
+        until(lambda: not other.rows("SELECT FROM subject_keys WHERE person = %s", person))
+        other.verify()
+    finally:
+        other.stop()
 
 
 def test_what_opens_persons_is_apart(kept: tuple[Service, Path], postgres: str, tmp_path: Path) -> None:
@@ -234,7 +259,8 @@ def last(*said, **named):
     tool(*said, **named)
     os.kill(os.getpid(), 9)
 backups._tool = last
-backups.restore_backup(Database(sys.argv[1]), Path(sys.argv[2]))
+folder = Path(sys.argv[2])
+backups.restore_backup(Database(sys.argv[1]), backups.read_backup(folder, [sys.argv[3]]), folder)
 """
 
 
@@ -243,7 +269,9 @@ def test_a_restore_that_is_killed_leaves_nothing(kept: tuple[Service, Path], pos
     service, folder = kept
     with fresh_database(postgres) as url:
         other = moved(service, database_url=url)
-        done = subprocess.run([sys.executable, "-c", KILLED, url, str(folder)], check=False, timeout=TIMEOUT_S)
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, url, str(folder), *revisions()[:1]], check=False, timeout=TIMEOUT_S
+        )
         assert done.returncode == -signal.SIGKILL
         others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         until(lambda: not other.rows(others))

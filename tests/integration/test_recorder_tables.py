@@ -210,6 +210,30 @@ def test_roles(database_url: str, roles: Roles) -> None:
                 connection.execute(f"DROP OWNED BY {name}")  # type: ignore[arg-type,unused-ignore] # hex
 
 
+@pytest.mark.parametrize("revision", ["0001", "0004", "0006", head_revision()])
+def test_grants_come_again(database_url: str, roles: Roles, revision: str) -> None:
+    """For tables that came without them, of whatever revision, the grants are those that the migrations give."""
+    told = (
+        "SELECT grantee, table_name, privilege_type FROM information_schema.role_table_grants"
+        " WHERE grantee = ANY(%s) ORDER BY 1, 2, 3"
+    )
+    try:
+        migrate(database_url, roles=roles, revision=revision)
+        with connect_plain(Database(database_url), "test") as owner:
+            given = owner.execute(told, (list(roles.names),)).fetchall()
+            for name in roles.names:
+                owner.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA liftledger FROM {name}")  # type: ignore[arg-type,unused-ignore] # hex
+            assert owner.execute(told, (list(roles.names),)).fetchall() == []
+            for statement in roles.grants(revision):
+                owner.execute(statement)  # type: ignore[arg-type,unused-ignore] # the house's own
+            assert owner.execute(told, (list(roles.names),)).fetchall() == given
+            assert len(given) > len(roles.names)
+    finally:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            for name in roles.names:
+                connection.execute(f"DROP OWNED BY {name}")  # type: ignore[arg-type,unused-ignore] # hex
+
+
 def test_schema_is_what_migrations_make(database_url: str) -> None:
     """schema.py and the migrations describe the same tables."""
     migrate(database_url)
