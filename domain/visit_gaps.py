@@ -18,6 +18,7 @@ from domain.packs import Pack, rule_or_own
 from domain.visit_checks import BY_MAINTAINER, Limit, at_most, limit_of
 
 INTERVAL: Final = "maintenance.interval_days_max"
+WITHOUT: Final = "without_maintainer"
 CYCLE: Final = "maintenance.cycle_days_max"
 DEEPER: Final = {"TM": "quarterly", "SM": "half_yearly", "OY": "yearly"}
 """The visits that have a cycle of their own beside the half-month's (T5002-2017 art. 6)."""

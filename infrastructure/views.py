@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    any_,
     case,
     column,
     create_engine,
@@ -180,6 +181,26 @@ class SqlViews:
         )
         return [row[0] for row in self._rows(query if areas is None else query.where(in_areas(lifts.c.area, areas)))]
 
+    def unvisited(
+        self, known: int, at: str, *, since: str, levels: Sequence[str], where: Mapping[str, object],
+        areas: Sequence[str] | None, reach: Reach | None, after: str | None, limit: int,
+    ) -> list[Found]:  # fmt: skip
+        """Give rows of lifts in use that nobody maintains, or without a visit that counts."""
+        lifts = tables["lifts"]
+        visited = _visited(lifts, known, at, since, levels)
+        query = select(lifts).where(
+            known_at(lifts, known), effective_at(lifts, at), lifts.c.merged_into.is_(None), *_where(lifts, where),
+            or_(lifts.c.status.is_(None), lifts.c.status == "in_use"),
+            or_(lifts.c.maintainer.is_(None), not_(visited)),
+        )  # fmt: skip
+        if areas is not None:
+            query = query.where(in_areas(lifts.c.area, areas))
+        if reach is not None:
+            query = query.where(within("lifts", reach, known, at))
+        if after is not None:
+            query = query.where(lifts.c.key > after)
+        return self._found(query.order_by(lifts.c.key).limit(limit))
+
     def claims(
         self, known: int, effective: str, *, where: Mapping[str, object], areas: Sequence[str] | None,
         reach: Reach | None, after: str | None, limit: int,
@@ -290,6 +311,38 @@ def _where(table: Table, where: Mapping[str, object]) -> list[ColumnElement[bool
         else:
             found.append(held == wanted)
     return found
+
+
+def _visited(lifts: Table, known: int, at: str, since: str, levels: Sequence[str]) -> ColumnElement[bool]:
+    """Say whether a lift had a visit between two instants, by its own timeline (`Views.unvisited`)."""
+    opened, then = tables["timeline"].alias("opened"), lifts.alias("maintained")
+
+    def later(name: str, type_: str, *more: Callable[[FromClause], ColumnElement[bool]]) -> ColumnElement[bool]:
+        entry = tables["timeline"].alias(name)
+        query = select(literal(1)).where(
+            entry.c.account == opened.c.account, entry.c.position > opened.c.position, entry.c.position <= known,
+            entry.c.type == type_, entry.c.facts["visit"].astext == opened.c.facts["id"].astext,
+            *(condition(entry) for condition in more),
+        )  # fmt: skip
+        return exists(query.correlate(opened))
+
+    maintained = select(literal(1)).where(
+        then.c.key == opened.c.account, known_at(then, known), effective_at(then, opened.c.effective_at),
+        or_(then.c.maintainer == opened.c.party, opened.c.party == any_(then.c.co_maintainers)),
+    )  # fmt: skip
+    visits = select(literal(1)).where(
+        opened.c.account == lifts.c.key, opened.c.type == "visit.Opened", opened.c.position <= known,
+        opened.c.effective_at >= since, opened.c.effective_at <= at, not_(_ahead(opened)),
+        opened.c.facts["level"].astext.in_(levels),
+        later("ended", "visit.Finished", lambda ended: ended.c.party == opened.c.party, lambda e: not_(_ahead(e))),
+        not_(later("corrected", "visit.Corrected")), exists(maintained.correlate(opened)),
+    )  # fmt: skip
+    # By `OFFSET 0` each lift is looked at by itself, by the index of beginnings; the planner would read all of them.
+    return exists(visits.correlate(lifts).offset(0))
+
+
+def _ahead(entry: FromClause) -> ColumnElement[bool]:
+    return entry.c.recorded_at < entry.c.effective_at
 
 
 def _merged(covers: Table, merged: Mapping[str, str]) -> tuple[FromClause, ColumnElement[str]]:

@@ -227,11 +227,14 @@ class Asking:
             raise Invalid("this is no cursor of this list", code="cursor_malformed")
         return value
 
-    def paged(self, rows: list[Any], name: Callable[[Any], list[Any]]) -> tuple[list[Any], str | None]:
-        """Give the page of rows that were asked for with one more than `limit`, and the cursor of the next."""
-        if len(rows) <= self.limit:
+    def paged(
+        self, rows: list[Any], name: Callable[[Any], list[Any]], limit: int | None = None
+    ) -> tuple[list[Any], str | None]:
+        """Give the page of rows that were asked for with one more than its limit, and the cursor of the next."""
+        limit = self.limit if limit is None else limit
+        if len(rows) <= limit:
             return rows, None
-        page = rows[: self.limit]
+        page = rows[:limit]
         return page, base64.urlsafe_b64encode(canonical.encode(name(page[-1]))).decode().rstrip("=")
 
     def _number(self, name: str) -> int | None:

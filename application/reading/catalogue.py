@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from application.reading import claims, coverage, funds, lifts, policies, subjects
+from application.reading import claims, coverage, funds, lifts, maintenance, policies, subjects
 from application.reading.asking import Question
 
 QUESTIONS: Final[tuple[Question, ...]] = (
-    *coverage.QUESTIONS, *lifts.QUESTIONS, *policies.QUESTIONS, *claims.QUESTIONS, *funds.QUESTIONS,
-    *subjects.QUESTIONS,
+    *coverage.QUESTIONS, *lifts.QUESTIONS, *maintenance.QUESTIONS, *policies.QUESTIONS, *claims.QUESTIONS,
+    *funds.QUESTIONS, *subjects.QUESTIONS,
 )  # fmt: skip

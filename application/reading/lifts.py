@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
 from typing_extensions import TypedDict
@@ -12,13 +12,14 @@ from application.identifiers import named
 from application.projections.folding import begins
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
 from application.reading.filters import only
+from application.reading.maintenance import MissingOfLift
 from application.reading.overdue import Missing
 from application.reading.ports import Found
 from application.reading.scope import filtered, lies_in, reach, to_lift
 from application.reading.shapes import Cited, Page
 from application.reading.sight import Seen, Sight, readable, sight
 from domain.errors import Invalid
-from domain.findings import Finding, Verdict
+from domain.findings import Finding
 from domain.lift_shapes import HistoricDate, LiftParameters, LiftStatus, PremisesClass, VarietyCode
 from domain.lifts import Key, Lift, day_of
 from domain.maintenance import MaintenanceYear
@@ -183,16 +184,6 @@ class TimelineEntry(TypedDict):
     key: KeyName | None
     findings: list[str]
     facts: dict[str, str | int | bool] | None
-
-
-class MissingOfLift(TypedDict):
-    """A finding that time alone brought of a lift, computed when it is read."""
-
-    code: str
-    verdict: Verdict
-    rule: str
-    basis: str
-    facts: NotRequired[dict[str, int | str | bool]]
 
 
 class Timeline(Page):

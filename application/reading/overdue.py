@@ -7,7 +7,7 @@ tale, and the earlier one can still be read.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -67,6 +67,21 @@ class Missing:
     _begun: dict[str, str] = field(default_factory=dict)
     _years: dict[str, _Year] = field(default_factory=dict)
     _rules: dict[str, Rules] = field(default_factory=dict)
+    _fetched: dict[str, list[Event]] = field(default_factory=dict)
+
+    def fetch(self, names: Iterable[str]) -> None:
+        """Read what some lifts are judged by in few statements, where one for each stream would be many."""
+        year = int(civil_date(self.judged_at)[:4])
+        self._fetch(names := list(names))
+        folded = (self._folded(Lift, name) for name in names)
+        lifts = [lift for lift in folded if lift is not None]
+        self._fetch({term.under for lift in lifts for term in lift.maintenance if term.under})
+        years = range(year - RECORDS_KEPT_YEARS, year + 1)
+        self._fetch(maintenance_stream(lift.id, each) for lift in lifts for each in years)
+
+    def _fetch(self, streams: Iterable[str]) -> None:
+        for stream, stored in self.reads.streams.many(sorted(set(streams))).items():
+            self._fetched[stream] = self._until_known(stored)
 
     def of(self, stream: str) -> Mapping[str, list[Finding]]:
         """Give by visit of a year's stream what was found, of those with anything.
@@ -171,7 +186,10 @@ class Missing:
         return held if isinstance(held, kind) else None
 
     def _events(self, stream: str) -> list[Event]:
-        stored = self.reads.streams.events(stream)
+        fetched = self._fetched.pop(stream, None)
+        return self._until_known(self.reads.streams.events(stream)) if fetched is None else fetched
+
+    def _until_known(self, stored: Iterable[Event]) -> list[Event]:
         return [event for event in stored if event.position is not None and event.position <= self.known]
 
 

@@ -86,6 +86,16 @@ class Views(Protocol):
     def districts(self, known: int, effective: str, areas: Sequence[str] | None) -> list[str]:
         """Give the districts (six digits) that lifts lie in, in order; `areas` are beginnings of area codes."""
 
+    def unvisited(
+        self, known: int, at: str, *, since: str, levels: Sequence[str], where: Mapping[str, object],
+        areas: Sequence[str] | None, reach: Reach | None, after: str | None, limit: int,
+    ) -> list[Found]:  # fmt: skip
+        """Give rows of lifts in use that nobody maintains at an instant, or without a visit since another, by lift.
+
+        A visit is one of these levels that was ended, not corrected and not told ahead, by who maintained the lift on
+        its day. Records that went up in others are left out, and what was written of them is not looked at.
+        """
+
     def claims(
         self, known: int, effective: str, *, where: Mapping[str, object], areas: Sequence[str] | None,
         reach: Reach | None, after: str | None, limit: int,

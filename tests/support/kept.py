@@ -23,8 +23,8 @@ BEGUN = "2025-01-01T00:00:00.000000Z"
 class Kept:
     """A book's events, stored and projected as far as they have come, each recorded when the book says."""
 
-    def __init__(self, ledger: TestLedger, reads: Reads) -> None:
-        self.book: Book = workshop()
+    def __init__(self, ledger: TestLedger, reads: Reads, book: Book | None = None) -> None:
+        self.book = book or workshop()
         self.reads = reads
         self._ledger = ledger
         self._stored = 0
