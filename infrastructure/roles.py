@@ -94,6 +94,11 @@ class Roles:
         """Give the grants of revision 0007."""
         yield f"GRANT SELECT, INSERT ON evidence_seals TO {self.writer}"
 
+    def grants_0015(self) -> Iterator[str]:
+        """Give the grants of revision 0015."""
+        yield f"GRANT SELECT ON view_keys TO {self.writer}, {self.checkpointer}"
+        yield f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON view_keys TO {self.projector}"
+
     def grants(self, revision: str) -> Iterator[str]:
         """Give the grants of all revisions up to one, for tables that came without them (a backup that is put back).
 
@@ -102,6 +107,7 @@ class Roles:
         for of, grants in (
             ("0001", self.grants_0001), ("0002", self.grants_0002), ("0003", self.grants_0003),
             ("0004", self.grants_0004), ("0005", self.grants_0005), ("0007", self.grants_0007),
+            ("0015", self.grants_0015),
         ):  # fmt: skip
             if of <= revision:
                 yield from grants()

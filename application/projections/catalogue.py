@@ -8,11 +8,12 @@ from application.projections.base import Projection
 from application.projections.claims import CLAIMS
 from application.projections.covers import COVERS
 from application.projections.funds import ENTRIES, FUNDS, HOUSES, RESERVATIONS
+from application.projections.keys import KEYS
 from application.projections.lifts import LIFTS
 from application.projections.persons import PERSONS
 from application.projections.policies import POLICIES
 from application.projections.timeline import TIMELINE
 
 PROJECTIONS: Final[tuple[Projection, ...]] = (
-    LIFTS, COVERS, POLICIES, CLAIMS, FUNDS, HOUSES, RESERVATIONS, ENTRIES, TIMELINE, PERSONS,
+    LIFTS, COVERS, POLICIES, CLAIMS, FUNDS, HOUSES, RESERVATIONS, ENTRIES, TIMELINE, PERSONS, KEYS,
 )  # fmt: skip

@@ -52,6 +52,7 @@ def history(seed: int, lifts: int = 8) -> list[Told]:
     tracks.append(_policy(rng, policy, lifts, ["SV01", "SV07"] if seed % 2 == 0 else []))
     tracks.extend(_lift(rng, policy) for _ in range(lifts))
     tracks.append(_person(rng))
+    tracks.extend(_key(rng) for _ in range(2))
     queues = [list(track) for track in tracks]
     told: list[Told] = []
     while any(queues):
@@ -71,6 +72,19 @@ def _person(rng: random.Random) -> Iterator[Told]:
         yield Told(person, "person.HoldSet", None, {"dispute": dispute}, None)
     else:
         yield Told(person, "person.Erased", None, {"basis": "request", "due": until}, until)
+
+
+def _key(rng: random.Random) -> Iterator[Told]:
+    """A key that is registered and, as the seed will, replaced or revoked, and reported stolen."""
+    key, holder = name(rng, "key", 4), rng.choice(PARTIES)
+    public = {"crv": rng.choice(["Ed25519", "P-256"]), "kty": "OKP", "x": "x"}
+    yield Told(key, "key.Registered", {"id": key, "public": public, "proof": "p"}, {"holder": holder}, None)
+    if rng.random() < 0.5:
+        new = {"id": name(rng, "key", 4), "public": public, "proof": "p"}
+        yield Told(key, "key.Rotated", {"key": new}, {}, None)
+    for _ in range(rng.randint(0, 2)):
+        stolen = {"reason": "compromised", "compromised_since": _instant(rng)}
+        yield Told(key, "key.Revoked", stolen, {}, None)
 
 
 def _lift(rng: random.Random, policy: str) -> Iterator[Told]:

@@ -1,0 +1,57 @@
+"""Public keys (公钥): the keys of a holder, those that a party registered, and what was registered with one of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from typing_extensions import TypedDict
+
+from application.projections.keys import COLUMNS
+from application.reading.asking import KNOWN_AT, PAGES, WAIT_FOR, Answer, Asking, Question
+from application.reading.filters import only
+from application.reading.scope import reach
+from application.reading.shapes import Page
+from domain.shapes import Instant, KeyName, PartyName, Pattern
+
+FILTERS = ("holder", "registrar", "registered_with", "ended")
+Holder = Annotated[str, Pattern("^(party|agent):[0-9a-f-]{36}$")]
+
+
+class ListedKey(TypedDict):
+    """A key: it signs from `registered_at` to `ended_at` as they stand in the log, in whose order a key counts."""
+
+    key: KeyName
+    holder: Holder
+    registrar: PartyName
+    registered_with: KeyName | None
+    curve: Literal["Ed25519", "P-256"]
+    registered_at: Instant
+    ended: Literal["rotated", "lost", "compromised", "left", "superseded"] | None
+    ended_at: Instant | None
+    compromised_since: Instant | None
+
+
+class KeyList(Page):
+    """A page of keys."""
+
+    keys: list[ListedKey]
+
+
+def listed(asking: Asking) -> Answer:
+    """Answer GET /keys: keys are open to every party, for whoever is told something wants to know who signed it."""
+    after = asking.cursor(str, str, str)
+    rows = asking.reads.views.find(
+        "keys", asking.known.position, where={name: asking.query[name] for name in FILTERS if name in asking.query},
+        reach=reach(asking, "key.read"), after=after, limit=asking.limit + 1,
+    )  # fmt: skip
+    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    keys = [{"key": row["key"], **{name: row[name] for name in COLUMNS}} for row in page]
+    return asking.cited(keys=keys, next=following)
+
+
+QUESTIONS = (
+    Question(
+        "key.list", "/keys", listed, KeyList, (*only(ListedKey, *FILTERS), KNOWN_AT, WAIT_FOR, *PAGES),
+        "Keys of a holder, or that a party or a key registered", "公钥清单",
+    ),
+)  # fmt: skip
