@@ -71,6 +71,7 @@ class Asking:
     query: Mapping[str, str]
     tracked: Tracked | None = None
     _known: Known | None = field(default=None, repr=False)
+    _now: str | None = field(default=None, repr=False)
 
     # ------------------------------------------------------------------------------------------------ both times
 
@@ -106,6 +107,14 @@ class Asking:
         return self._known
 
     @property
+    def now(self) -> str:
+        """The ledger's now, one for all of an answer and for all of its pages."""
+        if self._now is None:
+            held = self._cursor()
+            self._now = self.reads.clock.now() if held is None else str(held[1])
+        return self._now
+
+    @property
     def effective(self) -> str:
         """The instant `effective_at` means: itself, or when a civil date begins in Shanghai; else the ledger's now.
 
@@ -113,7 +122,7 @@ class Asking:
         """
         asked = self.query.get("effective_at")
         if asked is None:
-            return self.reads.clock.now()
+            return self.now
         if "T" in asked:
             parse_instant(asked)
             return asked
@@ -152,7 +161,7 @@ class Asking:
     def _resolved(self) -> Known | None:
         asked = self.query.get("known_at")
         if asked is None:
-            return None
+            return self._of_the_first_page()
         head = self.reads.log.head()
         if _NUMBER.fullmatch(asked):
             position = int(asked)
@@ -166,6 +175,14 @@ class Asking:
         if head.recorded_at <= asked:
             self.reads.views.pass_lock()
         return Known(self.reads.log.position_at(asked), asked)
+
+    def _of_the_first_page(self) -> Known | None:
+        held = self._cursor()
+        if held is None:
+            return None
+        if not 0 <= held[0] <= self.reads.log.head().size:
+            raise _no_cursor()
+        return self._at(held[0])
 
     def _at(self, position: int) -> Known:
         stored = self.reads.log.select_log(position, 1) if position else ()
@@ -213,18 +230,28 @@ class Asking:
         return asked
 
     def cursor(self, *kinds: type) -> list[Any] | None:
-        """Give what `cursor` stands for, as `paged` made it. Raises Invalid `cursor_malformed`."""
+        """Give after which row the page begins, as `paged` named it. Raises Invalid `cursor_malformed`."""
+        held = self._cursor()
+        if held is None:
+            return None
+        if [type(part) for part in held[2:]] != list(kinds):
+            raise _no_cursor()
+        return held[2:]
+
+    def _cursor(self) -> list[Any] | None:
+        """Give what `cursor` stands for: position and now of the first page, then the name of the last row."""
         asked = self.query.get("cursor")
         if asked is None:
             return None
         try:
             if len(asked) > CURSOR_CHARS_MAX:
                 raise ValueError
-            value = canonical.decode(base64.urlsafe_b64decode(asked.encode() + b"=" * (-len(asked) % 4)))
-        except (ValueError, AuditError) as error:
-            raise Invalid("this is no cursor of this list", code="cursor_malformed") from error
-        if not isinstance(value, list) or [type(part) for part in value] != list(kinds):
-            raise Invalid("this is no cursor of this list", code="cursor_malformed")
+            value: Any = canonical.decode(base64.urlsafe_b64decode(asked.encode() + b"=" * (-len(asked) % 4)))
+            if not isinstance(value, list) or [type(part) for part in value[:2]] != [int, str]:
+                raise ValueError
+            parse_instant(value[1])
+        except (ValueError, AuditError, Invalid) as error:
+            raise _no_cursor() from error
         return value
 
     def paged(
@@ -235,7 +262,8 @@ class Asking:
         if len(rows) <= limit:
             return rows, None
         page = rows[:limit]
-        return page, base64.urlsafe_b64encode(canonical.encode(name(page[-1]))).decode().rstrip("=")
+        held = [self.known.position, self.now, *name(page[-1])]
+        return page, base64.urlsafe_b64encode(canonical.encode(held)).decode().rstrip("=")
 
     def _number(self, name: str) -> int | None:
         asked = self.query.get(name)
@@ -251,6 +279,10 @@ class Asking:
         if self.tracked is not None and self.tracked.parked:
             cites["parked_streams"] = self.tracked.parked
         return {**cites, **members}
+
+
+def _no_cursor() -> Invalid:
+    return Invalid("this is no cursor of this list", code="cursor_malformed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +328,7 @@ class Question:
 KNOWN_AT: Final = Parameter("known_at", "What the ledger knew then: an instant up to its now, or a position.")
 EFFECTIVE_AT: Final = Parameter("effective_at", "When it is so: an instant, or a civil date of Asia/Shanghai.")
 WAIT_FOR: Final = Parameter("wait_for", "A position (`Ledger-Position` of a write) to wait for.", "^[0-9]{1,15}$")
-CURSOR: Final = Parameter("cursor", "`next` of the page before.")
+CURSOR: Final = Parameter("cursor", "`next` of the page before; it is of the same `known_at` and time.")
 LIMIT: Final = Parameter("limit", "Rows of a page, 1 to 1,000; 100 if not said.", "^[0-9]{1,4}$")
 AREA: Final = Parameter("area", "Only in this area and its parts.", "^[0-9]{6}([0-9]{3}){0,2}$")
 TIMES: Final = (KNOWN_AT, EFFECTIVE_AT, WAIT_FOR)

@@ -1,0 +1,76 @@
+"""The pages of a list: one answer, whatever is written while they are turned, by cursors of that list alone."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from application.reading import claims, lifts, policies
+from application.reading.asking import Answer, Asking, Reads
+from audit import canonical
+from domain.errors import Invalid
+from tests.support.history import Told, history
+from tests.support.projecting import store
+from tests.support.reading import OPERATOR, adopted, ask, project, reading
+from tests.support.saving import TestLedger
+
+
+@pytest.fixture
+def reads(ledger: TestLedger) -> Iterator[Reads]:
+    """The reading side of a ledger that holds a history, its read models up to date."""
+    store(ledger, [*history(42, lifts=12), *adopted()])
+    with reading(ledger) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "member, question", [("lifts", lifts.listed), ("policies", policies.listed), ("claims", claims.register)]
+)
+def test_pages_are_one_answer_while_others_write(
+    ledger: TestLedger, reads: Reads, member: str, question: Callable[[Asking], Answer]
+) -> None:
+    """Whatever is written while they are turned, pages are of what the first knew, at its time: none lost or twice."""
+    page = first = question(ask(reads, limit="1"))
+    cited = {name: first[name] for name in ("known_at", "effective_at") if name in first}
+    rows = list(first[member])
+    for seed in range(100, 200):
+        if page["next"] is None:
+            break
+        store(ledger, [*history(seed, lifts=2), *_cancelled(rows[-1])])
+        project(ledger)
+        page = question(ask(reads, limit="1", cursor=page["next"]))
+        assert {name: page[name] for name in cited} == cited
+        rows += page[member]
+    then = {"known_at": str(first["known_at"]["position"])}
+    then |= {"effective_at": first["effective_at"]} if "effective_at" in first else {}
+    whole = question(Asking(reads, OPERATOR, {}, then))[member]
+    assert rows == whole
+    assert len(rows) > 1
+
+
+def _cancelled(row: dict[str, Any]) -> list[Told]:
+    """End the policy of a row from the middle of its stretch on."""
+    if row.get("state") != "issued":
+        return []
+    said = {"effective_on": "2025-03-02", "refund_fen": 0, "reason": "sold"}
+    return [Told(row["policy"], "policy.Cancelled", said, {"transaction": 99, "refunds": {}}, None)]
+
+
+def test_a_cursor_of_nothing_is_refused(ledger: TestLedger, reads: Reads) -> None:
+    """A cursor that is none, is of another list, or is of what was never written or of no time is refused."""
+    last, now = ledger.recorder.head().size, "2025-08-01T00:00:00.000000Z"
+    made: tuple[Any, ...] = (
+        [last + 1, now, "a", "b", "c"],
+        [-1, now, "a", "b", "c"],
+        [1, "x", "a", "b", "c"],
+        [1, now, "a"],
+        [1],
+        {},
+    )
+    for wrong in ("x", "W10", "WzFd", *(urlsafe_b64encode(canonical.encode(each)).decode() for each in made)):
+        with pytest.raises(Invalid) as refused:
+            lifts.listed(ask(reads, cursor=wrong))
+        assert refused.value.code == "cursor_malformed"
