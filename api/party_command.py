@@ -43,6 +43,9 @@ def register(
     area: Annotated[
         list[str], typer.Option(help="A district that it is responsible for, by code; may be repeated.")
     ] = [],  # noqa: B006 - Typer's way of a repeated option
+    sector: Annotated[
+        list[str], typer.Option(help="A kind of place that a sector's bureau answers for; may be repeated.")
+    ] = [],  # noqa: B006 - as above
     uscc: Annotated[str | None, typer.Option(help="Its unified social credit code (统一社会信用代码).")] = None,
     natural: Annotated[bool, typer.Option("--natural", help="It is a natural person: the name is sealed.")] = False,
     public: Annotated[Path | None, typer.Option("--from", help="What the party's own `party key` printed.")] = None,
@@ -52,7 +55,11 @@ def register(
     who: Actor = None,
     url: Address = None,
 ) -> None:
-    """Register a party with its first key through the running ledger, and print its name."""
+    """Register a party with its first key through the running ledger, and print its name.
+
+    A transport_bureau, culture_tourism_bureau or organs_affairs sees of its areas the places of its sectors alone
+    (docs/codes.md#venues), and nothing where none is named.
+    """
     from api.client import Refused  # noqa: PLC0415 - a client is loaded only when one is wanted
     from api.connecting import administering  # noqa: PLC0415 - the same
     from domain.parties import PartyKind  # noqa: PLC0415 - the same
@@ -62,7 +69,7 @@ def register(
     if kind not in get_args(PartyKind):
         raise Invalid(f"kinds of party: {', '.join(get_args(PartyKind))}", code="kind_unknown")
     said = {"kind": kind, ("person_name" if natural else "name"): name}
-    more: dict[str, Any] = {"areas": area} if area else {}
+    more: dict[str, Any] = {name: told for name, told in (("areas", area), ("sectors", sector)) if told}
     if uscc is not None:
         more["uscc"] = uscc
     brought = {} if public is None else _read(public)

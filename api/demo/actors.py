@@ -82,12 +82,19 @@ class Cast:
             key, private = credentials.new_key()
             party = name_of("party", 4)
             member = {
-                "id": party, "kind": kind, "name": title, "areas": list(self.areas),
+                "id": party, "kind": kind, "name": title, "areas": self._areas(short),
                 "key": credentials.registration(self.origin, party, key, private, int(self.now())),
             }  # fmt: skip
+            if kind in SECTORS:
+                member["sectors"] = SECTORS[kind]
             members.append(member)
             self.parties[short] = Party(party, self.client(Credentials(party, key, private)))
         self.account.count(self.administrator.post("/parties", {"parties": members}))
+
+    def _areas(self, short: str) -> list[str]:
+        """Give what a party answers for: a town its own part of a district that has towns, whoever else the whole."""
+        town = short.removeprefix("town-")
+        return [town] if any(town.startswith(area) for area in self.areas) else list(self.areas)
 
     def enrol(self, short: str, role: str, count: int = 1) -> None:
         """Enrol natural persons of a party, each with a sealed identity and a key of its own."""
@@ -107,6 +114,8 @@ class Cast:
         self.account.count(party.client.post_lines("/agents", lines))
 
 
+SECTORS: Final = {"organs_affairs": ["office_government"]}
+"""The kinds of place that a sector's bureau answers for, and sees alone."""
 INSURERS: Final = (("insurer-a", "齐安财产保险"), ("insurer-b", "泰岳财产保险"), ("insurer-c", "鲁信财产保险"))
 MAINTAINERS: Final = (("maintainer-a", "迅达维保"), ("maintainer-b", "恒运电梯工程"), ("maintainer-c", "安捷机电"))
 MANAGERS: Final = (

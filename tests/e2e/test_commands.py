@@ -161,6 +161,15 @@ def _keeps_its_key(liftledger: Commands, folder: Path) -> str:
     return held.credentials.party
 
 
+def test_a_sectors_bureau_is_registered_with_its_sectors(liftledger: Commands, tmp_path: Path) -> None:
+    """The command says what kinds of place it answers for, without which it would see nothing."""
+    file, places = tmp_path / "organs.json", ("--sector", "office_government", "--sector", "school")
+    liftledger("party", "register", "organs_affairs", "机关事务中心", "--area", "370102", *places, "--out", str(file))
+    party = credentials.load(file).credentials.party
+    said = liftledger.service.administrator.get(f"/subjects/{party}/events")["events"][0]["body"]["said"]
+    assert (said["areas"], said["sectors"]) == (["370102"], ["office_government", "school"])
+
+
 def test_a_file_that_is_not_there_ends_with_a_code(liftledger: Commands, registrar: Path, tmp_path: Path) -> None:
     """A stable code; nothing is written. So it is with a place where bad rows cannot be put, or a policy."""
     kept = liftledger.service.kept()

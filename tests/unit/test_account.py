@@ -18,6 +18,7 @@ from api.client import Client, Credentials
 from api.demo import real
 from api.demo.account import Account
 from api.demo.actors import Cast, assemble
+from api.demo.district import AREA, TOWNS
 from api.demo.stage import Clockwork, Stage
 from api.importing_rows import load_mapping
 
@@ -34,10 +35,12 @@ class Ledger:
     def __init__(self) -> None:
         self.requests = 0
         self.events = 0
+        self.parties: list[dict[str, Any]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer."""
         lines = request.content.split(b"\n")
+        self.parties += json.loads(lines[0]).get("parties", [])
         first, count = self.events + 1, 3 + len(lines)
         self.requests += 1
         self.events += count
@@ -79,6 +82,16 @@ def test_whoever_is_registered_is_counted(stage: Stage, ledger: Ledger) -> None:
     assemble(stage.cast)
     assert stage.requests == ledger.requests > 10
     assert stage.events == ledger.events
+
+
+def test_authorities_answer_for_their_own_part(stage: Stage, ledger: Ledger) -> None:
+    """A town sees its own lifts alone, the organs' bureau the government's offices, the district's all of it."""
+    assemble(stage.cast)
+    told = {kind: [party for party in ledger.parties if party["kind"] == kind] for kind in ("town", "organs_affairs")}
+    assert [(party["name"], party["areas"]) for party in told["town"]] == [(name, [code]) for code, name in TOWNS]
+    assert [(party["areas"], party["sectors"]) for party in told["organs_affairs"]] == [([AREA], ["office_government"])]
+    assert {tuple(party["areas"]) for party in ledger.parties if party["kind"] != "town"} == {(AREA,)}
+    assert sum("sectors" in party for party in ledger.parties) == 1
 
 
 def test_a_real_registers_requests_are_counted(stage: Stage, ledger: Ledger, tmp_path: Path) -> None:
