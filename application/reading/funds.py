@@ -120,7 +120,10 @@ class HouseStatement(Statement, HouseHead):
 
 
 def one(asking: Asking) -> Answer:
-    """Answer GET /funds/{fund}: what it is, what is reserved, and its balance; to a past reader as in his time."""
+    """Answer GET /funds/{fund}: what it is, what is reserved, and its balance; to a past reader as in his time.
+
+    A reservation is none from the instant on at which it expires, also before the ledger has written that it did.
+    """
     fund = asking.path["fund"]
     cut = to_fund(asking, fund).cut(asking, "fund.read")
     position, effective, views = asking.known.position, asking.effective, asking.reads.views
@@ -128,7 +131,7 @@ def one(asking: Asking) -> Answer:
         raise asking.refused("fund.read")
     held = [
         row for row in views.find("reservations", position, effective=effective, where={"fund": fund})
-        if row["state"] == "open"
+        if row["state"] == "open" and effective < row["expires"]
     ]  # fmt: skip
     balance = views.balance_fen(fund, position, effective)
     reserved = sum(row["amount_fen"] for row in held)
