@@ -213,7 +213,7 @@ class Asking:
     def refused(self, action: str) -> Forbidden:
         """Make the refusal of a read."""
         return Forbidden(
-            f"a party of kind {self.author.kind} may not read this",
+            f"a party of kind {self.author.kind} may not read this, as it stands to it",
             code="right_missing", action=action, kind=self.author.kind,
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 from unittest.mock import Mock
 from uuid import RFC_4122, uuid4
 
@@ -25,6 +25,8 @@ from api.importing_rows import Rows, read_mapping
 from api.terminal import REFUSED
 from application.catalogue import ACTIONS
 from application.identity import TOKEN_SKEW_MAX_S
+from application.reading.asking import Asking, Reads
+from application.work import Author
 from audit import merkle, note, tokens
 from audit.errors import TokenRefused
 from audit.keys import from_jwk, public_key_of
@@ -190,6 +192,14 @@ def test_a_rule_that_refuses_is_named_in_chinese() -> None:
     )
     assert errors.detail_zh(HTTPStatus.NOT_FOUND, "lift_unknown", {}) == errors.refusals()["lift_unknown"]["zh"]
     assert errors.detail_zh(HTTPStatus.NOT_FOUND, "unheard_of", {}) == "未找到"
+
+
+def test_a_refusal_for_want_of_a_relation_says_so() -> None:
+    """In both languages: whoever is told that his kind may not read a lift looks for another office that may."""
+    author = Author("party:00000000-0000-4000-8000-000000000001", "use_unit")
+    refused = Asking(cast("Reads", None), author, {}, {}).refused("lift.read")
+    assert refused.message == "a party of kind use_unit may not read this, as it stands to it"
+    assert "关系" in errors.detail_zh(HTTPStatus.FORBIDDEN, refused.code, refused.details)
 
 
 def test_a_refused_line_speaks_chinese_too() -> None:
