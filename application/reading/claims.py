@@ -27,7 +27,11 @@ ClaimState = Literal["notified", "assessed", "approved", "refused", "withdrawn",
 
 
 class RegisteredClaim(TypedDict):
-    """A claim as it stood: what was assessed, reserved, approved, advanced and paid of it up to then."""
+    """A claim as it stood: what was assessed, reserved, approved, advanced and paid of it up to then.
+
+    `policy` is the one that its money comes out of: null until some is reserved, advanced or approved, also where a
+    cover was found at the notice (`found.cover` of its first event), and for ever of one that was refused before.
+    """
 
     claim: ClaimName
     lift: LiftName

@@ -81,7 +81,8 @@ class FundAnswer(Cited, FundHead):
 class Entry(TypedDict):
     """An entry of an account; the amount is signed, and counts once what it waits for is posted (`counted`).
 
-    `balance_fen` is the sum of what counts up to and with this entry.
+    `balance_fen` is the sum of what counts up to and with this entry. A house's share is dated by when it was noted,
+    not by when the fund paid: that is the day of the fund's own entry of the same application.
     """
 
     position: Annotated[int, Ge(1)]

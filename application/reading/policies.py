@@ -34,7 +34,8 @@ SHOWN = (
 class PolicyTerm(TypedDict):
     """What a policy was over one stretch of its term, endorsements counted in; `insurer` leads the `insurers`.
 
-    `received_fen` is what the insurer holds as premium: what is due back or went back is no part of it.
+    `received_fen` is what the insurer holds as premium: what is due back or went back is no part of it. It is the same
+    on every stretch, whenever the money came: what had come by a day is told by `known_at`.
     """
 
     policy: PolicyName
