@@ -22,7 +22,8 @@ VISIT_MINUTES: Final = {"HM": 45, "TM": 45, "SM": 60, "OY": 75}
 BEGUN_FROM: Final = 9
 BEGUN_HOURS: Final = 6
 """Visits begin from nine o'clock on within these hours, so that all have ended when the use units sign."""
-SIGNED_AT: Final = (16, 55)
+SIGNED_AT: Final = (17, 0)
+"""When the records come in: whoever signs a record before the ledger has it is told to have done so."""
 DEEPER: Final = ((24, "OY"), (12, "SM"), (6, "TM"))
 """Every how many visits of a lift one goes deeper: each 12 weeks a quarterly, of which each second is a half-yearly,
 and each fourth a yearly one.

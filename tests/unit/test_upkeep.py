@@ -10,7 +10,7 @@ import pytest
 
 from api.demo import upkeep
 from api.demo.district import LiftPlan, sites
-from api.demo.stage import BEGIN, END, Clockwork, LiftNote, Stage, instant
+from api.demo.stage import BEGIN, END, HOUR, Clockwork, LiftNote, Stage, instant
 from domain.packs import load_pack
 from domain.time import elapsed_seconds
 from domain.visit_checks import check_items
@@ -64,6 +64,11 @@ def test_no_visit_is_too_short_or_signed_before_its_end(number: int) -> None:
         assert isinstance(minutes, int)
         assert elapsed_seconds(opened, finished) >= minutes * 60
         assert finished <= signed
+
+
+def test_records_are_signed_when_they_have_come_in() -> None:
+    """Not before: else every visit of the year would be told as signed before its record."""
+    assert instant(BEGIN, *upkeep.SIGNED_AT) == f"{BEGIN}T{HOUR:02}:00:00.000000Z"
 
 
 def test_few_visits_are_made_by_one_worker() -> None:
