@@ -39,7 +39,7 @@ ENTRY = (
 
 
 class FundHead(TypedDict):
-    """What a fund is; all null of one that nothing was known of then."""
+    """What a fund is; all null of one that nothing was known of then, or that was not opened yet."""
 
     estate: EstateName | None
     area: AreaCode | None
@@ -51,7 +51,7 @@ class FundHead(TypedDict):
 
 
 class HouseHead(TypedDict):
-    """What a house's account is of; all null where nothing was known of it then."""
+    """What a house's account is of; all null where nothing was known of it then, or it was not opened yet."""
 
     fund: FundName | None
     building: BuildingName | None
@@ -158,10 +158,10 @@ def house_statement(asking: Asking) -> Answer:
 
 
 def _head(asking: Asking, view: str, key: str, names: tuple[str, ...], effective: str | None) -> Answer:
-    """Give what an account is: as effective then, else the last that is known of it."""
+    """Give what an account is: as effective then, or if no time is asked, the last that is known of it."""
     rows = asking.reads.views.find(view, asking.known.position, where={"key": key})
-    then = [row for row in rows if effective is not None and covered_by(row, effective)]
-    return shown((then or rows)[-1], names) if rows else dict.fromkeys(names)
+    then = [row for row in rows if effective is None or covered_by(row, effective)]
+    return shown(then[-1], names) if then else dict.fromkeys(names)
 
 
 def _statement(asking: Asking, view: str, account: str, names: tuple[str, ...], cut: Cut | None) -> Answer:

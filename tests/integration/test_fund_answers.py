@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from application.reading import funds
-from application.reading.asking import Reads
+from application.reading.asking import Answer, Asking, Reads
 from tests.support.history import PARTIES, Told, name
 from tests.support.projecting import store
-from tests.support.reading import ask, project, reading
+from tests.support.reading import OPERATOR, ask, project, reading
 from tests.support.saving import TestLedger
 
 
@@ -36,3 +36,33 @@ def test_a_reservation_is_held_until_it_expires(ledger: TestLedger, reads: Reads
     ]
     assert [answer["reserved_fen"] for answer in told] == [1_200, 1_200, 0, 0]
     assert [len(answer["reservations"]) for answer in told] == [1, 1, 0, 0]
+
+
+def test_a_fund_is_nothing_before_it_is_opened(ledger: TestLedger, reads: Reads) -> None:
+    """Of an earlier day nobody is said to have kept it, least of all whoever was named to it later."""
+    rng = random.Random(11)
+    fund, opened, later = name(rng, "fund"), "2025-11-21T09:00:00.000000Z", "2026-03-01T09:00:00.000000Z"
+    said = {"id": fund, "area": "370102", "bank": PARTIES[3], "manager": PARTIES[0]}
+    store(
+        ledger,
+        [
+            Told(fund, "fund.Opened", said, {}, opened),
+            Told(fund, "fund.Changed", {"committee": PARTIES[1]}, {}, later),
+        ],
+    )
+    project(ledger)
+    told = {
+        at: (funds.one(ask(reads, path={"fund": fund}, effective_at=at)), _statement(reads, fund, at))
+        for at in ("2025-11-20", "2025-11-22", "2026-03-02")
+    }
+    assert [(one["bank"], one["committee"]) for one, _ in told.values()] == [
+        (None, None), (PARTIES[3], None), (PARTIES[3], PARTIES[1]),
+    ]  # fmt: skip
+    assert all(
+        {one[each] == page[each] for each in ("bank", "committee", "manager")} == {True} for one, page in told.values()
+    )
+    assert _statement(reads, fund)["committee"] == PARTIES[1]
+
+
+def _statement(reads: Reads, fund: str, at: str | None = None) -> Answer:
+    return funds.fund_statement(Asking(reads, OPERATOR, {"fund": fund}, {} if at is None else {"effective_at": at}))
