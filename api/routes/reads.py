@@ -82,7 +82,7 @@ def answer(
     identity = identify(token, reads.clock.now(), AggregateCache(), reads.streams)
     method, uri = sent
     tokens.check_request(identity.token, origin=reads.origin, method=method, uri=uri, body_hash=NO_BODY)
-    asking = Asking(reads, identity.author, path, query)
+    asking = Asking(reads, identity.author, path, query, question.id)
     found = question.answer(asking)
     asking.check_unmoved()
     return found

@@ -8,6 +8,7 @@ what an answer cites, and with it the same question has the same answer for ever
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +31,10 @@ WAIT_POLL_S: Final = 0.02
 PAGE_DEFAULT: Final = 100
 PAGE_MAX: Final = 1_000
 CURSOR_CHARS_MAX: Final = 600
+LIST_CHARS: Final = 8
+"""How much of a list's digest its cursors bear: lists are held apart for those who mix them up, not against forgers."""
+PAGING: Final = frozenset({"known_at", "effective_at", "wait_for", "cursor", "limit"})
+"""Parameters that may change from page to page: the times are the first page's unless others are said."""
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
@@ -69,6 +74,8 @@ class Asking:
     author: Author
     path: Mapping[str, str]
     query: Mapping[str, str]
+    of: str = ""
+    """Which question it is, by its id: a cursor is of its own list alone."""
     tracked: Tracked | None = None
     _known: Known | None = field(default=None, repr=False)
     _now: str | None = field(default=None, repr=False)
@@ -108,7 +115,7 @@ class Asking:
 
     @property
     def now(self) -> str:
-        """The ledger's now, one for all of an answer and for all of its pages."""
+        """The ledger's now, one for all of an answer; of a later page the instant of which the first one was."""
         if self._now is None:
             held = self._cursor()
             self._now = self.reads.clock.now() if held is None else str(held[1])
@@ -238,8 +245,15 @@ class Asking:
             raise _no_cursor()
         return held[2:]
 
+    @property
+    def _list(self) -> str:
+        """What tells one list from another: the question, what it is about, and the filters."""
+        filters = {name: value for name, value in self.query.items() if name not in PAGING}
+        told: Any = [self.of, dict(self.path), filters]
+        return hashlib.sha256(canonical.encode(told)).hexdigest()[:LIST_CHARS]
+
     def _cursor(self) -> list[Any] | None:
-        """Give what `cursor` stands for: position and now of the first page, then the name of the last row."""
+        """Give what `cursor` stands for: position and instant of the first page, and the name of the last row."""
         asked = self.query.get("cursor")
         if asked is None:
             return None
@@ -247,12 +261,15 @@ class Asking:
             if len(asked) > CURSOR_CHARS_MAX:
                 raise ValueError
             value: Any = canonical.decode(base64.urlsafe_b64decode(asked.encode() + b"=" * (-len(asked) % 4)))
-            if not isinstance(value, list) or [type(part) for part in value[:2]] != [int, str]:
+            if not isinstance(value, list) or [type(part) for part in value[:3]] != [str, int, str]:
                 raise ValueError
-            parse_instant(value[1])
+            of, *held = value
+            parse_instant(held[1])
         except (ValueError, AuditError, Invalid) as error:
             raise _no_cursor() from error
-        return value
+        if of != self._list:
+            raise _no_cursor()
+        return held
 
     def paged(
         self, rows: list[Any], name: Callable[[Any], list[Any]], limit: int | None = None
@@ -262,7 +279,7 @@ class Asking:
         if len(rows) <= limit:
             return rows, None
         page = rows[:limit]
-        held = [self.known.position, self.now, *name(page[-1])]
+        held = [self._list, self.known.position, self.effective, *name(page[-1])]
         return page, base64.urlsafe_b64encode(canonical.encode(held)).decode().rstrip("=")
 
     def _number(self, name: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -59,18 +59,20 @@ def _cancelled(row: dict[str, Any]) -> list[Told]:
     return [Told(row["policy"], "policy.Cancelled", said, {"transaction": 99, "refunds": {}}, None)]
 
 
-def test_a_cursor_of_nothing_is_refused(ledger: TestLedger, reads: Reads) -> None:
-    """A cursor that is none, is of another list, or is of what was never written or of no time is refused."""
-    last, now = ledger.recorder.head().size, "2025-08-01T00:00:00.000000Z"
-    made: tuple[Any, ...] = (
-        [last + 1, now, "a", "b", "c"],
-        [-1, now, "a", "b", "c"],
-        [1, "x", "a", "b", "c"],
-        [1, now, "a"],
-        [1],
-        {},
-    )
-    for wrong in ("x", "W10", "WzFd", *(urlsafe_b64encode(canonical.encode(each)).decode() for each in made)):
+def test_a_cursor_of_another_list_is_refused(ledger: TestLedger, reads: Reads) -> None:
+    """A cursor that is none, is of another list, filter or thing, or is of what was never written or of no time."""
+    of = "lift.list"
+    made = lifts.listed(Asking(reads, OPERATOR, {}, {"limit": "1"}, of))["next"]
+    held: Any = canonical.decode(urlsafe_b64decode(made + "=="))
+    listed, position, now, *row = held
+    assert lifts.listed(Asking(reads, OPERATOR, {}, {"cursor": made, "wait_for": "1", "limit": "7"}, of))["lifts"]
+    forged: tuple[Any, ...] = (
+        [listed, ledger.recorder.head().size + 1, now, *row], [listed, -1, now, *row], [listed, position, "x", *row],
+        [listed, position, now, row[0]], [listed, position], [position, now, *row], [], {},
+    )  # fmt: skip
+    wrong = ["x", "W10", "WzFd", *(urlsafe_b64encode(canonical.encode(each)).decode() for each in forged)]
+    cases = [(of, {"cursor": each}) for each in wrong]
+    for question, query in (*cases, ("policy.list", {"cursor": made}), (of, {"cursor": made, "status": "in_use"})):
         with pytest.raises(Invalid) as refused:
-            lifts.listed(ask(reads, cursor=wrong))
+            lifts.listed(Asking(reads, OPERATOR, {}, query, question))
         assert refused.value.code == "cursor_malformed"
