@@ -139,8 +139,9 @@ def change_status(work: Work, statement: Statement, path: Path) -> None:
     found = _dated(work, statement)
     if weighed.held:
         found["findings"] = weighed.findings
-    if lift.contested and not live:
-        found["settled"] = list(lift.contested)
+    settled = [stream for stream in lift.contested if not live or stream in weighed.settled]
+    if settled:
+        found["settled"] = settled
     because = lift.record(Lift.StatusChanged, statement, found)
     claim(weighed, lift.id, because)
     if not live:

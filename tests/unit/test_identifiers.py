@@ -244,6 +244,19 @@ def test_a_scrapped_twin_that_is_merged_settles_what_was_held() -> None:
     assert held(book, "F-1", TWIN) == (TWIN, (), 0)
 
 
+def test_what_comes_back_and_owns_a_number_is_held_no_longer() -> None:
+    """Its scrapping was told of a day to come, so its claim stood; when that proves wrong nobody has the number."""
+    book = three()
+    book.act(BUREAU, "lift.change_status", {"status": "scrapped", "effective_on": "2025-11-05"}, lift=TWIN)
+    status(book, "scrapped")
+    book.now = "2025-11-06T00:00:00.000000Z"
+    back = {"status": "in_use", "effective_on": "2025-11-05", "correction": True}
+    assert topics(book.act(BUREAU, "lift.change_status", back, lift=TWIN)) == [
+        "lift.StatusChanged", "identifier.Claimed"
+    ]  # fmt: skip
+    assert held(book, "F-1", TWIN) == (TWIN, (), 0)
+
+
 def test_no_scrapped_lift_comes_back_on_a_day_to_come() -> None:
     """A correction says that it was not scrapped, so it holds today; a scrapping to come may be taken back whole."""
     book = three()
