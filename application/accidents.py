@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from application.covers import records_of
 from application.limits import limits_of
+from application.records import records_of
 from application.work import Work
 from domain.claims import Claim, claim_stream
 from domain.limits import Limit, limit_stream, policy_year

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from application.actions import Action, Writes
+from application.covers import cover_stream
 from application.funds import relations
 from application.plans import plan_lifts
 from application.policies import require_taking
+from application.records import last_of, records_of
 from application.schemes import PackRef, pack_in_force
 from application.work import Work
 from audit import canonical, merkle
@@ -30,6 +32,7 @@ from domain.fund_checks import Facts, application_findings
 from domain.fund_shapes import FundSource
 from domain.funds import EXPIRY_RULE, Fund
 from domain.houses import groups
+from domain.lifts import Lift
 from domain.packs import Pack
 from domain.payments import Payment
 from domain.plans import Plan, Vote
@@ -82,12 +85,18 @@ def _planned_fen(work: Work, fund: Fund, plan: str) -> int:
 
 
 def _insured_from(work: Work, plan: Plan, policy: Policy) -> dict[str, str]:
-    """Give the first day on which the policy insures each of the plan's lifts that it covers."""
-    streams = {lift: f"{lift}/cover" for lift in plan.lifts}
-    work.prefetch(dict.fromkeys(streams.values(), Cover))
-    covers = {lift: work.find(Cover, stream) for lift, stream in streams.items()}
-    entries = {lift: cover.of_policy(policy.id) for lift, cover in covers.items() if cover is not None}
-    return {lift: min(entry.from_date for entry in found) for lift, found in entries.items() if found}
+    """Give the first day on which the policy insures each of the plan's lifts that it covers, by whichever record.
+
+    Lifts are named by the record that goes on (C11).
+    """
+    records = {lift: records_of(work, lift) for lift in plan.lifts}
+    work.prefetch({cover_stream(record): Cover for each in records.values() for record in each})
+    found: dict[str, str] = {}
+    for lift, each in records.items():
+        covers = [work.find(Cover, cover_stream(record)) for record in each]
+        days = [entry.from_date for cover in covers if cover is not None for entry in cover.of_policy(policy.id)]
+        found |= {last_of(work, work.read(Lift, lift)).id: min(days)} if days else {}
+    return found
 
 
 def _named(application: Application) -> dict[str, Any]:

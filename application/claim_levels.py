@@ -11,7 +11,7 @@ from typing import Any
 
 from application.accidents import claims_of_accident
 from application.claim_covers import Covered
-from application.covers import records_of
+from application.records import records_of
 from application.work import Work
 from domain.claims import Claim
 from domain.errors import Conflict

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from application.actions import Action, Writes
+from application.records import records_of
 from application.schemes import PackRef, pack_in_force
 from application.work import Work
 from audit import canonical, merkle
 from domain.aggregate import Aggregate, Because, Event, Statement
-from domain.covers import Cover, CoverEntry
+from domain.covers import Clash, Cover, CoverEntry
 from domain.earning import Charged, charged_for_line, merged
 from domain.errors import Conflict
 from domain.filed_terms import check_filed_rate
@@ -73,21 +75,6 @@ def covers_by_record(
     ]
 
 
-def records_of(work: Work, lift: str) -> list[str]:
-    """Give all records of one lift, itself first: what it went up in, and whatever went up in that (C11)."""
-    last = work.find(Lift, lift)
-    while last is not None and last.merged_into is not None:
-        last = work.find(Lift, last.merged_into)
-    records = dict.fromkeys([lift] if last is None else [lift, last.id])
-    wanted = [] if last is None else [*last.absorbed]
-    while wanted:
-        name = wanted.pop(0)
-        record = work.find(Lift, name)
-        records[name] = None
-        wanted += () if record is None else record.absorbed
-    return [*records]
-
-
 def attach(
     work: Work, policy: Policy, statement: Statement, found: Mapping[str, Any], *, pending: bool
 ) -> tuple[Because, int]:
@@ -109,7 +96,7 @@ def attach(
     if line["certificate"] in cover.entries:
         raise Conflict("the certificate is attached already", code="certificate_taken", certificate=line["certificate"])
     rates = filed_rate(work, pack, policy, [(Period(on, line["to_date"]), premises_class)], line["parts"])
-    findings = [*findings, *checked.findings, *rates, *_overlaps(work, policy, cover, line, pack)]
+    findings = [*findings, *checked.findings, *rates, *_overlaps(work, policy, line, pack)]
     work.source(line, "certificate", cover.id)
     premium_fen = sum(part["premium_fen"] for part in line["parts"])
     facts = _facts(policy, premises_class, premium_fen, Checked(findings, checked.working), ref)
@@ -160,17 +147,45 @@ def _class(pack: Pack, lift: Lift, on: str) -> tuple[str | None, list[Finding]]:
     return known, []
 
 
-def _overlaps(work: Work, policy: Policy, cover: Cover, line: Mapping[str, Any], pack: Pack) -> list[Finding]:
+def _overlaps(work: Work, policy: Policy, line: Mapping[str, Any], pack: Pack) -> list[Finding]:
+    """Find what insures the same already, on whichever record of the lift (C11)."""
     days = Period(line["from_date"], line["to_date"])
     parts = [part["part"] for part in line["parts"]]
 
     def holds(entry: CoverEntry, shared: Period) -> Period | None:
-        return shared if entry.policy == policy.id else work.read(Policy, entry.policy).holds(shared, work.today)
+        return shared if entry.policy == policy.id else _held(work, entry, shared)
 
-    clashes = cover.clashes(days, parts, policy.interest, holds)
+    clashes = [
+        clash for cover in _covers(work, line["lift"]) for clash in cover.clashes(days, parts, policy.interest, holds)
+    ]
     if any(clash.entry.policy == policy.id for clash in clashes):
         raise Conflict("the policy covers this lift already", code="lift_covered_already", lift=line["lift"])
     return check_clashes(pack, policy, clashes, line["from_date"])
+
+
+def _covers(work: Work, lift: str) -> list[Cover]:
+    found = (work.find(Cover, cover_stream(record)) for record in records_of(work, lift))
+    return [cover for cover in found if cover is not None]
+
+
+def _held(work: Work, entry: CoverEntry, days: Period) -> Period | None:
+    """Give on which of some days a certificate's policy insures, or may yet."""
+    return work.read(Policy, entry.policy).holds(days, work.today)
+
+
+def clashes_between(work: Work, lift: str, other: str) -> list[Clash]:
+    """Give what is insured twice if two lifts are one: parts and days in which certificates on them overlap.
+
+    It is asked before it is recorded that they are one.
+    """
+    found: list[Clash] = []
+    others = _covers(work, other)
+    for entry in (entry for cover in _covers(work, lift) for entry in cover.entries.values()):
+        days = None if entry.period is None else _held(work, entry, entry.period)
+        if days is not None:
+            for cover in others:
+                found += cover.clashes(days, entry.parts, entry.interest, partial(_held, work))
+    return found
 
 
 # ------------------------------------------------------------------------------------------------ staging

@@ -10,9 +10,11 @@ from typing import Any
 
 from application.actions import Action, Writes
 from application.buildings import PLACING, check_venue, leave
+from application.covers import clashes_between
 from application.identifiers import claim, live_owner, lost, named, opened, release, require_room, weigh
 from application.lifts import CLAIMING, RELEASING, keys_of, live_now, move
 from application.relations import day_of, to_lift
+from application.ruling import ruling
 from application.work import Work
 from domain.aggregate import Statement
 from domain.buildings import Building, Estate
@@ -31,6 +33,7 @@ from domain.lift_shapes import (
 )
 from domain.lifts import Lift
 from domain.parties import Agent, Party
+from domain.policy_checks import check_merged
 
 Path = Mapping[str, str]
 
@@ -179,7 +182,8 @@ def merge(work: Work, statement: Statement, path: Path) -> None:
     """Let a lift's record go up in another's, which it duplicates: its identifiers pass to it, and so do its claims.
 
     A claim between the two is settled; one to what a third lift owns is the other's from now on, and held as it was.
-    What a scrapped record set free is the other's again; none that is live goes up in a scrapped one.
+    What a scrapped record set free is the other's again; none that is live goes up in a scrapped one. That an interest
+    proves insured twice is found.
     """
     said = statement.said
     lift, other = work.change(Lift, path["lift"]), work.change(Lift, said["into"])
@@ -203,13 +207,16 @@ def merge(work: Work, statement: Statement, path: Path) -> None:
         owner = owners.get(i.id)
         if owner is not None and other.id not in {owner, *i.contenders}:
             weighed.held.append((i, owner))
-    because = lift.record(Lift.MergedInto, statement)
+    pack, ruled = ruling(work, other.area_on(work.today), work.today)
+    twice = check_merged(pack, clashes_between(work, lift.id, other.id), work.today)
+    because = lift.record(Lift.MergedInto, statement, {"on": work.today})
     settled = [stream for stream in (*(i.id for i in passing), *weighed.settled) if stream in other.contested]
     absorbed: dict[str, Any] = {
         "lift": lift.id, "identifiers": [list(key) for key in lift.identifiers], "settled": settled,
     }  # fmt: skip
-    if weighed.held:
-        absorbed["findings"] = weighed.findings
+    findings = [*weighed.findings, *twice]
+    if findings:
+        absorbed |= {"findings": findings} | (ruled if twice else {})
     other.record(Lift.Absorbed, because, absorbed)
     for identifier in identifiers:
         if identifier in passing:

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from application.actions import Writes
-from application.covers import cover_stream, records_of
+from application.covers import cover_stream
+from application.records import records_of
 from application.work import Work
 from domain.aggregate import Because
 from domain.covers import Cover

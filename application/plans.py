@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from application.actions import Action, Writes
 from application.funds import caused_by, events_of, prefetch_houses, relations, words
+from application.records import last_of, records_of
 from application.schemes import pack_in_force
 from application.work import Work
 from domain.aggregate import Event, Statement
@@ -42,11 +43,22 @@ def publish(work: Work, statement: Statement, path: Path) -> None:
 
 
 def plan_lifts(work: Work, names: Iterable[str], insured_from: Mapping[str, str]) -> list[PlanLift]:
-    """Give what the checks need of lifts; `insured_from` has the first day of those that a policy covers."""
+    """Give what the checks need of lifts, each once, whichever of its records were named (C11).
+
+    `insured_from` has, by the record that goes on, the first day of those that a policy covers. Where that record does
+    not know estate or warranty, what another one knew of the lift stands.
+    """
     wanted = list(names)
     work.prefetch(dict.fromkeys(wanted, Lift))
-    lifts = [work.read(Lift, name) for name in wanted]
-    return [PlanLift(lift.id, lift.estate, lift.warranty_until, insured_from.get(lift.id)) for lift in lifts]
+    lasts = dict.fromkeys(last_of(work, work.read(Lift, name)).id for name in wanted)
+    return [_plan_lift(work, last, insured_from.get(last)) for last in lasts]
+
+
+def _plan_lift(work: Work, last: str, insured_from: str | None) -> PlanLift:
+    records = [work.read(Lift, name) for name in records_of(work, last)]
+    estate = next((record.estate for record in records if record.estate is not None), None)
+    warranty_until = next((each.warranty_until for each in records if each.warranty_until is not None), None)
+    return PlanLift(last, estate, warranty_until, insured_from)
 
 
 def open_vote(work: Work, statement: Statement, path: Path) -> None:

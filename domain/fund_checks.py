@@ -123,8 +123,7 @@ def facts_of_plan(plan: Plan) -> list[Finding]:
 
 def _scope(pack: Pack, facts: Facts) -> list[Finding]:
     checks = pack.rule("fund.checks", facts.on)
-    policy, plan = facts.policy, facts.plan
-    lifts = len(plan.lifts)
+    policy, lifts = facts.policy, len(facts.lifts)
     numbers: dict[str, int | str] = {"check": "MF01", "policy": policy.lifts, "plan": lifts, "covered": facts.covered}
     if facts.covered == lifts == policy.lifts:
         return [finding(checks, "lifts_agree", "compliant", **numbers)]

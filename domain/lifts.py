@@ -68,6 +68,7 @@ class Lift(LiftDays, Aggregate):
     contested: tuple[str, ...] = ()
     safety_officer: str | None = None
     merged_into: str | None = None
+    merged_on: str = ""
     absorbed: tuple[str, ...] = ()
     row: Mapping[str, Any] | None = field(default=None, compare=False)
     row_on: str = field(default="", compare=False, repr=False)
@@ -215,17 +216,31 @@ class Lift(LiftDays, Aggregate):
             state["found"]["confirmed_from"] = ""
 
     class MergedInto(Event):
-        """It is the same lift as `said.into`; its own record is closed."""
+        """It is the same lift as `said.into`; its own record is closed.
+
+        `found.on` is the day on which that was found, from which the other record alone says what is so. It was so all
+        along. Empty before schema 2: it was not told.
+        """
 
         TOPIC = "lift.MergedInto"
+        SCHEMA = 2
 
         def apply(self, aggregate: Lift) -> None:
             """Point to the one that goes on."""
             aggregate.merged_into = (self.said or {})["into"]
+            aggregate.merged_on = day_of(self)
             aggregate.contested = ()
 
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that nobody told the day."""
+            state["found"]["on"] = ""
+
     class Absorbed(Event):
-        """`found.lift` was found to be this one; `found.identifiers` are now its own, `found.findings` held claims."""
+        """`found.lift` was found to be this one; `found.identifiers` are now its own.
+
+        `found.findings` are held claims, and that an interest in the lift is insured twice.
+        """
 
         TOPIC = "lift.Absorbed"
 

@@ -11,7 +11,7 @@ from domain.errors import Conflict, Invalid, RuleBroken
 from domain.filed_terms import as_filed, check_filed_limits
 from domain.findings import Finding, Verdict, finding, refuse_violations
 from domain.money import BASIS_POINTS
-from domain.packs import Pack
+from domain.packs import Pack, rule_or_own
 from domain.policies import Policy
 from domain.policy_amounts import needed_to_issue_fen
 from domain.policy_shapes import INSTALMENTS_MAX, INSURERS_MAX, SOURCES_MAX
@@ -240,6 +240,23 @@ def check_clashes(pack: Pack, policy: Policy, clashes: Sequence[Clash], on: str)
         finding(rule, "cover_overlaps", parts=",".join(c.parts), from_date=c.days.from_date, to_date=c.days.to_date)
         for c in clashes
     ]
+
+
+def check_merged(pack: Pack | None, clashes: Sequence[Clash], on: str) -> list[Finding]:
+    """Find `cover_overlaps` once where two records prove to be one lift (C11) and an interest in it is insured twice.
+
+    It tells how many certificates overlap, in which parts, and from the first day to the last. Rule `cover.overlap`; it
+    is for a person to look at, whatever the pack says: nothing that was done is refused by it.
+    """
+    if not clashes:
+        return []
+    rule = rule_or_own(pack, "cover.overlap", on)
+    facts: dict[str, int | str] = {
+        "overlaps": len(clashes), "parts": ",".join(sorted({part for clash in clashes for part in clash.parts})),
+        "from_date": min(clash.days.from_date for clash in clashes),
+        "to_date": max(clash.days.to_date for clash in clashes),
+    }  # fmt: skip
+    return [finding(rule, "cover_overlaps", "manual_review", **facts)]
 
 
 def needed_fen(pack: Pack, policy: Policy, on: str) -> tuple[int, frozenset[str]]:
