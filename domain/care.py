@@ -5,12 +5,12 @@ Two records that were found to be one lift are one lift (C11): who is engaged by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from domain.histories import History, value_on
+from domain.histories import History, Term, value_on
 from domain.lifts import Lift
 from domain.time import add_days, days_between
 
@@ -33,7 +33,10 @@ class Stretch(NamedTuple):
 
 
 def records_of(lift: Lift, find: Callable[[str], Lift | None]) -> tuple[Lift, ...]:
-    """Give a lift's record, what it went up in, and what went up in any of these; the record itself first."""
+    """Give a lift's record, what it went up in, and what went up in any of these; the record itself first.
+
+    Of those that went up in others, what a register states of the maintainer holds no longer than `_closed` says.
+    """
     found = {lift.id: lift}
     wanted = [lift]
     while wanted:
@@ -41,7 +44,47 @@ def records_of(lift: Lift, find: Callable[[str], Lift | None]) -> tuple[Lift, ..
         names = (*each.absorbed, *(() if each.merged_into is None else (each.merged_into,)))
         wanted += [other for name in names if name not in found and (other := find(name)) is not None]
         found |= {other.id: other for other in wanted}
-    return tuple(found.values())
+    return tuple(_closed(record, found) for record in found.values())
+
+
+def _closed(record: Lift, found: Mapping[str, Lift]) -> Lift:
+    """Give a record, without what its register states of days on which a record that it went up in says it.
+
+    Nobody can correct it any more: from the day of the merger, what it states of the maintainer without an end gives
+    way to what one that goes on has. That is what the register states there, a contract that whoever answers for the
+    lift confirms, or one of the same maintainer. Until then who was stated by either was engaged. Where the day of the
+    merger was not told, it gives way to what was said of a later day.
+    """
+    later, last, since = list[tuple[str, Lift]](), record, ""
+    while last.merged_into is not None and last.merged_into in found:
+        since = max(since, last.merged_on)
+        last = found[last.merged_into]
+        later.append((since, last))
+    if not later or all(term.under or term.to_date is not None for term in record.maintenance):
+        return record
+    given = record.copy()
+    given.maintenance = tuple(_given_way(term, later) for term in record.maintenance)
+    return given
+
+
+def _given_way(stated: Term, later: Iterable[tuple[str, Lift]]) -> Term:
+    if stated.under or stated.to_date is not None:
+        return stated
+    days = [
+        day
+        for since, lift in later
+        for term in lift.maintenance
+        if not term.under or term.holder == stated.holder or _confirmed(lift, term)
+        for day in [max(since, term.from_date, stated.from_date)]
+        if term.runs_on(day) and (since or stated.from_date < term.from_date)
+    ]  # fmt: skip
+    return replace(stated, to_date=min(days)) if days else stated
+
+
+def _confirmed(lift: Lift, term: Term) -> bool:
+    """Say whether the first day of a contract's term is not its maintainer's word alone."""
+    grounds = (term.under, term.holder)
+    return any((each.under, each.holder) == grounds and each.runs_on(term.from_date) for each in lift.confirmed)
 
 
 @dataclass(frozen=True, slots=True)

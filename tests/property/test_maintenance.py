@@ -71,8 +71,10 @@ WOUND_UP = st.tuples(
     CHANGE,
 ).map(list)  # fmt: skip
 """A contract that lifts leave, perhaps on a day to come, and that ends, is shortened, or is joined again."""
-MADE_ONE = st.tuples(BEGIN_, st.tuples(st.just("merge"), st.just(1)), IN_ORDER, VISIT).map(list)
-"""Two records of one lift, in somebody's care by one of them."""
+MADE_ONE = st.tuples(
+    BEGIN_, st.tuples(st.just("merge"), st.sampled_from([0, 1])), IN_ORDER, VISIT, BEGIN_, IN_ORDER
+).map(list)  # fmt: skip
+"""Two records of one lift, in somebody's care by one of them, or by both, before and after that was found."""
 SEASON = st.tuples(BEGUN, st.tuples(st.just("series"), st.integers(3, 8)), CHANGE, STATUS, IN_ORDER).map(list)
 """Visits by the half-month alone, on whatever terms."""
 HISTORIES = st.lists(

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
+from tests.support.naive_care import Contracted, Stated
+
 DEPTH = {"HM": 0, "TM": 1, "SM": 2, "OY": 3}
 DEEPER = {"TM": "quarterly_visit_overdue", "SM": "half_yearly_visit_overdue", "OY": "yearly_visit_overdue"}
 CYCLE = {"TM": 92, "SM": 183, "OY": 365}
@@ -71,37 +73,6 @@ class Visited:
         return self.record, date.fromordinal(self.day).year
 
 
-@dataclass
-class Contracted:
-    """A contract by its words: the stays of its members, one without an end the present one; levels by their days."""
-
-    maintainer: str
-    from_day: int
-    to_day: int | None
-    members: dict[str, list[tuple[int, int | None]]]
-    levels: list[tuple[int, str]]
-
-    def covers(self, record: str, day: int) -> bool:
-        """Say whether it runs for a lift on a day."""
-        runs = self.from_day <= day and (self.to_day is None or day < self.to_day)
-        return runs and any(a <= day and (b is None or day < b) for a, b in self.members.get(record, []))
-
-    def level(self, day: int) -> str:
-        """Give its level on a day."""
-        first = self.levels[0][1]
-        return max(((on, n, level) for n, (on, level) in enumerate(self.levels) if on <= day), default=(0, 0, first))[2]
-
-
-@dataclass
-class Stated:
-    """What a register states of a lift: since when somebody maintains it, and until when that counts."""
-
-    on: int
-    holder: str | None
-    until: int | None = None
-    statuses: list[tuple[int, str]] = field(default_factory=list)
-
-
 class Fact(NamedTuple):
     """Something told, as of a position of the log."""
 
@@ -117,7 +88,8 @@ class Naive:
     lifts: dict[str, Stated] = field(default_factory=dict)
     contracts: dict[str, Contracted] = field(default_factory=dict)
     visits: dict[str, Visited] = field(default_factory=dict)
-    merged: list[tuple[str, str]] = field(default_factory=list)
+    merged: list[tuple[str, str, int]] = field(default_factory=list)
+    """Which record went up in which, and when that was found."""
     packs: list[tuple[int, Pack]] = field(default_factory=list)
     _asked: dict[tuple[str, str, int], list[str]] = field(default_factory=dict)
 
@@ -143,21 +115,40 @@ class Naive:
     ) -> None:
         members: dict[str, list[tuple[int, int | None]]] = {record: [(on, None)] for record in records}
         self.contracts[contract] = Contracted(maintainer, on, until, members, [(LONG_AGO, level)])
+        self._vouched(contract, records, on, by)
         self._takes_over(records, maintainer, on, until, by)
+
+    def _vouched(self, contract: str, records: Sequence[str], on: int, by: str) -> None:
+        """Note whose word a stay is, before what it ends of what is stated."""
+        for record in records:
+            lift = self.lifts[record]
+            stated = by == lift.holder and lift.on <= on and lift.until is None
+            if by == "unit" or stated:
+                self.contracts[contract].sure.add((record, on))
 
     def _joined(self, contract: str, record: str, on: int, by: str) -> None:
         of = self.contracts[contract]
         # Who comes back on a day on which he had not left yet stays from then on by the new word.
         stays = [(a, on if b is not None and a <= on < b else b) for a, b in of.members.get(record, [])]
+        going_on = [
+            a for a, b in of.members.get(record, []) if b is not None and a <= on < b and (record, a) in of.sure
+        ]
         of.members[record] = [*stays, (on, None)]
+        self._vouched(contract, [record], on, "unit" if going_on else by)
         self._takes_over([record], of.maintainer, on, of.to_day, by)
 
     def _left(self, contract: str, record: str, on: int) -> None:
         members = self.contracts[contract].members
         members[record] = [(a, on if b is None else b) for a, b in members[record]]
 
-    def _until(self, contract: str, until: int) -> None:
-        self.contracts[contract].to_day = until
+    def _until(self, contract: str, until: int, by: str = "") -> None:
+        of = self.contracts[contract]
+        for record, stays in of.members.items() if by else ():
+            for a, b in stays:
+                ends = [min(end for end in (b, to, 9**9) if end is not None) for to in (of.to_day, until)]
+                if ends[0] != ends[1]:
+                    self._vouched(contract, [record], a, by)
+        of.to_day = until
 
     def _level(self, contract: str, on: int, level: str) -> None:
         self.contracts[contract].levels.append((on, level))
@@ -173,8 +164,8 @@ class Naive:
             elif lift.holder == maintainer and (until is None or lift.on < until):
                 lift.until = lift.on
 
-    def _merged(self, record: str, into: str) -> None:
-        self.merged.append((record, into))
+    def _merged(self, record: str, into: str, on: int) -> None:
+        self.merged.append((record, into, on))
 
     def _adopted(self, on: int, pack: Pack) -> None:
         self.packs.append((on, pack))
@@ -201,9 +192,9 @@ class Naive:
         """Give all records of the one lift that a record is of."""
         found = {record}
         for _ in self.merged:
-            for pair in self.merged:
-                if found & set(pair):
-                    found |= set(pair)
+            for gone, into, _ in self.merged:
+                if found & {gone, into}:
+                    found |= {gone, into}
         return found
 
     def status(self, record: str, day: int) -> str | None:
@@ -239,10 +230,26 @@ class Naive:
             before = day < lift.on and not any(
                 c.covers(each, d) for c in self.contracts.values() for d in range(c.from_day, lift.on)
             )
-            runs = lift.on <= day and (lift.until is None or day < lift.until)
+            runs = lift.on <= day and (lift.until is None or day < lift.until) and not self.given_way(each, day)
             if lift.holder == party and (before or runs):
                 found.append("full")
         return found
+
+    def given_way(self, record: str, day: int) -> bool:
+        """Say whether what the register states of a closed record has given way to the word of the one that goes on."""
+        lift = self.lifts[record]
+        for _, into, on in [merger for merger in self.merged if merger[0] == record and lift.until is None]:
+            words = [(self.lifts[into].on, self.lifts[into].until)] if self.lifts[into].holder is not None else []
+            words += [
+                (a, min((end for end in (b, c.to_day) if end is not None), default=None))
+                for c in self.contracts.values() for a, b in c.members.get(into, [])
+                if c.maintainer == lift.holder or (into, a) in c.sure
+            ]  # fmt: skip
+            for begin, end in words:
+                first = max(begin, on, lift.on)
+                if first <= day and (end is None or first < end):
+                    return True
+        return False
 
     def engaged(self, record: str, day: int) -> set[str]:
         """Give who maintains the lift of a record on a day."""
@@ -322,7 +329,7 @@ class Naive:
     def care(self, record: str, at: datetime) -> list[tuple[str, str, int]]:
         """Give (code, verdict, days) of what is missing of a lift at an instant, in order of code."""
         today, pack = ordinal(at), self.pack(ordinal(at))
-        gone = any(record == merged for merged, _ in self.merged)
+        gone = any(record == merged for merged, _, _ in self.merged)
         if gone or today < self.lifts[record].on or not self.in_use(record, today):
             return []
         engaged, found = self.engaged(record, today), list[tuple[str, str, int]]()

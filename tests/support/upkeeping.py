@@ -156,7 +156,7 @@ class World:
         """Let one record go up in the other."""
         record, into = RECORDS[which], RECORDS[1 - which]
         if self.act(UNIT, "lift.merge", {"into": into}, lift=record):
-            self.learn("merged", record=record, into=into)
+            self.learn("merged", record=record, into=into, on=self.today)
 
     def adopt(self, number: int, days: int) -> None:
         """Adopt a pack from a day on."""
@@ -210,7 +210,8 @@ class World:
             return
         facts: Mapping[str, dict[str, Any]] = {
             "joined": {"record": record, "on": on, "by": "unit" if by else maintainer.party},
-            "left": {"record": record, "on": on}, "until": {"until": on}, "level": {"on": on, "level": level},
+            "left": {"record": record, "on": on},
+            "until": {"until": on, "by": "unit" if by else maintainer.party}, "level": {"on": on, "level": level},
         }  # fmt: skip
         self.learn(kind, contract=name, **facts[kind])
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from domain.aggregate import Authorship, Journal, Statement
-from domain.care import Care
+from domain.care import Care, records_of
 from domain.histories import History
 from domain.lifts import Lift
 from domain.maintenance import Visit
@@ -212,6 +212,60 @@ def test_two_records_of_a_lift_are_one_in_whose_care_it_is() -> None:
     engaged(goes_on, OLD, "2026-03-01")
     assert care.engaged_since(OLD, "2026-03-02") == ""
     assert Care((goes_on,)).engaged_since(OLD, "2026-03-02") == "2026-03-01"
+
+
+def gone_up(into: Lift, on: str, name: str, **said: str) -> Lift:
+    """Give another record, that went up in one on a day; it is empty where that was not told."""
+    made = lift(**said)
+    made.id = name
+    made.record(Lift.MergedInto, Statement({"into": into.id}), {"on": on})
+    into.absorbed = (*into.absorbed, name)
+    return made
+
+
+def engaging(record: Lift, *others: Lift) -> list[tuple[str, ...]]:
+    """Say who answers for a lift on days, by all its records."""
+    known = {each.id: each for each in others}
+    care = Care(records_of(record, known.get))
+    days = ("2026-02-28", "2026-03-01", "2026-04-30", "2026-05-01", "2026-06-01")
+    return [tuple(sorted(care.engaged_on(day))) for day in days]
+
+
+def test_what_a_closed_record_states_gives_way_to_the_word_of_the_one_that_goes_on() -> None:
+    """Nobody can correct it, so else OLD would be found missing for ever; until then both were engaged."""
+    goes_on = lift(maintainer=NEW)
+    gone = gone_up(goes_on, "2026-03-01", "lift:b")
+    both, only = (NEW, OLD), (NEW,)
+    assert engaging(goes_on, gone) == engaging(gone, goes_on) == [both, only, only, only, only]
+    nobody = lift()
+    nobody.maintenance = ()
+    gone = gone_up(nobody, "2026-03-01", "lift:b")
+    assert engaging(nobody, gone) == [(OLD,)] * 5
+    engaged(nobody, STRANGER, "2026-05-01", "2026-06-01")
+    assert engaging(nobody, gone) == [(OLD,)] * 3 + [(OLD, STRANGER)] + [(OLD,)]
+    nobody.confirmed = nobody.maintenance
+    assert engaging(nobody, gone) == [(OLD,)] * 3 + [(STRANGER,), ()]
+
+
+def test_what_a_record_stated_that_went_up_before_gives_way_to_each_that_took_its_place() -> None:
+    """The word of the second holds though it went up in a third; a contract of the maintainer's own is his word."""
+    third, day = lift(), "2026-03-01"
+    third.maintenance, third.id = (), "lift:c"
+    second = gone_up(third, "2026-05-01", "lift:b", maintainer=NEW)
+    gone = gone_up(second, day, "lift:d")
+    assert engaging(third, second, gone) == [(NEW, OLD), *[(NEW,)] * 4]
+    engaged(third, NEW, "2026-05-01", "2026-05-31")
+    assert engaging(third, second, gone) == [(NEW, OLD), *[(NEW,)] * 3, ()]
+
+
+def test_of_a_merger_without_a_day_what_is_said_of_a_later_day_counts() -> None:
+    """Before the day was told, both registers' words stood beside each other."""
+    goes_on = lift(maintainer=NEW)
+    gone = gone_up(goes_on, "", "lift:b")
+    assert engaging(goes_on, gone) == [(NEW, OLD)] * 5
+    engaged(goes_on, STRANGER, "2026-05-01")
+    goes_on.confirmed = goes_on.maintenance[-1:]
+    assert [OLD in each for each in engaging(goes_on, gone)] == [True, True, True, False, False]
 
 
 @pytest.mark.parametrize("between", [
