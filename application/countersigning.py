@@ -7,7 +7,7 @@ from typing import Any
 
 from application.actions import Action, Writes
 from application.maintenance import prefetch, recorded_at, to_record
-from application.relations import to_lift
+from application.relations import to_lift, users_on
 from application.ruling import ruling
 from application.work import Work
 from domain.aggregate import Statement
@@ -40,7 +40,7 @@ def countersign(work: Work, statement: Statement, _path: Path) -> None:
     said = statement.said
     author = work.author
     year, visit, lift = _concerned(work, said)
-    work.allow("visit.countersign", uses=author.party in lift.users_on(visit.on))
+    work.allow("visit.countersign", uses=author.party in users_on(work, lift, visit.on))
     if author.agent is not None and "safety_administrator" not in author.roles:
         raise Forbidden("the safety administrator countersigns", code="role_missing", role="safety_administrator")
     if author.agent in visit.workers:
@@ -83,7 +83,7 @@ def dispute(work: Work, statement: Statement, _path: Path) -> None:
     year, visit, lift = _concerned(work, statement.said)
     party = work.author.party
     work.allow(
-        "visit.dispute", uses=party in lift.users_on(visit.on), self=visit.maintainer == party,
+        "visit.dispute", uses=party in users_on(work, lift, visit.on), self=visit.maintainer == party,
         supervises=to_lift(work, lift, visit.on, visit.on)["supervises"],
     )  # fmt: skip
     year.record(MaintenanceYear.Disputed, statement, {"findings": []})

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from application.records import last_of
 from application.work import Work
 from domain.aggregate import Statement
 from domain.buildings import Building, Estate
@@ -54,7 +55,7 @@ def _in_reach(work: Work, subject: str) -> bool:
     noun = subject.partition(":")[0]
     if noun == "lift":
         lift = work.find(Lift, subject)
-        return lift is not None and _on(work, lift, work.today)["supervises"]
+        return lift is not None and to_lift(work, lift, work.today, work.today)["supervises"]
     if noun == "house":
         house = work.find(House, subject)
         return house is not None and _in_reach(work, house.fund)
@@ -68,10 +69,20 @@ def _in_reach(work: Work, subject: str) -> bool:
 def to_lift(work: Work, lift: Lift, on: str, until: str) -> dict[str, bool]:
     """Give the relations for `Work.allow` that hold on two civil dates: holder, manages, maintains, supervises.
 
-    The holder is who registered the lift, on any day; the use unit manages; supervision is by authority or area.
+    The holder is who registered the lift, on any day; the use unit manages; supervision is by authority or area. Of a
+    record that went up in another they are those to the one that goes on as well: it alone says what is so now (C11).
     """
-    first, last = _on(work, lift, on), _on(work, lift, until)
-    return {relation: holds and last[relation] for relation, holds in first.items()}
+    held = [(_on(work, each, on), _on(work, each, until)) for each in _standing_for(work, lift)]
+    return {relation: any(first[relation] and last[relation] for first, last in held) for relation in held[0][0]}
+
+
+def users_on(work: Work, lift: Lift, day: str) -> frozenset[str]:
+    """Give who used a lift on a civil date (`LiftDays.users_on`), also by the record that its own went up in."""
+    return frozenset(user for each in _standing_for(work, lift) for user in each.users_on(day))
+
+
+def _standing_for(work: Work, lift: Lift) -> list[Lift]:
+    return [lift] if lift.merged_into is None else [lift, last_of(work, lift)]
 
 
 def _on(work: Work, lift: Lift, day: str) -> dict[str, bool]:
