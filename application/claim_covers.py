@@ -35,6 +35,10 @@ class Covered:
     entry: CoverEntry
     lift: str
 
+    def insured_by(self, party: str | None) -> bool:
+        """Say whether a party is one of the policy's insurers, whatever its share (共保)."""
+        return any(insurer == party for insurer, _ in self.policy.insurers)
+
     def as_json(self) -> dict[str, str]:
         """Give what stands in `found.cover`."""
         return {"policy": self.policy.id, "certificate": self.entry.certificate, "insurer": self.policy.insurer}
@@ -67,11 +71,16 @@ def ruling_of(work: Work, claim: Claim, on: str) -> tuple[Pack | None, dict[str,
 
 
 def insurers_of(work: Work, claim: Claim) -> frozenset[str]:
-    """Give who leads the insurers of the loss, or who was given notice; where nobody is known, the notifier."""
+    """Give who leads the insurers of the loss, or who was given notice; where nobody is known, the notifier.
+
+    Notice to one of several insurers under a policy (共保) is notice to who leads them.
+    """
     if claim.policy is not None:
         return frozenset({work.read(Policy, claim.policy).insurer})
     if claim.insurer is not None:
-        return frozenset({claim.insurer})
+        covers = covers_of(work, claim)
+        leading = frozenset(covered.policy.insurer for covered in covers if covered.insured_by(claim.insurer))
+        return leading if leading and claim.insurer not in leading else frozenset({claim.insurer})
     return frozenset(covered.policy.insurer for covered in covers_of(work, claim)) or frozenset({claim.notifier})
 
 

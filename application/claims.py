@@ -47,7 +47,10 @@ def open_occurrence(work: Work, statement: Statement, _path: Path) -> None:
 
 
 def notify(work: Work, statement: Statement, _path: Path) -> None:
-    """Record notice of a loss; whatever is odd about it is a finding."""
+    """Record notice of a loss; whatever is odd about it is a finding.
+
+    Of several covers it is for that of the insurer who is given notice, also as one of several under a policy.
+    """
     said = statement.said
     work.allow("claim.notify")
     lift = work.read(Lift, said["lift"])
@@ -56,6 +59,7 @@ def notify(work: Work, statement: Statement, _path: Path) -> None:
     on = civil_date(said["loss_at"])
     pack, ruled = ruling(work, lift.area_on(on), on)
     covers = covers_at(work, lift.id, said["part"], said["interest"], on)
+    covers.sort(key=lambda covered: not covered.insured_by(said.get("insurer")))
     rule = rule_or_own(pack, COVERED, on)
     findings: list[Finding] = [] if covers else [finding(rule, "no_cover_in_force", loss_on=on)]
     if len(covers) > 1:

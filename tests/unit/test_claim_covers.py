@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from application import claim_decisions, claims
@@ -14,6 +16,7 @@ from tests.support import insuring
 from tests.support.book import Book
 from tests.support.claiming import (
     BY_INSURER,
+    BY_OTHER,
     BY_USE_UNIT,
     CERTIFICATE,
     INSURER,
@@ -21,6 +24,7 @@ from tests.support.claiming import (
     LIMIT_FEN,
     LOSS_AT,
     OPERATOR,
+    OTHER_INSURER,
     POLICY,
     approval,
     codes,
@@ -29,6 +33,7 @@ from tests.support.claiming import (
     merged,
     notice,
     notified,
+    papers,
     payment,
     refusal,
     registered,
@@ -330,3 +335,38 @@ def test_a_claim_that_holds_nothing_may_come_out_of_another_policy() -> None:
     book.act(BY_INSURER, "claim.reserve", {"amount_fen": 0}, **path)
     assert book.act(BY_INSURER, "claim.advance", advance, **path)[0].found["policy"] == second
     assert book.state(Limit, LIMIT).taken_fen() == 0
+
+
+def shared(book: Book, policy: str, *insurers: str) -> None:
+    """Let several insure a policy, the first of whom leads."""
+    drafted, *later = book.streams[policy]
+    found = {**drafted.found, "insurers": [{"party": party, "share_bp": 10_000 // len(insurers)} for party in insurers]}
+    book.streams[policy] = [replace(drafted, found=found), *later]
+
+
+def test_a_notice_is_for_the_cover_of_whoever_is_given_it() -> None:
+    """Of several that cover the loss the claimant chooses (保险法 56), also by one of several insurers of a policy."""
+    book, second = insured(), new_name("policy")
+    insured_twice(book, second)
+    for told, leader in ((OTHER_INSURER, OTHER_INSURER), (INSURER, INSURER)):
+        shared(book, second, leader, *({OTHER_INSURER, INSURER} - {leader}))
+        shared(book, POLICY, INSURER)
+        (event,) = book.act(BY_USE_UNIT, "claim.notify", notice(insurer=told))
+        wanted = second if told == OTHER_INSURER else POLICY
+        assert (event.found["cover"]["policy"], event.found["cover"]["insurer"]) == (wanted, told)
+    (event,) = book.act(BY_USE_UNIT, "claim.notify", notice(insurer=OTHER_INSURER))
+    assert event.found["cover"] == {**event.found["cover"], "policy": second, "insurer": INSURER}
+
+
+def test_notice_to_one_of_several_insurers_is_for_who_leads_them_to_deal_with() -> None:
+    """The cover was recorded after it; he who follows refuses nothing for the others (共保)."""
+    book = insured()
+    attached = book.streams.pop(f"{LIFT}/cover")
+    shared(book, POLICY, INSURER, OTHER_INSURER)
+    path = notified(book, insurer=OTHER_INSURER)
+    book.act(BY_OTHER, "claim.file", papers(), **path)
+    book.streams[f"{LIFT}/cover"] = attached
+    refused = {"reasons": ["not_covered"], "decided_on": "2026-03-05"}
+    assert refusal(book, BY_OTHER, "claim.refuse", refused, **path).code == "right_missing"
+    book.act(BY_INSURER, "claim.file", papers(), **path)
+    book.act(BY_INSURER, "claim.refuse", refused, **path)
