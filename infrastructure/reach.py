@@ -230,7 +230,7 @@ def _insurers(claims: Any, reach: Reach, parties: Sequence[str]) -> list[ColumnE
     taken, covers, policies = (tables[name].alias() for name in ("policies", "covers", "policies"))
     insured = select(covers.c.lift).where(_under(covers, policies, reach, parties))
     covered = exists().where(
-        or_(claims.c.insurer.is_(None), claims.c.insurer == policies.c.insurer), claims.c.policy.is_(None),
+        or_(claims.c.insurer.is_(None), claims.c.insurer == any_(policies.c.insurers)), claims.c.policy.is_(None),
         covers.c.lift == claims.c.lift, _under(covers, policies, reach, parties), policies.c.in_force.is_(True),
         claims.c.part == any_(covers.c.parts),
         covers.c.interest == claims.c.interest, effective_at(covers, claims.c.loss_at),

@@ -15,7 +15,7 @@ from application.reading.filters import only
 from application.reading.maintenance import MissingOfLift
 from application.reading.overdue import Missing
 from application.reading.ports import Found
-from application.reading.scope import filtered, lies_in, reach, to_lift
+from application.reading.scope import absorbed, filtered, lies_in, reach, to_lift
 from application.reading.shapes import Cited, Page
 from application.reading.sight import Seen, Sight, readable, sight
 from domain.errors import Invalid
@@ -150,8 +150,12 @@ class PolicyOfCover(TypedDict):
 
 
 class LiftCover(Certificate):
-    """A certificate on the lift; `in_force` says whether it insures, which is its policy's matter as well."""
+    """A certificate on the lift; `in_force` says whether it insures, which is its policy's matter as well.
 
+    `lift` is the record on which it stands: the lift's own, or one that was found to be the same lift.
+    """
+
+    lift: LiftName
     in_force: bool
     under: PolicyOfCover | None
 
@@ -224,7 +228,10 @@ def listed(asking: Asking) -> Answer:
 
 
 def one(asking: Asking) -> Answer:
-    """Answer GET /lifts/{lift}: what it is at both times, and the certificates on it with their policies."""
+    """Answer GET /lifts/{lift}: what it is at both times, and the certificates on it with their policies.
+
+    Those on records that went up in it insure it too (C11).
+    """
     lift = asking.path["lift"]
     standing = to_lift(asking, lift)
     cut = standing.cut(asking, "lift.read")
@@ -232,7 +239,8 @@ def one(asking: Asking) -> Answer:
     if cut is not None and not lies_in(effective, cut.periods):
         raise asking.refused("lift.read")
     states = views.find("lifts", position, effective=effective, where={"key": lift})
-    covers = views.find("covers", position, effective=effective, where={"lift": lift})
+    records = [lift, *absorbed(asking, lift, position)]
+    covers = views.find("covers", position, effective=effective, where={"lift": records})
     names = sorted({row["policy"] for row in covers})
     policies = {row["key"]: row for row in views.find("policies", position, effective=effective, where={"key": names})}
     dealings = standing.of_dealings()
@@ -244,7 +252,8 @@ def one(asking: Asking) -> Answer:
         covers=[
             {
                 # Whoever loses a lift to another insurer learns the other's period, not its premium (domain-model C1).
-                **shown(row, COVER), "premium_fen": row["premium_fen"] if row["policy"] in own else None,
+                "lift": row["lift"], **shown(row, COVER),
+                "premium_fen": row["premium_fen"] if row["policy"] in own else None,
                 "in_force": bool(policies.get(row["policy"], {}).get("in_force")),
                 "under": None if row["policy"] not in policies else shown(policies[row["policy"]], POLICY),
             }
@@ -290,7 +299,7 @@ def timeline(asking: Asking) -> Answer:
     are of, or at its opening where no end came.
     """
     lift = asking.path["lift"]
-    lifts = [lift, *absorbed(asking, lift)]
+    lifts = [lift, *absorbed(asking, lift, asking.known.position)]
     seen = sight(asking, lifts)
     seen.standing.cut(asking, "lift.read")
     after = asking.cursor(int, int)
@@ -320,17 +329,6 @@ def _entry(row: Found, seen: Sight, missing: Mapping[str, Mapping[str, list[Find
     if not seen.sees(Seen(row["stream"], row["position"], row["party"], row["effective_at"])):
         entry["facts"] = None
     return entry
-
-
-def absorbed(asking: Asking, lift: str) -> list[str]:
-    """Give the lifts that were found to be this one."""
-    found: list[str] = []
-    wanted = [lift]
-    while wanted:
-        rows = asking.reads.views.find("lifts", asking.known.position, where={"merged_into": wanted})
-        wanted = sorted({row["key"] for row in rows} - {lift, *found})
-        found += wanted
-    return found
 
 
 QUESTIONS = (

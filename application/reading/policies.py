@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from typing_extensions import TypedDict
 
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
@@ -11,10 +13,14 @@ from application.reading.ports import Found
 from application.reading.scope import covered_by, filtered, reach
 from application.reading.shapes import Cited, Page
 from application.reading.sight import readable
+from domain.aggregate import fold
 from domain.errors import NotFound
+from domain.money import apportion_bp
+from domain.policies import Policy
 from domain.policy_shapes import Interest, ServiceCode
 from domain.shapes import (
     AreaCode,
+    BasisPoints,
     CivilDate,
     Count,
     Fen,
@@ -60,6 +66,21 @@ class PolicyTerm(TypedDict):
     valid_until: CivilDate | None
 
 
+class BorneShare(TypedDict):
+    """What one of its insurers bears of a policy (共保份额), by the largest remainder: the shares sum to the whole."""
+
+    party: PartyName
+    share_bp: BasisPoints
+    premium_fen: Fen
+    received_fen: Fen
+
+
+class SharedTerm(PolicyTerm):
+    """A stretch of a policy's term with what each of its insurers bears, the leading one first."""
+
+    shares: list[BorneShare]
+
+
 class PolicyList(Page):
     """A page of policies, each stretch of a term by itself."""
 
@@ -71,7 +92,7 @@ class PolicyAnswer(Cited):
 
     policy: PolicyName
     effective_at: Instant | None
-    terms: list[PolicyTerm]
+    terms: list[SharedTerm]
 
 
 class PolicyCover(Certificate):
@@ -118,7 +139,10 @@ def one(asking: Asking) -> Answer:
     effective = asking.effective_given
     if effective is not None:
         rows = [row for row in rows if covered_by(row, effective)]
-    return asking.cited(policy=policy, effective_at=effective, terms=[_told(row) for row in rows])
+    known = fold(Policy, policy, asking.reads.streams.events(policy)[:1])  # its first event names them for good
+    insurers = {} if known is None else dict(known.insurers)
+    terms = [{**_told(row), "shares": _shares(row, insurers)} for row in rows]
+    return asking.cited(policy=policy, effective_at=effective, terms=terms)
 
 
 def covers(asking: Asking) -> Answer:
@@ -136,6 +160,14 @@ def covers(asking: Asking) -> Answer:
         for row in page
     ]  # fmt: skip
     return asking.cited(policy=policy, covers=told, next=following)
+
+
+def _shares(row: Found, insurers: Mapping[str, int]) -> list[Answer]:
+    premiums, received = (apportion_bp(row[member], insurers) for member in ("premium_fen", "received_fen"))
+    return [
+        {"party": party, "share_bp": share_bp, "premium_fen": premiums[party], "received_fen": received[party]}
+        for party, share_bp in insurers.items()
+    ]
 
 
 def _told(row: Found) -> Answer:

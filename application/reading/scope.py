@@ -16,6 +16,7 @@ from application.reading.ports import Cut, Found, Reach
 from application.rights import allowed, granted
 from domain.aggregate import fold
 from domain.errors import NotFound
+from domain.lifts import Lift
 from domain.mandates import ACTS
 from domain.parties import Party
 from domain.schemes import stem, within
@@ -164,14 +165,51 @@ def covered_by(row: Found, instant: str) -> bool:
 
 
 def to_lift(asking: Asking, lift: str) -> Standing:
-    """Give the reader's standing to a lift as known now. Raises NotFound `lift_unknown`."""
-    if not asking.reads.views.find("lifts", asking.present, where={"key": lift}, limit=1):
-        raise NotFound("the ledger knows no such lift", code="lift_unknown", lift=lift)
+    """Give the reader's standing to a lift as known now. Raises NotFound `lift_unknown`.
+
+    Two records of one lift are one (C11): relations to what its record went up in hold for it, since that alone says
+    what is so now; and whoever insures the lift on whichever record insures it. That somebody registered a record which
+    went up in another gives him nothing there.
+    """
+    records = _goes_on(asking, lift)
+    last = records[-1]
+    beside = [other for other in (last, *absorbed(asking, last, asking.present)) if other not in records]
     party = (asking.author.party,)
     acting = {name: party for action in ("lift.read", "cover.read") for name in granted(action, asking.author.kind)}
-    spans = asking.reads.views.spans(lift, _reach(asking, acting))
-    held = ((span["relation"], span["effective_from"], span["effective_to"]) for span in spans)
+    known = _reach(asking, acting)
+    found = [span for record in records for span in asking.reads.views.spans(record, known)]
+    found += [span for record in beside for span in asking.reads.views.spans(record, known) if _insures(span)]
+    held = ((span["relation"], span["effective_from"], span["effective_to"]) for span in found)
     return Standing.of(held, _now(asking), latest=frozenset({"supervises"}))
+
+
+def _insures(span: Found) -> bool:
+    return bool(span["relation"] == "insures")
+
+
+def _goes_on(asking: Asking, lift: str) -> list[str]:
+    """Give a lift's record and those that it went up in, one after another. Raises NotFound `lift_unknown`."""
+    records: list[str] = []
+    name: str | None = lift
+    while name is not None and name not in records:
+        rows = asking.reads.views.find("lifts", asking.present, where={"key": name}, limit=1)
+        if not rows and not records:
+            raise NotFound("the ledger knows no such lift", code="lift_unknown", lift=lift)
+        records.append(name)
+        name = rows[0]["merged_into"] if rows else None
+    return records
+
+
+def absorbed(asking: Asking, lift: str, known: int) -> list[str]:
+    """Give the records that went up in a lift's, or in one that did, as far as known at a position."""
+    found: list[str] = []
+    wanted = [lift]
+    while wanted:
+        told = (event for name in wanted for event in asking.reads.streams.events(name))
+        events = [e for e in told if isinstance(e, Lift.Absorbed) and e.position is not None and e.position <= known]
+        wanted = sorted({event.found["lift"] for event in events} - {lift, *found})
+        found += wanted
+    return found
 
 
 def to_fund(asking: Asking, fund: str) -> Standing:

@@ -124,16 +124,25 @@ def test_merged_lifts_count_once(ledger: TestLedger, reads: Reads) -> None:
     }  # fmt: skip
     store(ledger, [Told(other, "lift.Registered", said, {"on": "2025-01-01"}, None)])
     project(ledger)
-    apart = coverage.coverage(ask(reads, effective_at=AT))["total"]
+    apart = coverage.coverage(ask(reads, effective_at=AT))
     moment = "2025-07-01T00:00:00.000000Z"
-    store(ledger, [Told(in_force[0], "lift.MergedInto", {"into": other}, {"on": "2025-07-01"}, moment)])
+    absorbed = {"lift": in_force[0], "identifiers": [], "settled": []}
+    store(ledger, [
+        Told(in_force[0], "lift.MergedInto", {"into": other}, {"on": "2025-07-01"}, moment),
+        Told(other, "lift.Absorbed", None, absorbed, moment),
+    ])  # fmt: skip
     project(ledger)
     joined = coverage.coverage(ask(reads, effective_at=AT))["total"]
-    assert joined["liability"]["covered"] == apart["liability"]["covered"]
-    assert joined["in_use"] == apart["in_use"] - 1
+    assert joined["liability"]["covered"] == apart["total"]["liability"]["covered"]
+    assert joined["in_use"] == apart["total"]["in_use"] - 1
     line = lifts.timeline(ask(reads, path={"lift": other}))
     assert line["also"] == [in_force[0]]
     assert {entry["account"] for entry in line["entries"]} == {other, in_force[0]}
+    own = lifts.one(ask(reads, path={"lift": in_force[0]}, effective_at=AT))["covers"]
+    assert lifts.one(ask(reads, path={"lift": other}, effective_at=AT))["covers"] == own
+    assert {cover["lift"] for cover in own} == {in_force[0]}
+    before = str(apart["known_at"]["position"])
+    assert lifts.one(ask(reads, path={"lift": other}, effective_at=AT, known_at=before))["covers"] == []
 
 
 def test_known_at_instants(reads: Reads) -> None:
