@@ -70,26 +70,25 @@ def to_lift(work: Work, lift: Lift, on: str, until: str) -> dict[str, bool]:
     """Give the relations for `Work.allow` that hold on two civil dates: holder, manages, maintains, supervises.
 
     The holder is who registered the lift, on any day; the use unit manages; supervision is by authority or area. Of a
-    record that went up in another they are those to the one that goes on as well: it alone says what is so now (C11).
+    record that went up in another they are those to the one that goes on as well (C11): from the day of the merger it
+    alone says who manages and supervises, for nobody can correct the other any more.
     """
-    held = [(_on(work, each, on), _on(work, each, until)) for each in _standing_for(work, lift)]
-    return {relation: any(first[relation] and last[relation] for first, last in held) for relation in held[0][0]}
+    last = last_of(work, lift)
+    held = [(_on(work, each, on), _on(work, each, until)) for each in (lift, last)]
+    return {name: any(first[name] and end[name] for first, end in held) for name in held[0][0]}
 
 
 def users_on(work: Work, lift: Lift, day: str) -> frozenset[str]:
     """Give who used a lift on a civil date (`LiftDays.users_on`), also by the record that its own went up in."""
-    return frozenset(user for each in _standing_for(work, lift) for user in each.users_on(day))
-
-
-def _standing_for(work: Work, lift: Lift) -> list[Lift]:
-    return [lift] if lift.merged_into is None else [lift, last_of(work, lift)]
+    own = lift.users_on(day) if not lift.merged_on or day <= lift.merged_on else ()
+    return frozenset((*own, *last_of(work, lift).users_on(day)))
 
 
 def _on(work: Work, lift: Lift, day: str) -> dict[str, bool]:
-    party = work.author.party
+    party, says = work.author.party, not lift.merged_on or day < lift.merged_on
     return {
         "holder": lift.holder == party,
-        "manages": lift.use_unit_on(day) == party,
+        "manages": says and lift.use_unit_on(day) == party,
         "maintains": party in lift.entrusted_on(day),
-        "supervises": lift.authority_on(day) == party or supervises(work, lift.area_on(day)),
+        "supervises": says and (lift.authority_on(day) == party or supervises(work, lift.area_on(day))),
     }

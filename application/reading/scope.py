@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from application.projections.folding import begins
 from application.reading.asking import Asking
 from application.reading.ports import Cut, Found, Reach
 from application.rights import allowed, granted
 from domain.aggregate import fold
 from domain.errors import NotFound
-from domain.lifts import Lift
+from domain.lifts import Lift, day_of
 from domain.mandates import ACTS
 from domain.parties import Party
 from domain.schemes import stem, within
@@ -177,10 +178,30 @@ def to_lift(asking: Asking, lift: str) -> Standing:
     party = (asking.author.party,)
     acting = {name: party for action in ("lift.read", "cover.read") for name in granted(action, asking.author.kind)}
     known = _reach(asking, acting)
-    found = [span for record in records for span in asking.reads.views.spans(record, known)]
+    found = [span for record in records for span in _said(asking, record, asking.reads.views.spans(record, known))]
     found += [span for record in beside for span in asking.reads.views.spans(record, known) if _insures(span)]
     held = ((span["relation"], span["effective_from"], span["effective_to"]) for span in found)
     return Standing.of(held, _now(asking), latest=frozenset({"supervises"}))
+
+
+def _said(asking: Asking, record: str, spans: Sequence[Found]) -> list[Found]:
+    """Give spans to a record without what it says of days from its merger on (`relations.to_lift`)."""
+    closed = [event for event in asking.reads.streams.events(record) if isinstance(event, Lift.MergedInto)]
+    on = day_of(closed[-1]) if closed else ""
+    if not on:
+        return [*spans]
+    ends = {"effective_to": begins(on)}
+    cut = [
+        {**span, **ends}
+        if span["relation"] in DEALINGS and _later(span["effective_to"], ends["effective_to"])
+        else span
+        for span in spans
+    ]
+    return [span for span in cut if _later(span["effective_to"], span["effective_from"])]
+
+
+def _later(end: str | None, instant: str) -> bool:
+    return end is None or end > instant
 
 
 def _insures(span: Found) -> bool:

@@ -238,6 +238,9 @@ def test_two_records_of_one_lift_are_read_by_who_has_to_do_with_the_lift(distric
     district.store(merger, Told(other, "lift.Absorbed", None, absorbed, None))
     assert readers(other) == ["insurer", "partner", "unit"]
     assert readers(district.lift) == [*authors]
+    line = lifts.timeline(district.ask(SECOND_USER, {"lift": district.lift}))
+    assert (line["limited"], "lift.MergedInto" in {entry["type"] for entry in line["entries"]}) == (True, False)
+    assert not lifts.timeline(district.ask(unit, {"lift": district.lift}))["limited"]
 
 
 def test_certificates_are_seen_by_their_own_insurers_and_by_the_user(district: District) -> None:

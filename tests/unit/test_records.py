@@ -9,13 +9,14 @@ import pytest
 from application import lift_changes
 from application.ids import new_name
 from application.records import records_of
-from application.work import Author
+from application.relations import to_lift, users_on
+from application.work import AggregateCache, Author, Work
 from domain.aggregate import Event
 from domain.errors import Conflict, Forbidden, Invalid, RuleBroken
 from domain.lifts import Lift
 from domain.maintenance import MaintenanceYear
 from domain.parties import Party
-from tests.support.book import Book
+from tests.support.book import ORIGIN, Book
 from tests.support.claiming import merged
 from tests.support.contracting import FIRST, LIFTS, NEXT_UNIT, REGULATOR, UNIT, A, beginning, contracting, stated
 from tests.support.funding import ESTATE, LIFT, PREMIUM_FEN, filed, funded, planned
@@ -190,3 +191,28 @@ def test_the_use_unit_of_the_record_that_goes_on_signs_for_both() -> None:
     assert book.state(Lift, VISITED).use_unit == USE_UNIT
     book.act(BY_SIGNER, "visit.countersign", signature)
     book.act(BY_SIGNER, "visit.dispute", {**of, "reason": "absent"})
+
+
+def test_from_its_merger_on_a_closed_record_says_no_more_who_uses_the_lift() -> None:
+    """Its use unit is nobody's to change, so it answers for the days before, and the other's for all."""
+    book = contracting()
+    gone = stated(book)
+    seed(book, Party, NEXT_UNIT.party, UNIT.party, Party.Registered, {"id": NEXT_UNIT.party, "kind": "use_unit"})
+    book.act(
+        REGULATOR, "lift.name_use_unit", {"use_unit": NEXT_UNIT.party, "effective_on": "2024-02-01"}, lift=LIFTS[0]
+    )
+    assert to_lift(reading_as(book, UNIT), book.state(Lift, gone), "2025-11-01", "2025-11-01")["manages"]
+    merge(book, gone, LIFTS[0], REGULATOR)
+    closed = book.state(Lift, gone)
+    assert closed.merged_on == "2025-11-01"
+    for day, own, others in (("2025-10-31", True, True), ("2025-11-01", False, True)):
+        assert to_lift(reading_as(book, UNIT), closed, day, day)["manages"] is own
+        assert to_lift(reading_as(book, NEXT_UNIT), closed, day, day)["manages"] is others
+    assert users_on(reading_as(book, UNIT), closed, "2025-11-01") == {UNIT.party, NEXT_UNIT.party}
+    assert users_on(reading_as(book, UNIT), closed, "2025-11-02") == {NEXT_UNIT.party}
+
+
+def reading_as(book: Book, author: Author) -> Work:
+    """Give a unit of work of somebody that reads the book."""
+    cache = AggregateCache()
+    return Work(ORIGIN, author, book.now, book, cache, keep=cache)
