@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Final
 
 import pytest
@@ -41,7 +40,6 @@ from tests.support.district import (
     SECOND_USER,
     WITNESS,
     District,
-    an_author,
 )
 from tests.support.history import Told, name
 
@@ -195,52 +193,6 @@ def test_an_insurer_lists_the_lifts_it_insures(district: District) -> None:
         else:
             with pytest.raises(Forbidden):
                 lifts.listed(asking)
-
-
-def test_several_insurers_read_what_each_of_them_bears(district: District) -> None:
-    """The parts sum to the premium and to what came of it, by the largest remainder (C14); one insurer bears all."""
-    for author in (FIRST_INSURER, PARTNER):
-        (*_, term) = policies.one(district.ask(author, {"policy": district.policies[0]}))["terms"]
-        assert term["insurers"] == [FIRST_INSURER.party, PARTNER.party]
-        assert term["shares"] == [
-            {"party": each.party, "share_bp": 5_000, "premium_fen": term["premium_fen"] // 2, "received_fen": 0}
-            for each in (FIRST_INSURER, PARTNER)
-        ]
-        assert sum(each["premium_fen"] for each in term["shares"]) == term["premium_fen"]
-    (*_, term) = policies.one(district.ask(SECOND_INSURER, {"policy": district.policies[1]}))["terms"]
-    assert [(each["share_bp"], each["premium_fen"]) for each in term["shares"]] == [(10_000, term["premium_fen"])]
-
-
-def test_two_records_of_one_lift_are_read_by_who_has_to_do_with_the_lift(district: District) -> None:
-    """Once one goes up in the other its insurers read the other, and the other's use unit reads it; nobody else."""
-    other, unit = name(random.Random(71), "lift"), an_author(72, "use_unit")
-    said = {
-        "id": other, "identifiers": [], "variety": "3110", "area": "370102001", "status": "in_use",
-        "use_unit": unit.party, "status_since": "2020-01-01",
-    }  # fmt: skip
-    district.store(Told(other, "lift.Registered", said, {"on": "2024-01-01"}, "2023-12-31T16:00:00.000000Z"))
-
-    authors = {
-        "insurer": SECOND_INSURER, "partner": PARTNER, "unit": unit, "user": SECOND_USER, "maintainer": SECOND_SHOP,
-    }  # fmt: skip
-
-    def readers(lift: str) -> list[str]:
-        found = []
-        for who, author in authors.items():
-            with suppress(Forbidden):
-                lifts.timeline(district.ask(author, {"lift": lift}))
-                found.append(who)
-        return found
-
-    assert (readers(other), readers(district.lift)) == (["unit"], ["insurer", "partner", "user", "maintainer"])
-    absorbed = {"lift": district.lift, "identifiers": [], "settled": []}
-    merger = Told(district.lift, "lift.MergedInto", {"into": other}, {"on": "2025-11-01"}, None)
-    district.store(merger, Told(other, "lift.Absorbed", None, absorbed, None))
-    assert readers(other) == ["insurer", "partner", "unit"]
-    assert readers(district.lift) == [*authors]
-    line = lifts.timeline(district.ask(SECOND_USER, {"lift": district.lift}))
-    assert (line["limited"], "lift.MergedInto" in {entry["type"] for entry in line["entries"]}) == (True, False)
-    assert not lifts.timeline(district.ask(unit, {"lift": district.lift}))["limited"]
 
 
 def test_certificates_are_seen_by_their_own_insurers_and_by_the_user(district: District) -> None:

@@ -28,6 +28,8 @@ class Card:
     area: str
     marks: list[str]
     scrapped: int | None = None
+    back: int | None = None
+    """Since when it is in use again, since it proved not to be scrapped."""
     into: str | None = None
 
 

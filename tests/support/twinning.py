@@ -132,9 +132,10 @@ class Records:
         if card.scrapped is None:
             card.scrapped = self.today + self.rng.choice((0, 0, 5))
             said: dict[str, Any] = {"status": "scrapped", "effective_on": written(card.scrapped)}
+            why |= {"scrapped_returns"} if card.back is not None and card.back > card.scrapped else set()
         else:
             said = {"status": "in_use", "effective_on": written(card.scrapped), "correction": True}
-            card.scrapped = None
+            card.back, card.scrapped = card.scrapped, None
         for mark in card.marks if was_live != trial.live(name) else ():
             (trial.claim if trial.live(name) else trial.give_up)(name, mark)
         self.tried(BUREAU, "lift.change_status", said, trial, why, lift=name)
