@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import suppress
 
-from application.reading import lifts, policies
+from application.reading import claims, lifts, policies
 from domain.errors import Forbidden
 from tests.support.district import (
     FIRST_INSURER,
@@ -13,6 +13,7 @@ from tests.support.district import (
     SECOND_INSURER,
     SECOND_SHOP,
     SECOND_USER,
+    THEN,
     District,
     an_author,
 )
@@ -63,3 +64,14 @@ def test_two_records_of_one_lift_are_read_by_who_has_to_do_with_the_lift(distric
     line = lifts.timeline(district.ask(SECOND_USER, {"lift": district.lift}))
     assert (line["limited"], "lift.MergedInto" in {entry["type"] for entry in line["entries"]}) == (True, False)
     assert not lifts.timeline(district.ask(unit, {"lift": district.lift}))["limited"]
+
+
+def test_who_leads_the_insurers_reads_what_one_of_them_was_told(district: District) -> None:
+    """Nobody knew of the cover when notice was given; who leads has to decide on the claim all the same (共保)."""
+    stream = f"{district.lift}/{name(random.Random(73), 'claim', 4)}"
+    notice = {"lift": district.lift, "loss_at": THEN, "part": "entrapment", "interest": "owner", "kind": "entrapment"}
+    told = {**notice, "insurer": PARTNER.party}
+    district.store(Told(stream, "claim.Notified", told, {"cover": None, "entrapment": {"seconds": 1_800}}, THEN))
+    for author, reads in ((FIRST_INSURER, True), (PARTNER, True), (SECOND_INSURER, False)):
+        rows = claims.register(district.ask(author))["claims"]
+        assert (stream.partition("/")[2] in {row["claim"] for row in rows}) is reads

@@ -156,6 +156,17 @@ def test_one_lift_that_is_paid_for_twice_is_for_a_person() -> None:
     assert "lifts_differ" in apply(book, policy, plan)
 
 
+def test_a_plan_that_named_a_lift_twice_is_for_one() -> None:
+    """Once both records are known to be one lift's, one certificate insures all that the plan names."""
+    book = funded()
+    other = twin(book, premises_class="residential", warranty_until="2020-01-01")
+    plan = planned(book, lifts=[LIFT, other])
+    policy = proposed(book, line("", LIFT, PREMIUM_FEN), sources=BY_FUND)
+    assert "lifts_differ" in apply(book, policy, plan)
+    merged(book, other, LIFT)
+    assert "lifts_agree" in apply(book, policy, plan)
+
+
 def test_who_answers_for_the_record_that_goes_on_answers_for_the_other() -> None:
     """He confirms its contracts and ends them: the closed record's use unit is changed by nobody (adr/0026)."""
     book = contracting()
