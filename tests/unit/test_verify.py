@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
+from copy import deepcopy
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit import canonical
+from audit import canonical, jws
 from audit.histories import read_histories
-from audit.pages import KeyHistory
+from audit.pages import KeyHistory, ReceiptRow
 from audit.verdicts import CODES, Verdict, verdict
 from audit.whole import Report
 from tests.support.forging import Edit, forged
-from tests.support.stored import VECTORS, worked_ledger
+from tests.support.stored import VECTORS, Stored, worked_ledger
 
 Events = list[tuple[dict[str, Any], dict[str, Any]]]
 Histories = Mapping[str, KeyHistory]
@@ -239,3 +241,135 @@ def test_a_save_has_one_author_throughout() -> None:
 
     report = forged(worked_ledger(), edit, RECEIPT_KEY).verify()
     assert Verdict("author", "integrity", 11, "differs within the save") in report.verdicts
+
+
+def _found(stored: Stored) -> list[tuple[str, int | None]]:
+    """Give what a verification finds that does not count rows."""
+    report = stored.verify(counted=False)
+    return [(each.code, each.position) for each in report.verdicts if each.code != "unanchored"]
+
+
+@pytest.mark.parametrize("first", [1, 5, 9, 14])
+def test_evidence_is_the_bytes_that_the_header_names(first: int) -> None:
+    """Gone, of another kind or other bytes, it shows nothing, whoever signed it."""
+    digest = json.loads(worked_ledger().events[first - 1].header)["author"]["evidence"][0]["digest"]
+    kind, data = worked_ledger().evidence[digest]
+    for held, code in ((None, "missing"), (("letter", data), "digest"), ((kind, data + b" "), "digest")):
+        stored = worked_ledger()
+        if held is None:
+            del stored.evidence[digest]
+        else:
+            stored.evidence[digest] = held
+        assert _found(stored) == [(f"evidence_{code}", first)]
+
+
+@pytest.mark.parametrize("index,first", [(0, 1), (2, 9), (3, 10), (5, 14)])
+def test_a_save_has_its_receipt_and_its_command(index: int, first: int) -> None:
+    """Whichever of the two is gone, the log is incomplete, and says where."""
+    stored = worked_ledger()
+    assert stored.receipts.pop(index).first == first
+    assert _found(stored) == [("receipt_missing", first)]
+    stored = worked_ledger()
+    stored.commands = {name: rows for name, rows in stored.commands.items() if rows[0][0] != first}
+    assert ("command_missing", first) in _found(stored)
+
+
+OTHER_COMMAND: dict[str, Any] = {
+    "request": "TIMER ledger 00", "events": 3, "outcome": b'{"refused":[]}', "group": 1, "groups": 2, "first_line": 1,
+    "last_line": 1, "recorded_at": "2025-11-01T00:00:00.000001Z",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [1, 14])
+@pytest.mark.parametrize("member", OTHER_COMMAND)
+def test_a_command_that_nobody_sent_is_stored_as_its_statement_says(first: int, member: str) -> None:
+    """What a request's token says of others follows, for the first save and a timer, from what is hashed."""
+    stored = worked_ledger()
+    ((name, row),) = ((name, rows[0][1]) for name, rows in stored.commands.items() if rows[0][0] == first)
+    stored.commands[name] = [(first, row._replace(**{member: OTHER_COMMAND[member]}))]
+    assert broken(stored.verify()) == {"command"}
+
+
+def _again(first: int, count: int, **changes: Any) -> Report:  # noqa: ANN401 - columns of a command
+    """Have a save stored once more at the end, its command as it was but for the changes."""
+    stored = worked_ledger()
+    (name,) = (name for name, rows in stored.commands.items() if rows[0][0] == first)
+    stored.commands[name].append((16, stored.commands[name][0][1]._replace(**changes)))
+    stored.receipts.append(ReceiptRow(16, count, ""))
+
+    def edit(events: Events) -> None:
+        events += deepcopy(events[first - 1 : first - 1 + count])
+
+    return forged(stored, edit, RECEIPT_KEY).verify()
+
+
+@pytest.mark.parametrize("first", [9, 14])
+@pytest.mark.parametrize("opening", [True, False])
+def test_what_is_stored_twice_is_known_by_its_command(first: int, opening: bool) -> None:
+    """A ledger that does again what somebody signed once, or what was due once, has the evidence for it."""
+    report = _again(first, 1, opening=opening)
+    assert ("command_twice", 16) in [(each.code, each.position) for each in report.verdicts]
+
+
+def test_groups_of_one_request_share_command_and_evidence() -> None:
+    """Each writes by itself, and what both cite is stored, and counted, once."""
+    report = _again(12, 2, group=2, opening=False)
+    assert report.counts["command_twice"] == report.counts["evidence_missing"] == 0
+    assert _again(12, 2, opening=False).counts["command_twice"] == 1
+
+
+def test_a_commands_name_is_its_partys_own() -> None:
+    """Two parties may choose the same: neither has written twice."""
+    of_the_admin = json.loads(worked_ledger().events[4].header)["command"]
+    report = forged(worked_ledger(), _edit_header(8, command=of_the_admin), RECEIPT_KEY).verify()
+    assert report.counts["command_twice"] == 0
+    assert report.failed()
+
+
+def _carried(statement: bytes) -> Report:
+    """Have the request of event 9 carry a statement."""
+    digest = sha256(statement).hexdigest()
+
+    def edit(events: Events) -> None:
+        events[8][0]["author"]["evidence"].append({"digest": digest, "kind": "jws-offline"})
+        del events[14:]  # the map's root would be another
+
+    stored = forged(worked_ledger(), edit, RECEIPT_KEY)
+    stored.evidence[digest] = ("jws-offline", statement)
+    return stored.verify()
+
+
+def test_a_statement_signed_off_line_is_held_against_its_key() -> None:
+    """What a request carries of a phone's is signed by a registered key that was good then, or is no evidence."""
+    own = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(TOLD["seeds"]["insurer"]))
+    said: canonical.JsonValue = {"node": "arrived"}
+    assert broken(_carried(jws.make(own, INSURER, said))) == set()
+    assert broken(_carried(jws.make(RECEIPT_KEY, INSURER, said))) == {"signature"}
+    assert broken(_carried(jws.make(own, "key:00000000-0000-4000-8000-000000000000", said))) == {"key_unknown"}
+    assert broken(_carried(b"arrived")) == {"evidence_invalid"}
+
+
+def test_what_is_met_is_counted() -> None:
+    """Rows of each kind, whether a save was proven in one go or piece by piece."""
+    counted = {"commands": 6, "events": 15, "evidence": 6, "lines": 6, "receipts": 6, "saves": 7}
+    assert worked_ledger().verify().tallies == worked_ledger().verify(page=1).tallies == counted
+
+
+def test_what_the_first_save_says_no_later_one_does() -> None:
+    """Not as a further event of a save either."""
+    report = forged(worked_ledger(), _edit_header(10, type="ledger.Opened"), RECEIPT_KEY).verify()
+    assert Verdict("genesis", "integrity", 11, "not in the first save") in report.verdicts
+
+
+def test_a_timer_writes_what_was_due_and_what_follows_from_it() -> None:
+    """An event that another of its save did not cause has no author at all."""
+
+    def edit(events: Events) -> None:
+        header, body = deepcopy(events[13])
+        header["stream"] = events[10][0]["stream"]
+        events.insert(14, (header, body))
+
+    stored = worked_ledger()
+    stored.receipts[5] = stored.receipts[5]._replace(events=2)
+    report = forged(stored, edit, RECEIPT_KEY).verify()
+    assert ("because", 15) in [(each.code, each.position) for each in report.verdicts]
