@@ -326,7 +326,7 @@ def test_a_commands_name_is_its_partys_own() -> None:
     assert report.failed()
 
 
-def _carried(statement: bytes) -> Report:
+def _carried(statement: bytes, *, kept: bool = True) -> Report:
     """Have the request of event 9 carry a statement."""
     digest = sha256(statement).hexdigest()
 
@@ -335,7 +335,8 @@ def _carried(statement: bytes) -> Report:
         del events[14:]  # the map's root would be another
 
     stored = forged(worked_ledger(), edit, RECEIPT_KEY)
-    stored.evidence[digest] = ("jws-offline", statement)
+    if kept:
+        stored.evidence[digest] = ("jws-offline", statement)
     return stored.verify()
 
 
@@ -347,6 +348,7 @@ def test_a_statement_signed_off_line_is_held_against_its_key() -> None:
     assert broken(_carried(jws.make(RECEIPT_KEY, INSURER, said))) == {"signature"}
     assert broken(_carried(jws.make(own, "key:00000000-0000-4000-8000-000000000000", said))) == {"key_unknown"}
     assert broken(_carried(b"arrived")) == {"evidence_invalid"}
+    assert broken(_carried(b"arrived", kept=False)) == {"evidence_missing"}
 
 
 def test_what_is_met_is_counted() -> None:
