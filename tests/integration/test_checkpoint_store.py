@@ -35,7 +35,7 @@ def later(name: str, key_id: bytes, signed_at: int) -> Signing:
 def stored(ledger: TestLedger) -> Iterator[psycopg.Connection]:
     """Three published checkpoints and their later signatures, none of which came in the order that is asked for."""
     with ledger.owner() as connection:
-        for size in (30, 10, 20):
+        for size in (20, 30, 10):
             checkpoint_store.store(connection, made(size))
         for size, name, key_id, signed_at in (
             (30, "a", ONE, 3), (30, "b", ONE, 2), (20, "b", ONE, 9), (20, "a", ONE, 9), (20, "a", OTHER, 7),
@@ -53,8 +53,10 @@ def test_a_checkpoint_is_found_by_its_size(stored: psycopg.Connection) -> None:
     assert first == [made(10), made(10), made(20), made(30), None]
     last = [checkpoint_store.last_made_until(stored, size) for size in (9, 10, 29, 99)]
     assert last == [None, made(10), made(20), made(30)]
-    for page in (1, 2, 3, 1_000):
-        assert list(checkpoint_store.everyone(stored, page)) == [made(10), made(20), made(30)]
+    for size in (2, 1):
+        checkpoint_store.store(stored, made(size))
+    for page in (1, 2, 5, 1_000):
+        assert list(checkpoint_store.everyone(stored, page)) == [made(size) for size in (1, 2, 10, 20, 30)]
 
 
 def test_one_checkpoint_is_published_of_a_size(stored: psycopg.Connection) -> None:

@@ -94,6 +94,13 @@ def receipt(**changes: Any) -> Callable[[Given], Given]:  # noqa: ANN401 - membe
     return lambda of: of._replace(receipt=None if of.receipt is None else of.receipt._replace(**changes))
 
 
+def row(data: bytes) -> Callable[[Given], Given]:
+    """Change the body as it is stored."""
+    return lambda of: of._replace(seen=of.seen._replace(row=of.seen.row._replace(body=data)))
+
+
+SEEN: Final = sound().seen.row
+ADMIN: Final = next(name for name, each in sound().context.keys.items() if each.registered == 4)
 ROW: Final = sound().answers.lines[FIRST][0]
 TOKEN: Final = sound().answers.evidence[DIGEST][1]
 STRANGER: Final = "00000000-0000-4000-8000-000000000000"
@@ -120,6 +127,12 @@ OTHERS: Final = {
     "a key registered by it": key(registered=FIRST), "a key ended": key(ended=FIRST - 1),
     "a key compromised": key(compromised_since=RECORDED), "another's key": key(holder=f"party:{STRANGER}"),
     "an agent's key": key(holder=f"agent:{STRANGER}"), "a key that is none": key(public={"kty": "RSA"}),
+    "a key that a stranger registered": key(registrar=f"party:{STRANGER}"),
+    "another's signature": key(public=sound().context.keys[ADMIN].public),
+    "a key by another name": lambda of: header(key=f"key:{STRANGER}")(
+        of._replace(context=replace(of.context, keys={f"key:{STRANGER}": of.context.keys[KEY]}))
+    ),
+    "another salt": row(SEEN.body[:-2] + b'0"}'), "other words": row(SEEN.body.replace(b'"said":{', b'"said":{"a":1,')),
     "for an agent": header(agent=f"agent:{STRANGER}"), "another party": header(party=f"party:{STRANGER}"),
     "another command": header(command=STRANGER), "a number": header(author_seq=1),
 }  # fmt: skip
@@ -136,6 +149,12 @@ def test_a_key_signs_up_to_its_end() -> None:
     """The save that ends it, and whatever came before the time since which it is not to be trusted."""
     for good in (key(ended=FIRST), key(ended=FIRST + 1), key(compromised_since=f"{RECORDED[:-2]}1Z")):
         assert good(sound()).holds()
+
+
+def test_a_key_is_registered_by_the_operator_or_by_its_own_party() -> None:
+    """Either of them answers for whose it is."""
+    for registrar in (sound().context.operator, sound().seen.header.party):
+        assert key(registrar=registrar)(sound()).holds()
 
 
 INSURER: Final = Ed25519PrivateKey.from_private_bytes(bytes([4]) * 32)
