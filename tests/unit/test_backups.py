@@ -1,0 +1,100 @@
+"""What of a folder is a backup that may be put back, told from its files alone."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure.backups import LEDGER, MANIFEST, PERSONS, Backup, read_backup
+from infrastructure.errors import BackupUnusable
+
+DATA = {LEDGER: b"what lasts for ever", PERSONS: b"what opens persons"}
+TOLD: dict[str, Any] = {
+    "format": 1, "origin": "ledger.example/district", "events": 7, "recorded_at": "2025-11-01T00:00:00.000000Z",
+    "revision": "0002", "postgresql": 18, "files": {name: sha256(data).hexdigest() for name, data in DATA.items()},
+}  # fmt: skip
+KNOWN = ("0001", "0002", "0003")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A whole backup, as far as its digests tell."""
+    for name, data in DATA.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / MANIFEST).write_text(json.dumps(TOLD))
+    return tmp_path
+
+
+def refusal(folder: Path, *, without_persons: bool = False) -> tuple[str, object]:
+    """Give the code by which a backup is refused, and which file is at fault."""
+    with pytest.raises(BackupUnusable) as refused:
+        read_backup(folder, KNOWN, without_persons=without_persons)
+    return refused.value.code, refused.value.details.get("file")
+
+
+def test_a_whole_backup_is_read(folder: Path) -> None:
+    """With what it says of itself, of any revision that this program knows."""
+    assert read_backup(folder, KNOWN) == Backup(**TOLD)
+    assert read_backup(folder, KNOWN[1:2], without_persons=True) == Backup(**TOLD)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"format": 2}, {"events": 0}, {"events": "seven"}, {"files": {LEDGER: "0"}}, {"files": {"other": "0" * 64}},
+        {"origin": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_manifest_of_another_shape_is_none(folder: Path, members: dict[str, Any]) -> None:
+    """Of another format, without an event, with digests that are none."""
+    (folder / MANIFEST).write_text(json.dumps(TOLD | members))
+    assert refusal(folder) == ("backup_malformed", None)
+
+
+def test_without_its_manifest_a_folder_is_no_backup(folder: Path) -> None:
+    """Nor with one that is longer than any is."""
+    (folder / MANIFEST).write_text(" " * 70_000 + json.dumps(TOLD))
+    assert refusal(folder) == ("backup_malformed", None)
+    (folder / MANIFEST).unlink()
+    assert refusal(folder) == ("backup_malformed", None)
+
+
+def test_tables_of_a_newer_program_are_left_to_it(folder: Path) -> None:
+    """Whatever their archives are like."""
+    (folder / MANIFEST).write_text(json.dumps(TOLD | {"revision": "0004"}))
+    (folder / LEDGER).unlink()
+    assert refusal(folder) == ("backup_newer", None)
+
+
+@pytest.mark.parametrize("name", [LEDGER, PERSONS])
+@pytest.mark.parametrize("without_persons", [False, True])
+def test_each_archive_is_as_it_was_written(folder: Path, name: str, without_persons: bool) -> None:
+    """One that is another, or that the manifest does not name, is damaged; that of persons only where it is wanted."""
+    whole = name == PERSONS and without_persons
+
+    def check() -> None:
+        if whole:
+            assert read_backup(folder, KNOWN, without_persons=True).events == TOLD["events"]
+        else:
+            assert refusal(folder, without_persons=without_persons) == ("backup_damaged", name)
+
+    (folder / name).write_bytes(DATA[name] + b"x")
+    check()
+    (folder / name).write_bytes(DATA[name])
+    left = {each: digest for each, digest in TOLD["files"].items() if each != name}
+    (folder / MANIFEST).write_text(json.dumps(TOLD | {"files": left}))
+    check()
+
+
+def test_an_archive_that_is_gone_is_told_apart(folder: Path) -> None:
+    """Nothing works without the log; that persons do not open must be said by whoever puts it back."""
+    (folder / PERSONS).unlink()
+    assert refusal(folder) == ("backup_without_persons", None)
+    assert read_backup(folder, KNOWN, without_persons=True) == Backup(**TOLD)
+    (folder / LEDGER).unlink()
+    assert refusal(folder, without_persons=True) == ("backup_damaged", LEDGER)
