@@ -84,6 +84,7 @@ def test_a_stored_tile_stays_as_it_came_first(few: psycopg.Connection) -> None:
     tile_store.store_tiles(few, [Tile(0, 0, bytes(32), bytes(32 * FULL))])
     assert tile_store.stored_tile(few, 0, 0) == (node(0, FULL), b"".join(LEAVES[:FULL]))
     assert tile_store.stored_tile(few, 0, 2) == (node(2 * FULL, FULL), b"".join(LEAVES[2 * FULL : 3 * FULL]))
+    tile_store.store_tiles(few, [Tile(1, 1, bytes(32), bytes(32 * FULL))])
     assert tile_store.stored_tile(few, 0, 1) is tile_store.stored_tile(few, 1, 0) is None
 
 
