@@ -168,13 +168,38 @@ def at(iat: int | str, exp: int | str, recorded_at: str = RECORDED) -> Given:
     claims = (decoded(payload) or b"").replace(b"%d" % IAT, str(iat).encode("latin-1"))
     claims = claims.replace(b"%d" % EXP, str(exp).encode("latin-1"))
     signed = head + b"." + urlsafe_b64encode(claims).rstrip(b"=")
-    token = signed + b"." + urlsafe_b64encode(INSURER.sign(signed)).rstrip(b"=")
-    digest = sha256(token).hexdigest()
-    command = sound().answers.commands[FIRST]._replace(recorded_at=recorded_at)
-    given = evidence({digest: ("jwt", token)})(sound())
+    given = carrying(signed + b"." + urlsafe_b64encode(INSURER.sign(signed)).rstrip(b"="))
+    command = given.answers.commands[FIRST]._replace(recorded_at=recorded_at)
     given = given._replace(answers=replace(given.answers, commands={FIRST: command}))
-    text = given.seen.header.evidence.replace(DIGEST, digest)
-    return header(evidence=text, recorded_at=recorded_at, effective_at=recorded_at)(given)
+    return header(recorded_at=recorded_at, effective_at=recorded_at)(given)
+
+
+def carrying(token: bytes) -> Given:
+    """Give the save with another token, whose digest the header names."""
+    digest = sha256(token).hexdigest()
+    text = sound().seen.header.evidence.replace(DIGEST, digest)
+    return header(evidence=text)(evidence({digest: ("jwt", token)})(sound()))
+
+
+def test_a_token_of_another_form_is_left_to_the_long_way() -> None:
+    """Parts that are missing, too many or not base64url are neither read nor stumbled over."""
+    head, payload, signature = TOKEN.split(b".")
+    assert carrying(TOKEN).holds()
+    for parts in ((head, payload), (head, payload, signature, signature), (head, b"!", signature), (b"!", payload),
+                  (head, payload, b"!"), (head, payload, b""), (b"!", payload, signature)):  # fmt: skip
+        assert not carrying(b".".join(parts)).holds()
+
+
+def test_the_table_in_force_is_the_last_one_published_before() -> None:
+    """Neither one of the save itself, or later, nor an older one."""
+    ((published, table),), none = sound().context.tables, {"format": 1, "actions": []}
+    assert published < FIRST
+    for tables, holds in (
+        (((FIRST - 1, table),), True), (((FIRST, table),), False), (((1, none), (FIRST - 1, table)), True),
+        (((1, table), (FIRST - 1, none)), False), (((1, table), (FIRST, none)), True),
+    ):  # fmt: skip
+        given = sound()._replace(context=replace(sound().context, tables=tables))
+        assert given.holds() == holds
 
 
 def test_a_token_is_in_time_by_its_own_times() -> None:
