@@ -236,3 +236,11 @@ def test_what_is_longer_than_may_be_is_left_to_the_long_way(
     assert sound().holds()
     monkeypatch.setattr(usual, limit, size - 1)
     assert not sound().holds()
+
+
+def test_events_that_more_is_asked_of_are_left_to_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else of them is as it must be."""
+    asked = {"key.Registered", "ledger.ActionsPublished", "ledger.Continued", "ledger.KeyRotated", "ledger.Opened"}
+    assert asked == usual._UNUSUAL  # noqa: SLF001 - nothing else says which they are
+    monkeypatch.setattr(usual, "_UNUSUAL", {sound().seen.header.type})
+    assert not sound().holds()
