@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -10,15 +11,20 @@ from application.reading import lifts, subjects
 from application.work import Author
 from domain.errors import Forbidden
 from tests.support.district import (
+    FIRST_INSURER,
     FIRST_SHOP,
     FIRST_USER,
     NOTIFIER,
+    SECOND_INSURER,
     SECOND_SHOP,
     SECOND_USER,
+    THEN,
     District,
     an_author,
+    claim_of,
+    cover_of,
 )
-from tests.support.history import Told
+from tests.support.history import Told, name
 
 
 def _visit(lift: str, label: str, at: str, by: Author, signed_at: str) -> Iterator[Told]:
@@ -95,6 +101,31 @@ def test_who_maintains_by_his_own_word_alone_reads_his_own_visits(district: Dist
     assert [_label(said) for _, said in visits] == ["visit:own"] * 6
     with pytest.raises(Forbidden):
         lifts.timeline(district.ask(shop, {"lift": lift}))
+
+
+def test_what_was_told_under_another_record_of_the_lift_is_read_with_it(district: District) -> None:
+    """Each reads his own of it too: the insurer certificate and claim, the maintainer of then his visits."""
+    rng = random.Random(29)
+    twin, claim, at = name(rng, "lift"), name(rng, "claim", 4), "2025-03-02T02:00:00.000000Z"
+    said = {
+        "id": twin, "identifiers": [{"scheme": "s", "value": "2"}], "variety": "3110", "area": "370102001",
+        "status": "in_use", "use_unit": FIRST_USER.party, "maintainer": FIRST_SHOP.party,
+    }  # fmt: skip
+    district.store(
+        Told(twin, "lift.Registered", said, {"on": "2024-01-01"}, "2023-12-31T16:00:00.000000Z"),
+        cover_of(twin, district.policies[0], name(rng, "certificate"), "2025"),
+        *claim_of(f"{twin}/{claim}", twin, THEN, district.policies[0], FIRST_INSURER),
+        *_visit(twin, "visit:twin", at, FIRST_SHOP, "2025-07-20T02:00:00.000000Z"),
+        Told(twin, "lift.MergedInto", {"into": district.lift}, {}, None),
+    )
+
+    def seen(who: Author) -> set[str]:
+        line = lifts.timeline(district.ask(who, {"lift": district.lift}))["entries"]
+        return {e["type"] for e in line if e["stream"].startswith(twin) and e["facts"] is not None}
+
+    assert {"cover.Attached", "claim.Notified", "claim.Assessed"} <= seen(FIRST_INSURER)
+    assert not {"cover.Attached", "claim.Notified"} & seen(SECOND_INSURER)
+    assert {"visit.Opened", "visit.Countersigned", "visit.Disputed", "visit.Corrected"} <= seen(FIRST_SHOP)
 
 
 def _label(words: Mapping[str, str]) -> str:
