@@ -15,6 +15,7 @@ from tests.support.district import (
     FIRST_SHOP,
     FIRST_USER,
     NOTIFIER,
+    OLD_DISTRICT,
     SECOND_INSURER,
     SECOND_SHOP,
     SECOND_USER,
@@ -101,6 +102,24 @@ def test_who_maintains_by_his_own_word_alone_reads_his_own_visits(district: Dist
     assert [_label(said) for _, said in visits] == ["visit:own"] * 6
     with pytest.raises(Forbidden):
         lifts.timeline(district.ask(shop, {"lift": lift}))
+
+
+def test_in_whose_area_a_lift_lay_twice_reads_the_visits_of_both_times(district: District) -> None:
+    """In whichever years they were; none of the time between, and none of since."""
+    lift, at = district.lift, "2026-04-01T02:00:00.000000Z"
+    district.store(
+        *(
+            Told(lift, "lift.Moved", {"area": area}, {"on": on}, f"{on}T00:00:00.000000Z")
+            for area, on in (("370102001", "2026-02-01"), ("370103001", "2026-03-01"))
+        ),
+        *_visit(lift, "visit:first", "2025-06-29T02:00:00.000000Z", FIRST_SHOP, at),
+        *_visit(lift, "visit:between", "2025-10-01T02:00:00.000000Z", SECOND_SHOP, at),
+        *_visit(lift, "visit:again", "2026-02-15T02:00:00.000000Z", SECOND_SHOP, at),
+        *_visit(lift, "visit:since", at, SECOND_SHOP, at),
+    )
+    line = lifts.timeline(district.ask(OLD_DISTRICT, {"lift": lift}))["entries"]
+    told = {_label(e["facts"]) for e in line if e["type"].startswith("visit.") and e["facts"] is not None}
+    assert told == {"visit:first", "visit:again"}
 
 
 def test_what_was_told_under_another_record_of_the_lift_is_read_with_it(district: District) -> None:
