@@ -40,6 +40,7 @@ from tests.support.district import (
     SECOND_USER,
     WITNESS,
     District,
+    cover_of,
 )
 from tests.support.history import Told, name
 
@@ -204,6 +205,14 @@ def test_certificates_are_seen_by_their_own_insurers_and_by_the_user(district: D
         covers = [entry for entry in line if entry["type"] == "cover.Attached"]
         told = [entry["facts"]["policy"] for entry in covers if entry["facts"] is not None]
         assert told == [district.policies[each] for each in positions]
+
+
+def test_a_past_user_sees_the_certificates_of_its_time_whoever_holds_the_policy(district: District) -> None:
+    """As the one who answered for the lift then; those who never used it see their own policies' alone."""
+    certificate = name(random.Random(41), "certificate")
+    district.store(cover_of(district.lift, district.policies[1], certificate, "2025"))
+    for author, count in ((FIRST_USER, 2), (SECOND_USER, 3), (FIRST_INSURER, 1), (SECOND_INSURER, 2), (FIRST_SHOP, 0)):
+        assert len(district.bodies(author).get("cover", [])) == count, author
 
 
 def test_an_insurer_follows_the_claim_it_decides(district: District) -> None:
