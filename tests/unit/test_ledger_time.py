@@ -55,6 +55,7 @@ def test_every_answer(method: str, path: str, status: int) -> None:
     """Answers, refusals and failures alike, once."""
     answer = _answer(_app(), method, path)
     assert (answer.status_code, answer.headers.get_list("ledger-time")) == (status, [NOW])
+    assert "content-type" in answer.headers, "beside what the answer says of itself"
 
 
 def test_a_problem_is_explained_where_its_type_points() -> None:
