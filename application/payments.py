@@ -241,10 +241,15 @@ def give_back(work: Work, statement: Statement, path: Path) -> None:
 
 
 def _tell_subsidy(work: Work, payment: Payment, cause: Because) -> None:
-    """Tell the subsidy that a payment was of what came back of it: of a payment first what it did not cover."""
+    """Tell the subsidy that a payment was of what came back of it: of a payment first what it did not cover.
+
+    What is still out is of all that arrived, which may have been more than was asked for.
+    """
     if payment.subsidy is None:
         return
-    fen = work.read(Subsidy, payment.subsidy).back_fen(payment.id, payment.amount_fen - payment.returned_fen)
+    receipt = work.read(Policy, payment.policy).receipts.get(payment.id)
+    arrived_fen = payment.amount_fen if receipt is None else receipt.amount_fen
+    fen = work.read(Subsidy, payment.subsidy).back_fen(payment.id, arrived_fen - payment.returned_fen)
     if fen:
         work.change(Subsidy, payment.subsidy).record(
             Subsidy.Returned, cause, {"payment": payment.id, "amount_fen": fen}

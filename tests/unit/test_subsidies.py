@@ -118,3 +118,27 @@ def test_a_payment_of_no_subsidy_tells_none(kind: str) -> None:
     book.act(BANK, "payment.confirm", {"line": seen(book, GRANT)}, payment=payment)
     assert returned(book, payment, GRANT) == []
     assert amounts(book, subsidy) == (0, 0, GRANT)
+
+
+def test_what_came_above_the_request_is_none_of_the_subsidys() -> None:
+    """3,200 arrived where 3,000 were asked for and granted: the 200 that go back tell it nothing, then 3,000 do."""
+    book = funded()
+    policy, subsidy = subsidised(book)
+    payment = request(book, policy, amount_fen=GRANT, source_kind="fiscal_subsidy", subsidy=subsidy)
+    book.act(BANK, "payment.confirm", {"line": seen(book, GRANT + 200)}, payment=payment)
+    assert returned(book, payment, 200) == []
+    assert amounts(book, subsidy) == (GRANT, 0, 0)
+    voided(book, policy)
+    assert returned(book, payment, GRANT) == [{"payment": payment, "amount_fen": GRANT}]
+    assert amounts(book, subsidy) == (0, 0, GRANT)
+
+
+def test_money_that_no_policy_took_comes_back_whole_though_more_came_than_was_asked_for() -> None:
+    """The subsidy never paid it, and is told nothing."""
+    book = funded()
+    policy, subsidy = subsidised(book)
+    payment = request(book, policy, amount_fen=GRANT, source_kind="fiscal_subsidy", subsidy=subsidy)
+    voided(book, policy)
+    book.act(BANK, "payment.confirm", {"line": seen(book, GRANT + 200)}, payment=payment)
+    assert returned(book, payment, GRANT + 200) == []
+    assert amounts(book, subsidy) == (0, 0, GRANT)
