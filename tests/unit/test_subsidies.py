@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from application.ids import new_name
+from domain.covers import Cover
 from domain.errors import Conflict
+from domain.policies import Policy
 from domain.subsidies import Subsidy
 from tests.support.book import Book
-from tests.support.funding import BANK, FINANCE, funded, seen
-from tests.support.insuring import INSURER
+from tests.support.funding import BANK, FINANCE, LIFT, PREMIUM_FEN, funded, seen
+from tests.support.insuring import AREA, HOLDER, INSURER, line, proposed
 from tests.unit.test_payments import request, subsidised
 
 GRANT = 3_000
@@ -142,3 +145,88 @@ def test_money_that_no_policy_took_comes_back_whole_though_more_came_than_was_as
     book.act(BANK, "payment.confirm", {"line": seen(book, GRANT + 200)}, payment=payment)
     assert returned(book, payment, GRANT + 200) == []
     assert amounts(book, subsidy) == (0, 0, GRANT)
+
+
+def claimed(book: Book, policy: str, fen: int = GRANT, area: str = AREA) -> str:
+    """Claim a subsidy; returns its name."""
+    name = new_name("subsidy")
+    said = {"id": name, "programme": "district-2026", "area": area, "policy": policy, "amount_fen": fen}
+    book.act(HOLDER, "subsidy.claim", said)
+    return name
+
+
+def granted(book: Book, subsidy: str, fen: int = GRANT) -> str | None:
+    """Grant it; gives the code of the refusal."""
+    try:
+        book.act(FINANCE, "subsidy.grant", {"amount_fen": fen}, subsidy=subsidy)
+    except Conflict as refusal:
+        return refusal.code
+    return None
+
+
+@pytest.mark.parametrize(
+    "area, code",
+    [
+        (AREA, None), ("370100", None), ("370000", None), (f"{AREA}001", None),
+        ("370103", "subsidy_of_other_area"), ("370200", "subsidy_of_other_area"), ("110000", "subsidy_of_other_area"),
+    ],
+)  # fmt: skip
+def test_a_place_subsidises_policies_of_its_own(area: str, code: str | None) -> None:
+    """A district its own, city and province those within, and a town what reaches into it: no other place's."""
+    book = funded()
+    policy = proposed(book, line("", LIFT, PREMIUM_FEN))
+    if code is None:
+        assert granted(book, claimed(book, policy, area=area)) is None
+        return
+    with pytest.raises(Conflict) as refusal:
+        claimed(book, policy, area=area)
+    assert refusal.value.code == code
+
+
+def test_a_subsidy_is_no_more_than_the_premium() -> None:
+    """Neither claimed above it, nor granted once the policy costs less."""
+    book = funded()
+    policy, _ = subsidised(book)
+    with pytest.raises(Conflict) as refusal:
+        claimed(book, policy, PREMIUM_FEN + 1)
+    assert (refusal.value.code, refusal.value.details["premium_fen"]) == ("above_premium", PREMIUM_FEN)
+    subsidy = claimed(book, policy, PREMIUM_FEN)
+    fee = request(book, policy, amount_fen=PREMIUM_FEN - GRANT)
+    book.act(BANK, "payment.confirm", {"line": seen(book, PREMIUM_FEN - GRANT)}, payment=fee)
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    cheapened(book, policy, 500)
+    assert granted(book, subsidy, PREMIUM_FEN - 499) == "above_premium"
+    assert granted(book, subsidy, PREMIUM_FEN - 500) is None
+
+
+def cheapened(book: Book, policy: str, fen: int) -> None:
+    """Endorse the premium down."""
+    entry = book.state(Cover, f"{LIFT}/cover").of_policy(policy)[0]
+    part = {"part": "third_party_injury", "delta_fen": -fen}
+    change = {"lift": LIFT, "certificate": entry.certificate, "effective_on": "2026-04-01", "parts": [part]}
+    said = {"number": "E", "effective_on": "2026-04-01", "delta_fen": -fen, "reason": "rate", "changes": [change]}
+    book.act(INSURER, "policy.endorse", said, policy=policy)
+
+
+@pytest.mark.parametrize("on, code", [("2026-04-01", "policy_state"), ("2027-03-01", None)])
+def test_what_insures_nothing_is_not_granted_a_subsidy(on: str, code: str | None) -> None:
+    """A claim outlives its policy: only where a subsidy is owed still of what was earned is it granted."""
+    book = funded()
+    policy, _ = subsidised(book)
+    subsidy = claimed(book, policy)
+    fee = request(book, policy, amount_fen=PREMIUM_FEN - GRANT)
+    book.act(BANK, "payment.confirm", {"line": seen(book, PREMIUM_FEN - GRANT)}, payment=fee)
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    refund_fen = PREMIUM_FEN - GRANT if on == "2026-04-01" else 0
+    book.act(INSURER, "policy.cancel", {"effective_on": on, "refund_fen": refund_fen, "reason": "sold"}, policy=policy)
+    assert (book.state(Policy, policy).due_fen("fiscal_subsidy") > 0) is (code is None)
+    assert granted(book, subsidy) == code
+
+
+def test_a_voided_quotation_is_not_granted_a_subsidy() -> None:
+    """Its sources bore the premium of nothing."""
+    book = funded()
+    policy, _ = subsidised(book)
+    subsidy = claimed(book, policy)
+    voided(book, policy)
+    assert granted(book, subsidy) == "policy_state"
