@@ -206,6 +206,13 @@ def money_beside(work: Work, fund: Fund, applications: Iterable[str]) -> Beside:
     )
 
 
+def voted_on(work: Work, application: Application) -> Vote | None:
+    """Give the owners' vote that an application rests on; None on the emergency route, which asks for none."""
+    if application.vote is None or application.emergency is not None:
+        return None
+    return work.read(Vote, f"{application.id.partition('/')[0]}/{application.vote}")
+
+
 def require_due(policy: Policy, source: FundSource, amount_fen: int) -> None:
     """Raise Conflict `above_due` when the source owes less: another fund has paid, which this one knows nothing of."""
     due_fen = policy.due_fen(source)

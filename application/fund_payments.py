@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.actions import Action, Writes
-from application.applications import money_beside, range_of, require_due, shares_root
+from application.applications import money_beside, range_of, require_due, shares_root, voted_on
 from application.funds import relations
 from application.payments import (
     PAID,
@@ -35,12 +35,11 @@ from domain.applications import (
 )
 from domain.errors import Conflict
 from domain.findings import Finding, finding, refuse_violations
-from domain.fund_checks import require_result_public, result_publicity
+from domain.fund_checks import payment_order, require_result_public, result_publicity
 from domain.funds import Fund
 from domain.houses import House, groups
 from domain.packs import rule_or_own
 from domain.payments import Payment, SeenLine
-from domain.plans import Vote
 from domain.policies import Policy
 
 Path = Mapping[str, str]
@@ -94,7 +93,8 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
 
     Refused: `not_approved`, `paid_twice`, `not_reserved`, `reservation_expired`, `charges_not_staged`,
     `fund_insufficient`, `payee_not_insurer`, `share_not_approved`, `share_not_declared`, `sources_not_premium`,
-    `above_due`, and what the pack forbids, as to pay when the vote's result was never public (MF04).
+    `above_due`, and what the pack forbids, as to pay before the vote's result was public for long enough (MF04), or on
+    a line of a day before the approval (MF05): such money left by itself, and is confirmed as a fact.
     """
     said = statement.said
     fund = work.read(Fund, path["fund"])
@@ -107,16 +107,17 @@ def pay(work: Work, statement: Statement, path: Path) -> None:
     fund.require_borne(held, money_beside(work, fund, others))
     policy = work.read(Policy, application.policy)
     line = usable_line(work, said["line"], said["amount_fen"]) if "line" in said else None
-    require_taking(policy, held.source, work.today if line is None else line.on)
+    paid_on = work.today if line is None else line.on
+    require_taking(policy, held.source, paid_on)
     require_payee(policy, said["payee"])
     _require_amounts(policy, held, said["amount_fen"])
     pack, ref = pack_in_force(work, fund.area, work.today)
     findings: list[Finding] = []
-    if application.vote is not None and application.emergency is None:
-        vote = work.read(Vote, f"{fund.id}/{application.vote}")
-        require_result_public(pack, vote, work.today)
-        findings.append(result_publicity(pack, vote, work.today))
-        refuse_violations(findings)
+    if (vote := voted_on(work, application)) is not None:
+        require_result_public(pack, vote, paid_on)
+        findings.append(result_publicity(pack, vote, paid_on))
+    findings += payment_order(pack.rule("fund.checks", work.today), application.approved_on, paid_on, "violates")
+    refuse_violations(findings)
     payment = work.new(Payment, said["payment"])
     order = application.record(
         Application.PaymentOrdered, statement, {"findings": findings, "pack": ref.as_json()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.actions import Action, Writes
+from application.applications import voted_on
 from application.policies import (
     PREMIUM_WRITES,
     Arrival,
@@ -15,11 +16,15 @@ from application.policies import (
     takes_premium,
 )
 from application.returns import RETURN_DUE, open_return_fen, other_returns
+from application.ruling import ruling
 from application.work import Work
 from domain.aggregate import Because, Statement
 from domain.applications import Application
 from domain.errors import Conflict
+from domain.findings import Finding
+from domain.fund_checks import payment_order, result_publicity
 from domain.funds import Fund
+from domain.packs import rule_or_own
 from domain.payments import (
     BankLine,
     Payment,
@@ -124,7 +129,25 @@ def arrival_facts(work: Work, payment: Payment, line: SeenLine) -> dict[str, Any
     """Give the day of value that a confirmation rests on, beside the day it is recorded, and what is odd about it."""
     policy = work.read(Policy, payment.policy)
     findings = check_arrival(policy, line.on, work.today, asked_fen=payment.amount_fen, came_fen=line.amount_fen)
-    return {"on": line.on, "findings": findings}
+    out_of_order, ruled = _out_of_order(work, payment.application, line.on)
+    return {"on": line.on, "findings": [*findings, *out_of_order], **(ruled if out_of_order else {})}
+
+
+def _out_of_order(work: Work, name: str | None, paid_on: str) -> tuple[list[Finding], dict[str, Any]]:
+    """Tell that the fund's money left before it was approved, or before the vote's result was public for long enough.
+
+    The bank's line is a fact: what the order would have been refused for is told, and a person looks at it.
+    """
+    if name is None:
+        return [], {}
+    application = work.read(Application, name)
+    pack, ruled = ruling(work, _fund_of(work, name).area, work.today)
+    found = payment_order(rule_or_own(pack, "fund.checks", work.today), application.approved_on, paid_on)
+    vote = voted_on(work, application)
+    if pack is not None and vote is not None:
+        public = result_publicity(pack, vote, paid_on)
+        found += [public] if public["verdict"] != "compliant" else []
+    return found, ruled
 
 
 def require_outflow(line: SeenLine, fund: Fund, payee: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from domain.allotments import Allotment, Beside
 from domain.errors import RuleBroken
 from domain.findings import VERDICTS, Finding, Verdict, finding
-from domain.packs import Pack
+from domain.packs import Pack, Rule
 from domain.plans import Plan, Vote
 from domain.policies import Policy
 from domain.time import days_between
@@ -161,10 +161,18 @@ def _publicity(pack: Pack, what: str, published_on: str, until: str) -> Finding:
 
 
 def result_publicity(pack: Pack, vote: Vote, on: str) -> Finding:
-    """Check at payment that the result was public for long enough (MF04)."""
+    """Check of the day of payment that the result was public for long enough before it (MF04)."""
     if vote.published_on is None:
         return finding(pack.rule("fund.checks", on), "result_not_published", "needs_supplement", check="MF04")
     return _publicity(pack, "result", vote.published_on, on)
+
+
+def payment_order(checks: Rule, approved_on: str, paid_on: str, verdict: Verdict | None = None) -> list[Finding]:
+    """Check that money left on the day of its approval or after it (MF05), by the day of value of the bank's line."""
+    if paid_on >= approved_on:
+        return []
+    days = {"approved_on": approved_on, "paid_on": paid_on}
+    return [finding(checks, "paid_before_approval", verdict, check="MF05", **days)]
 
 
 def require_result_public(pack: Pack, vote: Vote, on: str) -> None:

@@ -138,7 +138,8 @@ class Payment(Aggregate):
     class Confirmed(Event):
         """The bank's line proves it; `said` is a PaymentConfirmation, or `found.line`; `found` {on, findings}.
 
-        `on` is the line's day of value, by which it is judged what the money still pays. Schema 1 told neither.
+        `on` is the line's day of value, by which it is judged what the money still pays; findings of the bureau's
+        checks come with the `pack` they rest on. Schema 1 told neither.
         """
 
         TOPIC = "payment.Confirmed"

@@ -298,3 +298,48 @@ def test_the_funds_premium_counts_by_the_day_it_left(day: str, state: str | None
     assert [found["code"] for found in told.found["findings"]] == (["premium_told_late"] if state else [])
     assert on(book, application).state == (state or "return_due")
     assert book.state(Policy, policy).held_fen == (PREMIUM_FEN if state else 0)
+
+
+@pytest.mark.parametrize(
+    "approved, day, code",
+    [
+        ("2026-03-01", "2026-03-01", None), ("2026-03-02", "2026-03-01", "paid_before_approval"),
+        ("2026-02-26", "2026-02-28", "result_publicity_short"), ("2026-02-26", "2026-03-01", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("at_once", [True, False])
+def test_the_day_money_left_decides_whether_it_was_approved_and_the_result_public(
+    approved: str, day: str, code: str | None, *, at_once: bool
+) -> None:
+    """Not the day it is told (MF04, MF05): an order on such a line is refused, and what the bank confirms is told."""
+    book = funded()
+    book.now = f"{approved}T02:00:00.000000Z"
+    _, application = ready(book)
+    book.now = "2026-03-20T02:00:00.000000Z"
+    line = seen(book, day=day)
+    if at_once and code is not None:
+        with pytest.raises(RuleBroken) as refusal:
+            pay(book, application, line=line)
+        assert refusal.value.details["finding"] == code
+        return
+    if at_once:
+        (told,) = [e for e in pay(book, application, line=line) if e.TOPIC == "payment.Confirmed"]
+    else:
+        pay(book, application)
+        told = book.act(BANK, "payment.confirm", {"line": line}, payment=on(book, application).payment or "")[0]
+    assert [found["code"] for found in told.found["findings"]] == ([] if code is None else [code])
+    assert ("pack" in told.found) is (code is not None)
+    assert on(book, application).state == "paid"
+
+
+def test_what_left_on_the_emergency_route_asks_for_no_public_result() -> None:
+    """Only that it was approved first."""
+    book = funded()
+    plan, vote = voted(book)
+    application = filed(book, quoted(book), plan, vote, emergency="stranded")
+    approve(book, application)
+    stage(book, application)
+    pay(book, application)
+    line = seen(book, day="2026-02-21")
+    told = book.act(BANK, "payment.confirm", {"line": line}, payment=on(book, application).payment or "")[0]
+    assert [found["code"] for found in told.found["findings"]] == ["paid_before_approval"]
