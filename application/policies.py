@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from application.actions import Action, Writes
 from application.covers import cover_in_force, covers_in_force, schedule_root
@@ -24,12 +25,14 @@ from domain.policy_checks import (
     check_inception,
     check_premium_first,
     check_shares,
+    check_subsidised,
     enough_received,
 )
 from domain.policy_ends import check_refund, settled_by_lapse
 from domain.policy_shapes import Cancellation, PolicyDraft, PolicyEnding, PolicyIssue, Proposal, ScheduleClosing
 from domain.products import Product
 from domain.receipts import SUBSIDY_KINDS
+from domain.subsidies import Subsidy
 from domain.time import add_days
 
 Path = Mapping[str, str]
@@ -192,6 +195,8 @@ def issue(work: Work, statement: Statement, path: Path) -> None:
     pack, ref = pack_in_force(work, policy.area, work.today)
     findings = check_premium_first(pack, policy, work.today)
     on_ground = any(found["code"] == "issued_on_budget_ground" for found in findings)
+    if not on_ground:
+        findings += check_subsidised(pack, policy, _granted_fen(work, policy, statement.said), work.today)
     findings += check_inception(policy, work.today, on_ground=on_ground)
     work.source(statement.said, "policy_number", policy.id)
     facts = {
@@ -200,6 +205,14 @@ def issue(work: Work, statement: Statement, path: Path) -> None:
         "pack": ref.as_json(),
     }  # fmt: skip
     policy.record(Policy.Issued, statement, facts)
+
+
+def _granted_fen(work: Work, policy: Policy, said: Mapping[str, Any]) -> int:
+    """Sum what stands of the grants that an issue names, each once; raises Conflict `subsidy_of_other_policy`."""
+    grants = [work.read(Subsidy, name) for name in sorted(set(said.get("subsidies", ())))]
+    for subsidy in grants:
+        subsidy.require_of(policy.id)
+    return sum(subsidy.standing_fen for subsidy in grants)
 
 
 def cancel(work: Work, statement: Statement, path: Path) -> None:

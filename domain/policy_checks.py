@@ -297,6 +297,21 @@ def check_premium_first(pack: Pack, policy: Policy, on: str) -> list[Finding]:
     return found
 
 
+def check_subsidised(pack: Pack, policy: Policy, granted_fen: int, on: str) -> list[Finding]:
+    """Hold the subsidy's part, which is not counted as premium to be received (PB01), against what was granted of it.
+
+    What a draft calls a subsidy is its author's word until an authority granted it, or its money came. Finding
+    `subsidy_not_granted`, which asks for the grants.
+    """
+    _, uncounted = needed_fen(pack, policy, on)
+    part_fen = sum(policy.drafted_sources.get(kind, 0) for kind in uncounted)
+    received_fen = sum(policy.held.get(kind, 0) for kind in uncounted)
+    if part_fen <= max(granted_fen, received_fen):
+        return []
+    rule, amounts = pack.rule("PB01.receipts", on), {"subsidy_fen": part_fen, "granted_fen": granted_fen}
+    return [finding(rule, "subsidy_not_granted", "needs_supplement", **amounts)]
+
+
 def check_inception(policy: Policy, today: str, *, on_ground: bool) -> list[Finding]:
     """Tell that a policy is issued after its first day: what happened since is no longer uncertain.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NotRequired
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, Len
 from typing_extensions import TypedDict
 
 from domain.money import BASIS_POINTS
@@ -24,6 +24,7 @@ from domain.shapes import (
     Public,
     SignedFen,
     Source,
+    SubsidyName,
     strict,
 )
 
@@ -32,6 +33,7 @@ INSURERS_MAX = 20
 SOURCES_MAX = 9
 INSTALMENTS_MAX = 12
 SERVICES_MAX = 13
+SUBSIDIES_MAX = 20
 ENDORSED_LIFTS_MAX = 100
 """Lifts that one endorsement adds, changes and removes together; more of them take several endorsements."""
 
@@ -182,9 +184,13 @@ class Proposal(TypedDict):
 
 @strict
 class PolicyIssue(TypedDict):
-    """The insurer issues the policy under its own number (保单号)."""
+    """The insurer issues the policy under its own number (保单号).
+
+    `subsidies` are the grants that stand behind the part of the premium which need not be received first.
+    """
 
     number: InsurersNumber
+    subsidies: NotRequired[Annotated[list[SubsidyName], Len(1, SUBSIDIES_MAX)]]
     source: NotRequired[Source]
 
 

@@ -120,6 +120,11 @@ class Subsidy(Aggregate):
         return max(0, self.granted_fen - self.paid_fen - self.settled_fen)
 
     @property
+    def standing_fen(self) -> int:
+        """What was granted and not asked back."""
+        return max(0, self.granted_fen - self.clawed_back_fen)
+
+    @property
     def asked_fen(self) -> int:
         """What was asked back and has not come back by the payments it was paid with."""
         return self.clawed_back_fen - self.settled_fen
@@ -135,13 +140,17 @@ class Subsidy(Aggregate):
         if amount_fen > self.claimed_fen:
             raise Conflict("no more is granted than was claimed", code="above_claim", claimed_fen=self.claimed_fen)
 
+    def require_of(self, policy: str) -> None:
+        """Raise Conflict `subsidy_of_other_policy`."""
+        if policy != self.policy:
+            raise Conflict("the subsidy is for another policy", code="subsidy_of_other_policy", subsidy=self.id)
+
     def require_payable(self, policy: str, source_kind: str, amount_fen: int) -> None:
         """Raise Conflict `subsidy_of_other_policy`, `subsidy_kind` or `above_grant`.
 
         A subsidy is fiscal money and booked as such: its part does not count as premium received (rule PB01.receipts).
         """
-        if policy != self.policy:
-            raise Conflict("the subsidy is for another policy", code="subsidy_of_other_policy", subsidy=self.id)
+        self.require_of(policy)
         if source_kind not in SUBSIDY_KINDS:
             raise Conflict("a subsidy is paid as one", code="subsidy_kind", needed=sorted(SUBSIDY_KINDS))
         if amount_fen > self.payable_fen:

@@ -230,3 +230,50 @@ def test_a_voided_quotation_is_not_granted_a_subsidy() -> None:
     subsidy = claimed(book, policy)
     voided(book, policy)
     assert granted(book, subsidy) == "policy_state"
+
+
+def issued(book: Book, policy: str, **more: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - members of any type
+    """Have the fee's part paid and the policy issued; gives what was found."""
+    fee = request(book, policy, amount_fen=PREMIUM_FEN - GRANT)
+    book.act(BANK, "payment.confirm", {"line": seen(book, PREMIUM_FEN - GRANT)}, payment=fee)
+    (event,) = book.act(INSURER, "policy.issue", {"number": "PZ-1", **more}, policy=policy)
+    return [found for found in event.found["findings"] if found["code"] == "subsidy_not_granted"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("grant", [GRANT, GRANT - 1])
+def test_a_part_that_is_not_counted_as_premium_was_granted(grant: int, *, named: bool) -> None:
+    """Else it is asked for: what nobody granted is no subsidy, and the rest of the premium came first (PB01)."""
+    book = funded()
+    policy, subsidy = subsidised(book, grant)
+    found = issued(book, policy, **({"subsidies": [subsidy, subsidy]} if named else {}))
+    facts = {"subsidy_fen": GRANT, "granted_fen": grant if named else 0}
+    assert [(f["verdict"], f["facts"]) for f in found] == (
+        [] if named and grant == GRANT else [("needs_supplement", facts)]
+    )
+
+
+def test_a_subsidy_that_came_was_granted() -> None:
+    """Whoever has the money need not show the grant; what is asked back stands behind nothing."""
+    book = funded()
+    policy, subsidy = subsidised(book)
+    paid(book, policy, subsidy)
+    assert issued(book, policy) == []
+    book = funded()
+    policy, subsidy = subsidised(book)
+    paid(book, policy, subsidy, 1_000)
+    assert asked(book, subsidy, 1_000) is None
+    (found,) = issued(book, policy, subsidies=[subsidy])
+    assert found["facts"] == {"subsidy_fen": GRANT, "granted_fen": GRANT - 1_000}
+
+
+def test_the_grant_of_another_policy_stands_behind_nothing() -> None:
+    """It is refused."""
+    book = funded()
+    _, subsidy = subsidised(book)
+    later: dict[str, Any] = {"from_date": "2027-04-01", "to_date": "2028-04-01"}
+    other = proposed(book, line("", LIFT, PREMIUM_FEN, **later), **later)
+    book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=request(book, other, amount_fen=PREMIUM_FEN))
+    with pytest.raises(Conflict) as refusal:
+        book.act(INSURER, "policy.issue", {"number": "PZ-1", "subsidies": [subsidy]}, policy=other)
+    assert refusal.value.code == "subsidy_of_other_policy"
