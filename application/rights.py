@@ -267,7 +267,7 @@ RIGHTS: Final[dict[str, Rule]] = {
     "contract.read": _any_of(READERS, _all("wrote named")),
     "payment.read": _any_of(READERS, _all("wrote named")),
     "bankline.read": _any_of(READERS, _all("wrote named")),
-    "subsidy.read": _any_of(READERS, _all("wrote named")),
+    "subsidy.read": _any_of(READERS, _all("wrote named"), _of(finance_bureau="supervises")),
     "occurrence.read": _any_of(READERS, _all("wrote named")),
     "dispute.read": _any_of(READERS, _all("wrote named")),
     "person.read": _any_of(READERS, _all("wrote named")),

@@ -24,7 +24,7 @@ from application.reading.asking import (
     Question,
 )
 from application.reading.ports import Cut
-from application.reading.scope import lies_in, named_in, to_fund, to_house
+from application.reading.scope import lies_in, named_in, supervised, to_fund, to_house
 from application.reading.shapes import KnownAt, Position
 from application.reading.sight import Seen, sight
 from application.replay import replay
@@ -277,7 +277,10 @@ def _within(cut: Cut | None) -> Sees:
 
 
 def _named(asking: Asking, subject: str) -> Sees:
-    """Find whether the reader began a subject or is named in its first event (contracts, payments, agents, …)."""
+    """Find whether the reader began a subject or is named in its first event (contracts, payments, agents, …).
+
+    Or has the area that it names: of a subsidy whoever is to decide on it.
+    """
     first = asking.reads.log.select_subject(subject, lte=1)
     held: set[str] = set()
     for stored in first:
@@ -287,6 +290,8 @@ def _named(asking: Asking, subject: str) -> Sees:
             held.add("wrote")
         if named_in(asking.author.party, [body["said"], body["found"]]):
             held.add("named")
+        if supervised(asking, (body["said"] or {}).get("area")):
+            held.add("supervises")
     may = asking.may(f"{kind_of(subject)}.read", held)
     return lambda _event: may
 
