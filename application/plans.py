@@ -18,7 +18,7 @@ from domain.houses import BallotPaper, BallotRevocation, House
 from domain.lifts import Lift
 from domain.plans import Plan, PlanPublishing, ResultPublishing, Vote, VoteClosing, VoteOpening
 from domain.time import require_not_later
-from domain.vote import count, decide, use_fund_rule
+from domain.vote import count, decide, told_late, use_fund_rule
 
 Path = Mapping[str, str]
 
@@ -112,7 +112,10 @@ def sum_ballots(work: Work) -> None:
         by_vote.setdefault(f"{event.found['fund']}/{event.found['vote']}", []).append(event)
     for name, events in by_vote.items():
         ballots = [
-            {"house": event.originator_id, "choice": words(event)["choice"], "on": words(event).get("on")}
+            {
+                "house": event.originator_id, "choice": words(event)["choice"], "on": words(event).get("on"),
+                "told_on": work.today,
+            }
             for event in events
         ]  # fmt: skip
         work.change(Vote, name).record(Vote.BallotsCast, caused_by(events[-1]), {"ballots": ballots})
@@ -129,7 +132,7 @@ def revoke(work: Work, statement: Statement, path: Path) -> None:
     if house.id not in vote.ballots:
         raise Conflict("the house has not voted", code="ballot_missing", house=house.id)
     cause = house.record(House.BallotRevoked, statement)
-    vote.record(Vote.BallotRevoked, cause, {"house": house.id})
+    vote.record(Vote.BallotRevoked, cause, {"house": house.id, "told_on": work.today})
 
 
 def close(work: Work, statement: Statement, path: Path) -> None:
@@ -146,7 +149,9 @@ def close(work: Work, statement: Statement, path: Path) -> None:
     plan = work.read(Plan, f"{fund.id}/{vote.plan}")
     pack, ref = pack_in_force(work, fund.area, closed_on)
     tally = count(fund.units(plan.buildings, closed_on), vote.ballots)
-    passed, findings = decide(tally, use_fund_rule(pack, closed_on))
+    rule = use_fund_rule(pack, closed_on)
+    passed, findings = decide(tally, rule)
+    findings += told_late(rule, *vote.told_after(closed_on))
     vote.record(
         Vote.Closed, statement,
         {

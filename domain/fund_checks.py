@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from domain.allotments import Allotment, Beside
 from domain.errors import RuleBroken
@@ -114,11 +115,15 @@ def facts_of_plan(plan: Plan) -> list[Finding]:
 
     Not of the warranty, which plans once decided by their own day: it is judged at the policy's inception (MF08).
     """
-    return [
-        {"code": v["code"], "verdict": v["verdict"], "rule": v["rule"], "basis": v["basis"], "facts": v["facts"]}
-        for v in plan.violations
-        if v["rule"] != "fund.past_warranty"
-    ]
+    return [_again(found) for found in plan.violations if found["rule"] != "fund.past_warranty"]
+
+
+def _again(found: Mapping[str, Any]) -> Finding:
+    """Give a finding that stands in an earlier event."""
+    members = ("code", "verdict", "rule", "basis", "facts")
+    again: Any = {member: found[member] for member in members if member in found}
+    written: Finding = again
+    return written
 
 
 def _scope(pack: Pack, facts: Facts) -> list[Finding]:
@@ -141,6 +146,7 @@ def _process(pack: Pack, facts: Facts) -> list[Finding]:
         return [finding(checks, "vote_missing", "needs_supplement", check="MF02")]
     rule = pack.rule("vote.use_fund", vote.closed_on)
     findings = [finding(rule, "vote_passed" if vote.passed else "vote_failed", "compliant" if vote.passed else None)]
+    findings += [_again(doubt) for doubt in vote.doubts]
     if vote.closed_on > facts.filed_on:
         findings.append(finding(checks, "vote_after_application", "violates", check="MF05"))
     findings.append(_publicity(pack, "plan", facts.plan.published_on, vote.opened_on))

@@ -19,6 +19,8 @@ from domain.vote import Choice
 
 LIFTS_PER_PLAN_MAX: Final = 200
 BUILDINGS_PER_PLAN_MAX: Final = 200
+DOUBTS: Final = frozenset({"manual_review", "needs_supplement"})
+"""Verdicts on a vote that whoever rests on it looks at."""
 
 
 @strict
@@ -103,7 +105,13 @@ class Vote(Aggregate):
     ballots: dict[str, Choice] = field(default_factory=dict)
     cast_on: dict[str, str] = field(default_factory=dict)
     """The days of live ballots that say one."""
+    told_on: dict[str, str] = field(default_factory=dict)
+    """The days on which live ballots that say none were recorded."""
+    withdrawn_on: dict[str, str] = field(default_factory=dict)
+    """The days on which houses that have none took theirs back."""
     passed: bool | None = None
+    doubts: tuple[Mapping[str, Any], ...] = ()
+    """What a person is to look at of its count."""
 
     class Opened(Event):
         """The vote is open; `said` is a VoteOpening, `found.scope {houses, area_m2_hundredths}` its scope."""
@@ -118,36 +126,53 @@ class Vote(Aggregate):
             aggregate.houses = self.found["scope"]["houses"]
 
     class BallotsCast(Event):
-        """Houses voted, `found.ballots [{house, choice, on}]`; a later ballot of a house takes the place of its first.
+        """Houses voted, `found.ballots [{house, choice, on, told_on}]`; a later ballot of a house replaces its first.
 
-        `on` is the day that the ballot says, or null; before schema 2 it stood on the house's stream alone.
+        `on` is the day that the ballot says, or null; before schema 2 it stood on the house's stream alone. `told_on`
+        is the day it was recorded, null before schema 3.
         """
 
         TOPIC = "vote.BallotsCast"
-        SCHEMA = 2
+        SCHEMA = 3
 
         def apply(self, aggregate: Vote) -> None:
             """Keep the live ballots."""
             for ballot in self.found["ballots"]:
                 aggregate.ballots[ballot["house"]] = ballot["choice"]
-                aggregate.cast_on.pop(ballot["house"], None)
+                for days in (aggregate.cast_on, aggregate.told_on, aggregate.withdrawn_on):
+                    days.pop(ballot["house"], None)
                 if ballot["on"] is not None:
                     aggregate.cast_on[ballot["house"]] = ballot["on"]
+                elif ballot["told_on"] is not None:
+                    aggregate.told_on[ballot["house"]] = ballot["told_on"]
 
         @staticmethod
         def upcast_v1_v2(state: dict[str, Any]) -> None:
             """Say that the days are not known here."""
             state["found"]["ballots"] = [{**ballot, "on": None} for ballot in state["found"]["ballots"]]
 
+        @staticmethod
+        def upcast_v2_v3(state: dict[str, Any]) -> None:
+            """Say that the day of recording was not told."""
+            state["found"]["ballots"] = [{**ballot, "told_on": None} for ballot in state["found"]["ballots"]]
+
     class BallotRevoked(Event):
-        """A house took its ballot back, `found.house`."""
+        """A house took its ballot back, `found {house, told_on}`: the day it was recorded, null before schema 2."""
 
         TOPIC = "vote.BallotRevoked"
+        SCHEMA = 2
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Say that the day of recording was not told."""
+            state["found"]["told_on"] = None
 
         def apply(self, aggregate: Vote) -> None:
             """It takes no part."""
-            aggregate.ballots.pop(self.found["house"], None)
-            aggregate.cast_on.pop(self.found["house"], None)
+            for ballots in (aggregate.ballots, aggregate.cast_on, aggregate.told_on):
+                ballots.pop(self.found["house"], None)
+            if self.found["told_on"] is not None:
+                aggregate.withdrawn_on[self.found["house"]] = self.found["told_on"]
 
     class Closed(Event):
         """The vote was counted; `said` is a VoteClosing, `found {tally, passed, findings, pack}`."""
@@ -158,6 +183,7 @@ class Vote(Aggregate):
             """Keep day and outcome."""
             aggregate.closed_on = (self.said or {})["closed_on"]
             aggregate.passed = self.found["passed"]
+            aggregate.doubts = tuple(f for f in self.found["findings"] if f["verdict"] in DOUBTS)
 
     class ResultPublished(Event):
         """The result is public; `said` is a ResultPublishing."""
@@ -172,6 +198,11 @@ class Vote(Aggregate):
         """Raise Conflict `vote_dates` when a live ballot is of a day after that of closing: it is taken back first."""
         if late := sorted(house for house, on in self.cast_on.items() if on > closed_on):
             raise Conflict("ballots were cast after that day", code="vote_dates", closed_on=closed_on, houses=late[:10])
+
+    def told_after(self, closed_on: str) -> tuple[int, int]:
+        """Count the ballots without a day, and the withdrawals, that were recorded after the day of closing."""
+        cast, withdrawn = ([on for on in days.values() if on > closed_on] for days in (self.told_on, self.withdrawn_on))
+        return len(cast), len(withdrawn)
 
     def require_open(self) -> None:
         """Raise Conflict `vote_closed` when it was closed."""

@@ -125,6 +125,20 @@ def decide(tally: Tally, rule: Rule) -> tuple[bool, list[Finding]]:
     return passed, findings
 
 
+def told_late(rule: Rule, cast: int, withdrawn: int) -> list[Finding]:
+    """Tell of ballots and withdrawals that were recorded after the vote's last day and say no day of their own.
+
+    They are counted as they were told, for nothing shows that they were late; papers show that they were not. Findings
+    `ballots_told_late`, `ballots_withdrawn_late`.
+    """
+    findings: list[Finding] = []
+    if cast:
+        findings.append(finding(rule, "ballots_told_late", "needs_supplement", houses=cast))
+    if withdrawn:
+        findings.append(finding(rule, "ballots_withdrawn_late", "manual_review", houses=withdrawn))
+    return findings
+
+
 def use_fund_rule(pack: Pack, closed_on: str) -> Rule:
     """Return the rule for using the fund (使用维修资金) by the date on which the vote closed."""
     return pack.rule("vote.use_fund", closed_on)

@@ -101,7 +101,7 @@ def voted(book: Book, choice: str = "agree", **changes: Any) -> tuple[str, str]:
     plan = planned(book, **changes)
     vote = opened(book, plan)
     for name in fund(book).houses:
-        cast(book, vote, name, choice)
+        cast(book, vote, name, choice, on="2026-02-20")
     close(book, vote)
     book.act(COMMITTEE, "vote.publish", {"published_on": "2026-02-21"}, fund=FUND, vote=vote)
     return plan, vote

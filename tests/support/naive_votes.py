@@ -50,6 +50,8 @@ class Paper:
     house: str
     choice: str
     on: int | None
+    told: int
+    """When the clerk got it."""
 
 
 @dataclass
@@ -70,6 +72,8 @@ class Poll:
     papers: list[Paper] = field(default_factory=list)
     closed: int | None = None
     public: int | None = None
+    withdrawn: dict[str, int] = field(default_factory=dict)
+    """When houses without a paper took theirs out."""
     passed: bool = False
     tally: dict[str, int] = field(default_factory=dict)
 
@@ -152,14 +156,16 @@ class Minutes:
         if poll.paper(paper.house) is not None and not again:
             whys.add("ballot_twice")
         poll.papers = [*(p for p in poll.papers if p.house != paper.house), paper]
+        poll.withdrawn.pop(paper.house, None)
         return whys
 
-    def take_back(self, poll: Poll, house: str) -> set[str]:
+    def take_back(self, poll: Poll, house: str, today: int) -> set[str]:
         """Take a paper out of the urn."""
         whys = {"vote_closed"} if poll.closed is not None else set()
         if poll.paper(house) is None:
             whys.add("ballot_missing")
         poll.papers = [p for p in poll.papers if p.house != house]
+        poll.withdrawn[house] = today
         return whys
 
     def close(self, poll: Poll, day: int, today: int) -> set[str]:
@@ -174,6 +180,15 @@ class Minutes:
             poll.tally = self.count(poll, day)
             poll.passed = carried(poll.tally, day)
         return whys
+
+    def doubts(self, poll: Poll, day: int) -> dict[str, int]:
+        """Count what came to the clerk after the last day and does not say that it is of an earlier one."""
+        late = {
+            "ballots_told_late": len([p for p in poll.papers if p.on is None and p.told > day]),
+            "ballots_withdrawn_late": len([told for told in poll.withdrawn.values() if told > day]),
+            "head_divided": poll.tally["heads_divided"],
+        }  # fmt: skip
+        return {code: number for code, number in late.items() if number}
 
     def count(self, poll: Poll, day: int) -> dict[str, int]:
         """Count areas and heads, each head by all the papers of its houses."""

@@ -174,7 +174,7 @@ class Meeting:
         rng, trial = self.rng, deepcopy(self.minutes)
         poll, again = trial.polls[name], rng.random() < 0.3
         on = rng.choice((None, None, self.near(poll.opened, self.today)))
-        paper = Paper(house_name, rng.choice(CHOICES), on)
+        paper = Paper(house_name, rng.choice(CHOICES), on, self.today)
         author, whys = self.some(COMMITTEE, HOLDER)
         whys |= trial.cast(poll, paper, self.today, again=again)
         said: dict[str, Any] = {"house": house_name, "choice": paper.choice}
@@ -188,7 +188,7 @@ class Meeting:
             return
         house_name, trial = self.rng.choice(list(self.minutes.homes)), deepcopy(self.minutes)
         author, whys = self.some(COMMITTEE, HOLDER)
-        whys |= trial.take_back(trial.polls[name], house_name)
+        whys |= trial.take_back(trial.polls[name], house_name, self.today)
         self.tried(author, "vote.revoke_ballot", {"vote": name, "fund": FUND}, trial, whys, house=house_name)
 
     def close(self) -> None:
@@ -207,8 +207,10 @@ class Meeting:
         if events is not None:
             assert events[0].found["tally"] == poll.tally
             assert events[0].found["passed"] is poll.passed
-            told = {found["code"] for found in events[0].found["findings"]}
-            assert ("head_divided" in told) is (poll.tally["heads_divided"] > 0)
+            told = {found["code"]: [*found["facts"].values()] for found in events[0].found["findings"]}
+            for code in ("participation_reached", "participation_missed", "approval_reached", "approval_missed"):
+                told.pop(code, None)
+            assert told == {code: [number] for code, number in trial.doubts(poll, day).items()}
 
     def announce(self) -> None:
         """Make a result public."""

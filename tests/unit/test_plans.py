@@ -17,11 +17,13 @@ from tests.support.funding import (
     OTHER_BUILDING,
     cast,
     close,
+    filed,
     fund,
     funded,
     house,
     opened,
     planned,
+    quoted,
 )
 from tests.support.insuring import HOLDER, HOMES
 
@@ -31,8 +33,8 @@ def test_a_vote_carries_with_two_thirds_taking_part_and_a_majority_of_them() -> 
     book = funded()
     vote = opened(book, planned(book))
     one, two, _ = fund(book).houses
-    cast(book, vote, one)
-    cast(book, vote, two)
+    cast(book, vote, one, on="2026-02-20")
+    cast(book, vote, two, on="2026-02-10")
     found = close(book, vote).found
     assert found["passed"] is True
     assert found["tally"]["heads_participating"] == 2
@@ -108,6 +110,48 @@ def test_a_vote_does_not_close_before_the_days_of_its_ballots() -> None:
     assert (refusal.value.code, refusal.value.details["houses"]) == ("vote_dates", [two])
     book.act(COMMITTEE, "vote.revoke_ballot", {"vote": vote, "fund": FUND}, house=two)
     assert close(book, vote, "2026-02-20").found["tally"]["heads_participating"] == 2
+
+
+def test_what_was_told_after_the_last_day_without_a_day_is_told_to_whoever_rests_on_it() -> None:
+    """It counts, for nothing shows that it was late; the vote and the bureau's checks say so (C13)."""
+    book = funded((9_000,) * 5)
+    book.now = "2026-02-20T02:00:00.000000Z"
+    plan = planned(book)
+    vote = opened(book, plan)
+    one, two, three, four, five = fund(book).houses
+    for name in (one, three, four, five):
+        cast(book, vote, name)
+    book.act(COMMITTEE, "vote.revoke_ballot", {"vote": vote, "fund": FUND}, house=one)
+    book.now = "2026-02-21T02:00:00.000000Z"
+    cast(book, vote, one)
+    cast(book, vote, two, on="2026-02-20")
+    for name in (three, four, five):
+        book.act(COMMITTEE, "vote.revoke_ballot", {"vote": vote, "fund": FUND}, house=name)
+    cast(book, vote, four, on="2026-02-20")
+    cast(book, vote, five)
+    cast(book, vote, five, on="2026-02-19", replaces=True)
+    found = close(book, vote, "2026-02-20").found
+    late = [
+        ("ballots_told_late", "needs_supplement", {"houses": 1}),
+        ("ballots_withdrawn_late", "manual_review", {"houses": 1}),
+    ]  # fmt: skip
+    assert [(f["code"], f["verdict"], f["facts"]) for f in found["findings"][2:]] == late
+    book.now = "2026-03-15T02:00:00.000000Z"
+    filed(book, quoted(book), plan, vote)
+    told = book.log[-1].found["findings"]
+    assert [(f["code"], f["verdict"], f["facts"]) for f in told if f["code"].startswith("ballots_")] == late
+
+
+def test_what_was_told_on_the_last_day_is_in_time() -> None:
+    """Also without a day of its own, and what is taken back on it."""
+    book = funded((9_000, 9_000))
+    vote = opened(book, planned(book))
+    one, two = fund(book).houses
+    cast(book, vote, one)
+    cast(book, vote, two)
+    book.act(COMMITTEE, "vote.revoke_ballot", {"vote": vote, "fund": FUND}, house=two)
+    found = close(book, vote, "2026-03-15").found
+    assert not any(f["code"].startswith("ballots_") for f in found["findings"])
 
 
 @pytest.mark.parametrize("on, code", [("2026-02-09", "vote_dates"), ("2026-03-16", "date_in_future")])
@@ -212,6 +256,6 @@ def test_votes_of_before_the_civil_code_need_two_thirds_of_all() -> None:
     book = funded()
     vote = opened(book, planned(book, published_on="2020-10-01"), "2020-10-10")
     for name in list(fund(book).houses)[:2]:
-        cast(book, vote, name)
+        cast(book, vote, name, on="2020-12-31")
     found = close(book, vote, "2020-12-31").found
     assert [f["code"] for f in found["findings"]] == ["approval_reached"]
