@@ -277,13 +277,9 @@ def _within(cut: Cut | None) -> Sees:
 
 
 def _named(asking: Asking, subject: str) -> Sees:
-    """Find whether the reader began a subject or is named in its first event (contracts, payments, agents, …).
-
-    Or has the area that it names: of a subsidy whoever is to decide on it.
-    """
-    first = asking.reads.log.select_subject(subject, lte=1)
+    """Find whether the reader began a subject, is named in its first event, or has the area that this names."""
     held: set[str] = set()
-    for stored in first:
+    for stored in asking.reads.log.select_subject(subject, lte=1):
         header: Any = canonical.decode(stored.header)
         body: Any = canonical.decode(stored.body)
         if header["author"]["party"] == asking.author.party:
