@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -11,12 +11,9 @@ from sqlalchemy import (
     ColumnElement,
     Engine,
     Select,
-    String,
     Table,
     and_,
-    any_,
     case,
-    column,
     create_engine,
     exists,
     false,
@@ -27,19 +24,18 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
-    values,
 )
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
-from sqlalchemy.sql.expression import FromClause
 
 from application.errors import DatabaseAway
-from application.reading.ports import Cut, Found, Reach, Tracked
+from application.reading.ports import Cut, Found, Insured, Reach, Tracked
 from application.timers import DUE_PER_ROUND_MAX, Due
 from domain.funds import EXPIRY_RULE
 from domain.persons import RETENTION_RULE
 from domain.schemes import DISTRICT_DIGITS
 from infrastructure.connection import Database, connect_plain, is_away, lock_key
+from infrastructure.lift_views import goes_on, insured_lifts, placed, visited
 from infrastructure.projection_tables import parked, tables, tracking
 from infrastructure.projector import TRACKING
 from infrastructure.reach import effective_at, in_areas, known_at, lift_spans, within
@@ -117,7 +113,6 @@ class SqlViews:
     ) -> list[Found]:  # fmt: skip
         """Give rows of a view."""
         table = tables[view]
-        name = (table.c.key, table.c.item, table.c.effective_from)
         query = select(table).where(known_at(table, known), *_where(table, where or {}))
         if effective is not None:
             query = query.where(effective_at(table, effective))
@@ -127,9 +122,7 @@ class SqlViews:
             query = query.where(in_areas(table.c.area, areas))
         if reach is not None:
             query = query.where(within(view, reach, known, effective))
-        if after is not None:
-            query = query.where(tuple_(*name) > tuple_(*(literal(part, NAME) for part in after)))
-        query = query.order_by(*name)
+        query = _after(query, table, after)
         return self._found(query if limit is None else query.limit(limit))
 
     def spans(self, lift: str, reach: Reach) -> list[Found]:
@@ -142,18 +135,7 @@ class SqlViews:
         venues: Sequence[str] | None, merged: Mapping[str, str],
     ) -> list[Found]:  # fmt: skip
         """Count lifts by area, class and venue: in use, insured, and insured by a policy that promises services."""
-        lifts, covers, policies = tables["lifts"], tables["covers"], tables["policies"]
-        same, of = _merged(covers, merged)
-        insured = (
-            select(of.label("lift"), func.bool_or(func.cardinality(policies.c.services) > 0).label("served"))
-            .select_from(same.join(policies, policies.c.key == covers.c.policy))
-            .where(
-                known_at(covers, known), effective_at(covers, effective), covers.c.parts.contains([part]),
-                known_at(policies, known), effective_at(policies, effective), policies.c.in_force.is_(True),
-            )
-            .group_by(of)
-            .cte("insured")
-        )  # fmt: skip
+        lifts, insured = tables["lifts"], insured_lifts(known, effective, part, merged)
         query = (
             select(
                 lifts.c.area, lifts.c.premises_class, lifts.c.venue, func.count().label("in_use"),
@@ -163,14 +145,34 @@ class SqlViews:
             .select_from(lifts.outerjoin(insured, insured.c.lift == lifts.c.key))
             .where(
                 known_at(lifts, known), effective_at(lifts, effective),
-                or_(lifts.c.merged_into.is_(None), lifts.c.key.in_(sorted(set(merged.values())))),
-                lifts.c.status.in_(statuses),
+                goes_on(lifts, merged), lifts.c.status.in_(statuses),
                 true() if areas is None else in_areas(lifts.c.area, areas),
                 true() if venues is None else lifts.c.venue.in_(venues),
             )
             .group_by(lifts.c.area, lifts.c.premises_class, lifts.c.venue)
         )  # fmt: skip
         return self._found(query, counting=True)
+
+    def insured(
+        self, known: int, effective: str, wanted: Insured, *, part: str, merged: Mapping[str, str],
+        where: Mapping[str, object], areas: Sequence[str] | None, reach: Reach | None, after: Sequence[str] | None,
+        limit: int,
+    ) -> list[Found]:  # fmt: skip
+        """Give rows of lifts by how they are insured."""
+        lifts, insured = tables["lifts"], insured_lifts(known, effective, part, merged)
+        chosen = {
+            "none": insured.c.lift.is_(None), "liability": insured.c.lift.is_not(None),
+            "liability_only": insured.c.served.is_(False),
+        }  # fmt: skip
+        query = (
+            select(lifts)
+            .select_from(lifts.outerjoin(insured, insured.c.lift == lifts.c.key))
+            .where(
+                known_at(lifts, known), effective_at(lifts, effective), goes_on(lifts, merged), chosen[wanted],
+                *_where(lifts, where), *placed(lifts, reach, areas, known, effective),
+            )
+        )  # fmt: skip
+        return self._found(_after(query, lifts, after).limit(limit), counting=True)
 
     def districts(self, known: int, effective: str, areas: Sequence[str] | None) -> list[str]:
         """Give the districts that lifts lie in."""
@@ -187,16 +189,12 @@ class SqlViews:
     ) -> list[Found]:  # fmt: skip
         """Give rows of lifts in use that nobody maintains, or without a visit that counts."""
         lifts = tables["lifts"]
-        visited = _visited(lifts, known, at, since, levels)
         query = select(lifts).where(
             known_at(lifts, known), effective_at(lifts, at), lifts.c.merged_into.is_(None), *_where(lifts, where),
             or_(lifts.c.status.is_(None), lifts.c.status == "in_use"),
-            or_(lifts.c.maintainer.is_(None), not_(visited)),
+            or_(lifts.c.maintainer.is_(None), not_(visited(lifts, known, at, since, levels))),
+            *placed(lifts, reach, areas, known, at),
         )  # fmt: skip
-        if areas is not None:
-            query = query.where(in_areas(lifts.c.area, areas))
-        if reach is not None:
-            query = query.where(within("lifts", reach, known, at))
         if after is not None:
             query = query.where(lifts.c.key > after)
         return self._found(query.order_by(lifts.c.key).limit(limit))
@@ -313,44 +311,12 @@ def _where(table: Table, where: Mapping[str, object]) -> list[ColumnElement[bool
     return found
 
 
-def _visited(lifts: Table, known: int, at: str, since: str, levels: Sequence[str]) -> ColumnElement[bool]:
-    """Say whether a lift had a visit between two instants, by its own timeline (`Views.unvisited`)."""
-    opened, then = tables["timeline"].alias("opened"), lifts.alias("maintained")
-
-    def later(name: str, type_: str, *more: Callable[[FromClause], ColumnElement[bool]]) -> ColumnElement[bool]:
-        entry = tables["timeline"].alias(name)
-        query = select(literal(1)).where(
-            entry.c.account == opened.c.account, entry.c.position > opened.c.position, entry.c.position <= known,
-            entry.c.type == type_, entry.c.facts["visit"].astext == opened.c.facts["id"].astext,
-            *(condition(entry) for condition in more),
-        )  # fmt: skip
-        return exists(query.correlate(opened))
-
-    maintained = select(literal(1)).where(
-        then.c.key == opened.c.account, known_at(then, known), effective_at(then, opened.c.effective_at),
-        or_(then.c.maintainer == opened.c.party, opened.c.party == any_(then.c.co_maintainers)),
-    )  # fmt: skip
-    visits = select(literal(1)).where(
-        opened.c.account == lifts.c.key, opened.c.type == "visit.Opened", opened.c.position <= known,
-        opened.c.effective_at >= since, opened.c.effective_at <= at, not_(_ahead(opened)),
-        opened.c.facts["level"].astext.in_(levels),
-        later("ended", "visit.Finished", lambda ended: ended.c.party == opened.c.party, lambda e: not_(_ahead(e))),
-        not_(later("corrected", "visit.Corrected")), exists(maintained.correlate(opened)),
-    )  # fmt: skip
-    # By `OFFSET 0` each lift is looked at by itself, by the index of beginnings; the planner would read all of them.
-    return exists(visits.correlate(lifts).offset(0))
-
-
-def _ahead(entry: FromClause) -> ColumnElement[bool]:
-    return entry.c.recorded_at < entry.c.effective_at
-
-
-def _merged(covers: Table, merged: Mapping[str, str]) -> tuple[FromClause, ColumnElement[str]]:
-    """Give the covers, and of which lift each is, when lifts went up in others."""
-    if not merged:
-        return covers, covers.c.lift
-    same = values(column("was", String), column("now", String), name="same").data(list(merged.items()))
-    return covers.outerjoin(same, same.c.was == covers.c.lift), func.coalesce(same.c.now, covers.c.lift)
+def _after(query: Select[Any], table: Table, after: Sequence[str] | None) -> Select[Any]:
+    """Put rows in the order of (key, item, effective_from), behind the last one seen."""
+    name = (table.c.key, table.c.item, table.c.effective_from)
+    if after is not None:
+        query = query.where(tuple_(*name) > tuple_(*(literal(part, NAME) for part in after)))
+    return query.order_by(*name)
 
 
 def _periods(instant: ColumnElement[str], cut: Cut) -> list[ColumnElement[bool]]:

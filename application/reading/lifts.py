@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge
 from typing_extensions import TypedDict
@@ -11,11 +11,12 @@ from typing_extensions import TypedDict
 from application.identifiers import named
 from application.projections.folding import begins
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
+from application.reading.coverage import CORE_PART
 from application.reading.filters import only
 from application.reading.maintenance import MissingOfLift
 from application.reading.overdue import Missing
-from application.reading.ports import Found
-from application.reading.scope import absorbed, filtered, lies_in, reach, to_lift
+from application.reading.ports import Found, Insured
+from application.reading.scope import absorbed, filtered, lies_in, merged_lifts, reach, reach_of_dealings, to_lift
 from application.reading.shapes import Cited, Page
 from application.reading.sight import Seen, Sight, readable, sight
 from domain.errors import Invalid
@@ -211,16 +212,28 @@ def shown(row: Found, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def listed(asking: Asking) -> Answer:
-    """Answer GET /lifts: the lifts that the reader may read of that time, with those he had to do with then."""
+    """Answer GET /lifts: the lifts that the reader may read of that time, with those he had to do with then.
+
+    How a lift is insured is asked by whoever may read all certificates on it, and is as coverage counts it.
+    """
     query = asking.query
     where: dict[str, object] = {name: query[name] for name in LIST_FILTERS if name in query}
     if "held" in query:
         where["held"] = True
-    rows = asking.reads.views.find(
-        "lifts", asking.known.position, effective=asking.effective,
-        where=where, areas=filtered(asking),
-        reach=reach(asking, "lift.read"), after=asking.cursor(str, str, str), limit=asking.limit + 1,
-    )  # fmt: skip
+    views, position, after = asking.reads.views, asking.known.position, asking.cursor(str, str, str)
+    areas, more = filtered(asking), asking.limit + 1
+    if "insured" in query:
+        wanted: Any = query["insured"]
+        rows = views.insured(
+            position, asking.effective, wanted, part=CORE_PART,
+            merged=merged_lifts(asking, position, asking.effective), where=where, areas=areas,
+            reach=reach_of_dealings(asking, "cover.read"), after=after, limit=more,
+        )  # fmt: skip
+    else:
+        rows = views.find(
+            "lifts", position, effective=asking.effective, where=where, areas=areas,
+            reach=reach(asking, "lift.read"), after=after, limit=more,
+        )  # fmt: skip
     page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
     return asking.cited(
         effective_at=asking.effective, lifts=[{"lift": row["key"], **shown(row, SHOWN)} for row in page], next=following
@@ -336,6 +349,12 @@ QUESTIONS = (
         "lift.list", "/lifts", listed, LiftList,
         (*only(LiftRow, *LIST_FILTERS),
          AREA,
+         Parameter(
+             "insured",
+             "`none`: not insured against liability, as coverage counts it; `liability`: insured; `liability_only`: by"
+             " no policy that promises services. Each lift once; for whoever reads all certificates on it.",
+             values=get_args(Insured),
+         ),
          Parameter("held", "`true`: only those with an identifier that is another's, held for review.", "^true$"),
          *TIMES, *PAGES),
         "Lifts one has to do with", "电梯清单",

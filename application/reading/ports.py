@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 Found = Mapping[str, Any]
 """A row of a read model by its columns."""
+
+Insured = Literal["none", "liability", "liability_only"]
+"""Not insured against liability; insured; insured by no policy that promises services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,13 @@ class Views(Protocol):
 
         `merged` says which lift a lift is.
         """
+
+    def insured(
+        self, known: int, effective: str, wanted: Insured, *, part: str, merged: Mapping[str, str],
+        where: Mapping[str, object], areas: Sequence[str] | None, reach: Reach | None, after: Sequence[str] | None,
+        limit: int,
+    ) -> list[Found]:  # fmt: skip
+        """Give rows of the lifts that `coverage` counts so, in the order of `find`; records in others are left out."""
 
     def districts(self, known: int, effective: str, areas: Sequence[str] | None) -> list[str]:
         """Give the districts (six digits) that lifts lie in, in order; `areas` are beginnings of area codes."""

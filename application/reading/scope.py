@@ -8,7 +8,7 @@ asks to know: what a correction took away is not read by asking for an earlier k
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from application.projections.folding import begins
@@ -85,6 +85,20 @@ def reach(asking: Asking, action: str) -> Reach | None:
         return None
     acting = {relation: _standing_in(asking, action, relation) for relation in needed}
     return _reach(asking, {r: parties for r, parties in acting.items() if parties})
+
+
+def reach_of_dealings(asking: Asking, action: str) -> Reach | None:
+    """Give the lifts all dealings on which the reader may read, since he stands so to the lift; None is everything.
+
+    Raises Forbidden `right_missing` when his kind reads his own dealings alone.
+    """
+    scope = reach(asking, action)
+    if scope is None:
+        return None
+    acting = {of: parties for of, parties in scope.acting.items() if of.removeprefix(PAST) in DEALINGS}
+    if not acting:
+        raise asking.refused(action)
+    return replace(scope, acting=acting)
 
 
 def _reach(asking: Asking, acting: Mapping[str, tuple[str, ...]]) -> Reach:
