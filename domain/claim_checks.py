@@ -82,7 +82,7 @@ def check_clock(
         return []
     found: list[Finding] = []
     for row in running:
-        last_on, excused_on = _last_days(pack, row["due_on"])
+        last_on, excused_on = last_days(pack, row["due_on"])
         if done_on > last_on:
             rule = pack.rule("claims.clocks", on)
             doubted = (excused or done_on <= excused_on) and rule.breach == "violates"
@@ -96,7 +96,7 @@ def check_clock(
     return found
 
 
-def _last_days(pack: Pack, due_on: str) -> tuple[str, str]:
+def last_days(pack: Pack, due_on: str) -> tuple[str, str]:
     """Give the day to which a last day moves, and the latest to which a holiday that is not announced may move it."""
     rule = rule_or_own(pack, ROLLS, due_on)
     moves = rule.table() if rule.fixed else {"holidays": True}

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from domain.catalogue import items_due, maintenance_items, varieties
 from domain.errors import Invalid
-from domain.findings import Finding, Verdict, finding
+from domain.findings import Finding, finding
 from domain.maintenance import Visit
 from domain.packs import NOT_FIXED, Pack, Rule, rule_or_own
 from domain.time import SKEW_S_MAX, civil_date, elapsed_seconds
@@ -58,11 +58,6 @@ def _limit(rule: Rule, member: str | None = None) -> Limit | None:
 def limit_or_own(pack: Pack | None, rule_id: str, on: str) -> Limit | None:
     """Give what the rule in force sets, else the program's own; None where the pack leaves it open."""
     return _limit(rule_or_own(pack, rule_id, on))
-
-
-def at_most(rule: Rule) -> Verdict:
-    """Give the verdict on what may only not have come in: for a person to look at, where the rule says a violation."""
-    return "manual_review" if rule.breach == "violates" else rule.breach
 
 
 def check_time(device_time: str, now: str, pack: Pack | None, came_at: str | None = None) -> list[Finding]:

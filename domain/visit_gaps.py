@@ -12,10 +12,10 @@ from typing import Final
 
 from domain.care import Care, Stretch
 from domain.catalogue import CYCLES
-from domain.findings import Finding, Verdict, finding
+from domain.findings import Finding, Verdict, at_most, finding
 from domain.maintenance import Visit
 from domain.packs import Pack, rule_or_own
-from domain.visit_checks import BY_MAINTAINER, Limit, at_most, limit_of
+from domain.visit_checks import BY_MAINTAINER, Limit, limit_of
 
 INTERVAL: Final = "maintenance.interval_days_max"
 WITHOUT: Final = "without_maintainer"

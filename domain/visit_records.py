@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from domain.findings import Finding, finding
+from domain.findings import Finding, at_most, finding
 from domain.maintenance import Visit
 from domain.packs import Pack, rule_or_own
 from domain.time import SKEW_S_MAX, elapsed_seconds
-from domain.visit_checks import BACK_DATED, TIMES, at_most, limit_of, limit_or_own
+from domain.visit_checks import BACK_DATED, TIMES, limit_of, limit_or_own
 
 SECOND_WORKER: Final = "maintenance.second_worker_seconds_max"
 SIGN_INS: Final = ("check_in", "second_check_in")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from typing_extensions import TypedDict
@@ -9,16 +10,26 @@ from typing_extensions import TypedDict
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.lifts import shown
+from application.reading.maintenance import JUDGED_MAX
+from application.reading.schemes import Rules
 from application.reading.scope import filtered, reach
 from application.reading.shapes import Page
+from application.replay import effective
+from domain.aggregate import Event, fold
 from domain.claim_shapes import LossKind
+from domain.claim_waits import WAITING, awaited
+from domain.claims import Claim
+from domain.findings import Finding
+from domain.lifts import Lift
 from domain.policy_shapes import Interest, Part
-from domain.shapes import ClaimName, Count, Fen, Instant, LiftName, OccurrenceName, PartyName, PolicyName
+from domain.shapes import CivilDate, ClaimName, Count, Fen, Instant, LiftName, OccurrenceName, PartyName, PolicyName
+from domain.time import civil_date
 
 SHOWN = (
     "claim", "lift", "state", "kind", "part", "interest", "insurer", "policy", "notifier", "occurrence", "loss_at",
     "notified_at", "trapped_seconds", "assessed_fen", "reserved_fen", "approved_fen", "advanced_fen", "paid_fen",
 )  # fmt: skip
+OF_CLAIMS = ("part", "insurer", "policy", "lift")
 FILTERS = ("state", "kind", "part", "insurer", "policy", "lift", "occurrence")
 
 
@@ -72,7 +83,76 @@ def register(asking: Asking) -> Answer:
     return asking.cited(effective_at=asking.effective, claims=[shown(row, SHOWN) for row in page], next=following)
 
 
+class AwaitingClaim(TypedDict):
+    """A claim for which something is awaited after its last day."""
+
+    claim: ClaimName
+    lift: LiftName
+    state: ClaimState
+    part: Part
+    insurer: PartyName | None
+    policy: PolicyName | None
+    papers_on: CivilDate | None
+    agreed_on: CivilDate | None
+    awaited: list[Finding]
+
+
+class AwaitingClaims(Page):
+    """A page of them; also before the last one it may hold fewer than `limit`, even none."""
+
+    judged_at: Instant
+    claims: list[AwaitingClaim]
+
+
+def awaiting(asking: Asking) -> Answer:
+    """Answer GET /claims/awaiting: of the claims that the reader may read, those whose decision or money is overdue.
+
+    Of what was so at the instant: papers, agreements and payments that were yet to come are not looked at.
+    """
+    after, position, judged_at = asking.cursor(str), asking.known.position, asking.judged_at
+    limit = min(asking.limit, JUDGED_MAX)
+    rows = asking.reads.views.claims(
+        position, judged_at,
+        where={"state": list(WAITING)} | {name: asking.query[name] for name in OF_CLAIMS if name in asking.query},
+        areas=filtered(asking), reach=reach(asking, "claim.read"), after=None if after is None else after[0],
+        limit=limit + 1,
+    )  # fmt: skip
+    page, following = asking.paged(rows, lambda row: [row["key"]], limit)
+    streams = asking.reads.streams.many(sorted({row[name] for row in page for name in ("key", "lift")}))
+    known = {name: [e for e in of if e.position is not None and e.position <= position] for name, of in streams.items()}
+    rules: dict[str, Rules] = {}
+    told = []
+    for row in page:
+        claim = _stood(row["key"], known[row["key"]], judged_at)
+        lift = fold(Lift, row["lift"], known[row["lift"]])
+        area = None if lift is None else lift.area_on(claim.loss_on)
+        if area is None:
+            continue
+        if area not in rules:
+            rules[area] = Rules.of(asking.reads, area, position)
+        if found := awaited(claim, rules[area].pack, civil_date(judged_at)):
+            told.append({
+                **shown(row, ("claim", "lift", "state", "part", "insurer", "policy")), "papers_on": claim.papers_on,
+                "agreed_on": claim.agreed_on, "awaited": found,
+            })  # fmt: skip
+    return asking.cited(judged_at=judged_at, claims=told, next=following)
+
+
+def _stood(stream: str, events: Sequence[Event], at: str) -> Claim:
+    """Fold what was so of a claim at an instant; what its register shows of it then is folded so too."""
+    claim, versions = Claim(stream), effective(events, at)
+    for event in events:
+        if event.originator_version in versions:
+            event.apply(claim)
+    return claim
+
+
 QUESTIONS = (
+    Question(
+        "claim.awaiting", "/claims/awaiting", awaiting, AwaitingClaims,
+        (*only(RegisteredClaim, *OF_CLAIMS), AREA, *TIMES, *PAGES),
+        "Claims whose decision or money is overdue", "逾期未决、未付的理赔",
+    ),
     Question(
         "claim.list", "/claims", register, ClaimsRegister,
         (*only(RegisteredClaim, *FILTERS), AREA,
