@@ -211,6 +211,7 @@ def test_each_reads_of_the_lifts_that_are_his_now(kept: Kept) -> None:
     mine = {LIFT: ["visit_awaited_over_15_days"]}
     assert listed(kept) == {**mine, elsewhere: ["without_maintainer"]}
     assert listed(kept, bureau) == listed(kept, BY_MAINTAINER) == mine
+    assert listed(kept, Author(OPERATOR, "insurer")) == listed(kept), "who registered them reads them"
     assert listed(kept, BY_STRANGER) == listed(kept, BY_STRANGER, effective_at="2026-02-20") == {}
     with pytest.raises(Forbidden):
         listed(kept, Author(new_name("party"), "bank"))
