@@ -135,7 +135,8 @@ def test_what_was_told_under_another_record_of_the_lift_is_read_with_it(district
         cover_of(twin, district.policies[0], name(rng, "certificate"), "2025"),
         *claim_of(f"{twin}/{claim}", twin, THEN, district.policies[0], FIRST_INSURER),
         *_visit(twin, "visit:twin", at, FIRST_SHOP, "2025-07-20T02:00:00.000000Z"),
-        Told(twin, "lift.MergedInto", {"into": district.lift}, {}, None),
+        Told(twin, "lift.MergedInto", {"into": district.lift}, {"on": "2026-01-10"}, None),
+        Told(district.lift, "lift.Absorbed", None, {"lift": twin, "identifiers": [], "settled": []}, None),
     )
 
     def seen(who: Author) -> set[str]:

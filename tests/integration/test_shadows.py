@@ -70,7 +70,10 @@ TAMPERED = (
     ("view_claims", "UPDATE view_claims SET key = '' WHERE key = (SELECT min(key) FROM view_claims)"),
     ("view_entries", "UPDATE view_entries SET amount_fen = amount_fen + 1 WHERE number = 1"),
     ("view_entries", "UPDATE view_entries SET position = position + 1000000 WHERE number = 1"),
-    ("view_timeline", "UPDATE view_timeline SET facts = '{}' WHERE position = 1"),
+    (
+        "view_timeline",
+        "UPDATE view_timeline SET facts = '{}' WHERE position = (SELECT min(position) FROM view_timeline)",
+    ),
     ("parked_events", "INSERT INTO parked_events VALUES ('lifts', 'lift:nobody', 3, 'ValueError')"),
 )  # fmt: skip
 """Changes, each of one table."""
