@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from application.actions import Action, Writes
+from application.records import names_of
 from application.relations import supervises_all
 from application.work import Work
 from audit.errors import NameInvalid
@@ -41,6 +42,8 @@ def opening(work: Work, statement: Statement, _path: Path) -> None:
 def set_hold(work: Work, statement: Statement, path: Path) -> None:
     """Set the hold of a dispute, or set it again over whoever was named in its matters since.
 
+    A lift is held by all its records, those too that prove to be its own before the hold is set again.
+
     Refused: `dispute_settled`, `hold_of_another`, `held_already` when it covers everybody, `hold_too_wide`.
     """
     work.allow("dispute.set_hold")
@@ -51,8 +54,9 @@ def set_hold(work: Work, statement: Statement, path: Path) -> None:
             "another party set this hold and may lift it; open a dispute of your own about the matters",
             code="hold_of_another", dispute=dispute.id,
         )  # fmt: skip
-    named = {matter for matter in dispute.matters if matter.startswith("person:")}
-    found = {*work.streams.persons_in(dispute.matters, HOLD_PERSONS_MAX + 1), *named}
+    matters = [name for matter in dispute.matters for name in names_of(work, matter)]
+    named = {matter for matter in matters if matter.startswith("person:")}
+    found = {*work.streams.persons_in(matters, HOLD_PERSONS_MAX + 1), *named}
     persons = [work.open(Person, name) for name in sorted(found.difference(dispute.persons))]
     persons = [person for person in persons if not person.erased]
     if dispute.held and not persons:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from application.actions import Action, Writes
 from application.parties import require_manager
 from application.ports import PersonRecord, PersonRecords
+from application.records import names_of
 from application.work import Work
 from audit.merkle import leaf_hash, root
 from domain.aggregate import Due, Statement
@@ -76,8 +77,13 @@ def destroy(work: Work, stream: str, due: str) -> bool:
 
 
 def _keeping(work: Work, person: Person, held: PersonRecords, limit: int) -> Sequence[str]:
-    """Give disputes about matters that name the person; read as committed: any opened later keeps the rest."""
-    return work.streams.keeping(sorted({record.stream for record in held.records} | {person.id}), limit)
+    """Give disputes about matters that name the person; read as committed: any opened later keeps the rest.
+
+    What is disputed of a lift is disputed of all its records (C11).
+    """
+    streams = {record.stream for record in held.records} | {person.id}
+    names = {name for stream in streams for name in names_of(work, stream.partition("/")[0])}
+    return work.streams.keeping(sorted(streams | names), limit)
 
 
 # ---------------------------------------------------------------------------------------------------- retention

@@ -32,3 +32,8 @@ def records_of(work: Work, name: str) -> list[str]:
         records[each] = None
         wanted += () if record is None else record.absorbed
     return [*records]
+
+
+def names_of(work: Work, matter: str) -> list[str]:
+    """Give the names under which a subject or stream is told of: those of a lift are all its records'."""
+    return records_of(work, matter) if matter.startswith("lift:") and "/" not in matter else [matter]

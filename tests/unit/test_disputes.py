@@ -11,6 +11,7 @@ from application.catalogue import ACTIONS
 from application.ids import new_name
 from application.work import Author
 from domain.buildings import Estate
+from domain.claims import Claim
 from domain.disputes import Dispute
 from domain.errors import DomainError
 from domain.funds import Fund
@@ -154,3 +155,25 @@ def test_a_fund_is_its_bureaus(book: Book) -> None:
     assert told(book, bureau, "settle", outcome="closed") == "right_missing"
     seed(book, House, unknown, INSURER.party, House.Opened, said)
     assert told(book, bureau, "settle", outcome="closed") == "done"
+
+
+@pytest.mark.parametrize("told_of", ["closed", "goes on"])
+def test_what_is_disputed_of_a_lift_is_disputed_of_all_its_records(book: Book, told_of: str) -> None:
+    """Whoever is named under the closed record's name is held, and not erased, and the other way about (C11)."""
+    named, asked = (LIFT, MOVED) if told_of == "closed" else (MOVED, LIFT)
+    person = new_name("person")
+    claimant = {"role": "injured", "name": {"of": person, "sealed": "ab" * 32}}
+    claim = {
+        "id": new_name("claim"), "lift": named, "loss_at": "2026-02-01T00:00:00.000000Z", "part": "third_party_injury",
+        "interest": "owner", "kind": "injury", "claimants": [claimant],
+    }  # fmt: skip
+    found = {"cover": None, "entrapment": None, "findings": []}
+    seed(book, Claim, f"{named}/{claim['id']}", INSURER.party, Claim.Notified, claim, found)
+    seed(book, Lift, LIFT, MARKET.party, Lift.MergedInto, {"into": MOVED}, {"on": "2026-03-01"})
+    seed(book, Lift, MOVED, MARKET.party, Lift.Absorbed, {}, {"lift": LIFT, "identifiers": [], "settled": []})
+    opened(book, asked)
+    with pytest.raises(DomainError) as refused:
+        book.act(OPERATOR, "person.erase", {"basis": "request"}, person=person)
+    assert (refused.value.code, refused.value.details["disputes"]) == ("person_held", [DISPUTE])
+    assert told(book, MARKET, "set_hold", reason="inquiry") == "done"
+    assert [*book.state(Dispute, DISPUTE).persons] == [person]
