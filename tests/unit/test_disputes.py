@@ -167,7 +167,7 @@ def test_what_is_disputed_of_a_lift_is_disputed_of_all_its_records(book: Book, t
         "id": new_name("claim"), "lift": named, "loss_at": "2026-02-01T00:00:00.000000Z", "part": "third_party_injury",
         "interest": "owner", "kind": "injury", "claimants": [claimant],
     }  # fmt: skip
-    found = {"cover": None, "entrapment": None, "findings": []}
+    found: dict[str, Any] = {"cover": None, "entrapment": None, "findings": []}
     seed(book, Claim, f"{named}/{claim['id']}", INSURER.party, Claim.Notified, claim, found)
     seed(book, Lift, LIFT, MARKET.party, Lift.MergedInto, {"into": MOVED}, {"on": "2026-03-01"})
     seed(book, Lift, MOVED, MARKET.party, Lift.Absorbed, {}, {"lift": LIFT, "identifiers": [], "settled": []})
