@@ -22,7 +22,7 @@ from domain.aggregate import Because, Statement
 from domain.applications import Application
 from domain.errors import Conflict
 from domain.findings import Finding
-from domain.fund_checks import payment_order, result_publicity
+from domain.fund_checks import PUBLICITY, payment_order, result_publicity
 from domain.funds import Fund
 from domain.packs import rule_or_own
 from domain.payments import (
@@ -136,7 +136,8 @@ def arrival_facts(work: Work, payment: Payment, line: SeenLine) -> dict[str, Any
 def _out_of_order(work: Work, name: str | None, paid_on: str) -> tuple[list[Finding], dict[str, Any]]:
     """Tell that the fund's money left before it was approved, or before the vote's result was public for long enough.
 
-    The bank's line is a fact: what the order would have been refused for is told, and a person looks at it.
+    The bank's line is a fact: what the order would have been refused for is told, and a person looks at it. Of a
+    publicity that the pack leaves open nothing is told.
     """
     if name is None:
         return [], {}
@@ -144,7 +145,7 @@ def _out_of_order(work: Work, name: str | None, paid_on: str) -> tuple[list[Find
     pack, ruled = ruling(work, _fund_of(work, name).area, work.today)
     found = payment_order(rule_or_own(pack, "fund.checks", work.today), application.approved_on, paid_on)
     vote = voted_on(work, application)
-    if pack is not None and vote is not None:
+    if pack is not None and vote is not None and all(pack.fixed(rule, paid_on) for rule in PUBLICITY):
         public = result_publicity(pack, vote, paid_on)
         found += [public] if public["verdict"] != "compliant" else []
     return found, ruled

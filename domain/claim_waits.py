@@ -41,9 +41,11 @@ def awaited(claim: Claim, pack_on: Callable[[str], Pack | None], today: str) -> 
 def _over(
     pack: Pack | None, name: str, start_on: str, today: str, paused_days: int | None = 0
 ) -> Iterator[tuple[Rule, dict[str, str]]]:
-    """Give the rule and the days of a clock whose last day is over."""
+    """Give the rule and the days of a clock whose last day is over; a pack that leaves its clocks open sets none."""
+    if pack is None or pack.fixed("claims.clocks", start_on) is None:
+        return
     for row in clock(pack, name, start_on, start_on, paused_days):
-        if pack is not None and row["due_on"] is not None:
+        if row["due_on"] is not None:
             last_on, _ = last_days(pack, row["due_on"])
             if today > last_on:
                 rule = pack.rule("claims.clocks", start_on)

@@ -18,6 +18,9 @@ from domain.plans import Plan, Vote
 from domain.policies import Policy
 from domain.time import days_between
 
+PUBLICITY = ("fund.checks", "fund.publicity_days_min")
+"""Rules by which the publicity (公示) of a vote's result is judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlanLift:

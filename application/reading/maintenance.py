@@ -15,7 +15,7 @@ from application.reading.filters import only
 from application.reading.overdue import Missing
 from application.reading.ports import Found
 from application.reading.schemes import Rules
-from application.reading.scope import filtered, reach, to_lift
+from application.reading.scope import filtered, reach_at_present
 from application.reading.shapes import Page
 from domain.catalogue import CYCLES
 from domain.findings import Finding, Verdict
@@ -61,17 +61,16 @@ class NeglectedLifts(Page):
 def neglected(asking: Asking) -> Answer:
     """Answer GET /maintenance/missing: of the lifts whose present the reader may see, those that miss something."""
     position, judged_at, after = asking.known.position, asking.judged_at, asking.cursor(str)
-    limit, scope = min(asking.limit, JUDGED_MAX), reach(asking, "lift.read")
+    limit = min(asking.limit, JUDGED_MAX)
     rows = asking.reads.views.unvisited(
         position, judged_at, since=civil_midnight(_since(asking, judged_at)), levels=CYCLES,
         where={name: asking.query[name] for name in FILTERS if name in asking.query}, areas=filtered(asking),
-        reach=scope, after=None if after is None else after[0], limit=limit + 1,
+        reach=reach_at_present(asking, "lift.read"), after=None if after is None else after[0], limit=limit + 1,
     )  # fmt: skip
     page, following = asking.paged(rows, lambda row: [row["key"]], limit)
-    seen = [row for row in page if scope is None or to_lift(asking, row["key"]).cut(asking, "lift.read") is None]
     judged = Missing(asking.reads, position, judged_at)
-    judged.fetch(row["key"] for row in seen)
-    told = ((row, _asked(asking, judged.of_lift(row["key"]))) for row in seen)
+    judged.fetch(row["key"] for row in page)
+    told = ((row, _asked(asking, judged.of_lift(row["key"]))) for row in page)
     return asking.cited(
         judged_at=judged_at, lifts=[_entry(row, missing) for row, missing in told if missing], next=following
     )  # fmt: skip

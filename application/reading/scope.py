@@ -87,6 +87,17 @@ def reach(asking: Asking, action: str) -> Reach | None:
     return _reach(asking, {r: parties for r, parties in acting.items() if parties})
 
 
+def reach_at_present(asking: Asking, action: str) -> Reach | None:
+    """Give what the reader may read whole, since he has to do with it still; None is everything.
+
+    Raises Forbidden `right_missing` as `reach`.
+    """
+    scope = reach(asking, action)
+    if scope is None:
+        return None
+    return replace(scope, acting={of: parties for of, parties in scope.acting.items() if not of.startswith(PAST)})
+
+
 def reach_of_dealings(asking: Asking, action: str) -> Reach | None:
     """Give the lifts all dealings on which the reader may read, since he stands so to the lift; None is everything.
 

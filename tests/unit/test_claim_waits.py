@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,8 +69,10 @@ def test_a_decision_is_awaited_once_its_last_day_is_over(book: Book, today: str,
 
 
 def test_where_no_clock_is_in_force_nothing_is_awaited(book: Book) -> None:
-    """A district without a pack has no such duty to have missed."""
-    assert waits(book, filed(book), LATE, None) == []
+    """A district without a pack, or whose pack leaves the clocks open, has no such duty to have missed."""
+    rules = tuple(replace(rule, value="not_fixed") if rule.id == "claims.clocks" else rule for rule in PACK.rules)
+    path = filed(book)
+    assert waits(book, path, LATE, None) == waits(book, path, LATE, replace(PACK, rules=rules)) == []
 
 
 def test_the_first_request_for_papers_stops_the_thirty_days_alone(book: Book) -> None:
