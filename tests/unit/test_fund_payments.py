@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from application.ids import new_name
+from application.work import Author
 from domain.accounts import trial_balance_fen
 from domain.applications import CHARGES_PER_GROUP
 from domain.errors import Conflict, Forbidden, RuleBroken
@@ -343,3 +344,20 @@ def test_what_left_on_the_emergency_route_asks_for_no_public_result() -> None:
     line = seen(book, day="2026-02-21")
     told = book.act(BANK, "payment.confirm", {"line": line}, payment=on(book, application).payment or "")[0]
     assert [found["code"] for found in told.found["findings"]] == ["paid_before_approval"]
+
+
+def test_a_payment_is_confirmed_whatever_a_pack_leaves_open() -> None:
+    """The bank's line is a fact: where no publicity of the result is fixed any more, nothing is told of it."""
+    book = funded()
+    _, application = ready(book)
+    pay(book, application)
+    operator, pack = Author(new_name("party"), "operator", key=new_name("key")), new_name("pack")
+    head = 'id="own"\nversion=1\ntitle="x"\narea="370100"\ndemonstration=false\nbased_on="shandong@1"\n'
+    rule = 'id="fund.publicity_days_min"\ntitle="t"\nvalue="not_fixed"\nunit="days"\nbasis="b"\n'
+    rest = 'grade="government"\nbreach="information"\nfrom="2008-02-01"\n'
+    book.act(operator, "pack.publish", {"id": pack, "toml": f"[pack]\n{head}[[rule]]\n{rule}{rest}"})
+    adoption = {"area": "370102", "pack": pack, "version": 1, "from_date": "2026-01-01", "document": "a" * 64}
+    book.act(operator, "scheme.adopt", adoption)
+    line = seen(book, day=book.now[:10])
+    told = book.act(BANK, "payment.confirm", {"line": line}, payment=on(book, application).payment or "")[0]
+    assert told.found["findings"] == []
