@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from application.errors import ProjectionBehind
 from application.ports import Clock, Recorder, Streams
@@ -61,6 +61,19 @@ class Reads:
     streams: Streams
     clock: Clock
     watch: Watch = UNWATCHED
+
+
+class First(NamedTuple):
+    """What a later page holds of the first: its position and times, and the name of the last row that was shown.
+
+    `effective` is None where none was asked for.
+    """
+
+    position: int
+    now: str
+    judged_at: str
+    effective: str | None
+    after: list[Any]
 
 
 Answer = dict[str, Any]
@@ -117,8 +130,8 @@ class Asking:
     def now(self) -> str:
         """The ledger's now, one for all of an answer; of a later page the instant of which the first one was."""
         if self._now is None:
-            held = self._cursor()
-            self._now = self.reads.clock.now() if held is None else str(held[1])
+            first = self._first
+            self._now = self.reads.clock.now() if first is None else first.now
         return self._now
 
     @property
@@ -129,7 +142,7 @@ class Asking:
         """
         asked = self.query.get("effective_at")
         if asked is None:
-            return self.now
+            return (self._first and self._first.effective) or self.now
         if "T" in asked:
             parse_instant(asked)
             return asked
@@ -137,15 +150,19 @@ class Asking:
 
     @property
     def effective_given(self) -> str | None:
-        """The instant `effective_at` means, None when it was not asked."""
-        return self.effective if "effective_at" in self.query else None
+        """The instant `effective_at` means, None when it was not asked, nor of the first page."""
+        asked = "effective_at" in self.query or (self._first is not None and self._first.effective is not None)
+        return self.effective if asked else None
 
     @property
     def judged_at(self) -> str:
         """The instant at which is judged what time alone changes: `effective_at`, else what `known_at` stands for.
 
-        Whoever asks for an earlier knowledge is not told what is missing since. Else the ledger's now.
+        Whoever asks for an earlier knowledge is not told what is missing since. Else the ledger's now. Of a later page
+        it is the first one's, unless it says times itself.
         """
+        if self._first is not None and not {"effective_at", "known_at"} & self.query.keys():
+            return self._first.judged_at
         if "effective_at" not in self.query and (known := self._known or self._resolved()) and "known_at" in self.query:
             return known.instant
         return self.effective
@@ -184,12 +201,12 @@ class Asking:
         return Known(self.reads.log.position_at(asked), asked)
 
     def _of_the_first_page(self) -> Known | None:
-        held = self._cursor()
-        if held is None:
+        first = self._first
+        if first is None:
             return None
-        if not 0 <= held[0] <= self.reads.log.head().size:
+        if not 0 <= first.position <= self.reads.log.head().size:
             raise _no_cursor()
-        return self._at(held[0])
+        return self._at(first.position)
 
     def _at(self, position: int) -> Known:
         stored = self.reads.log.select_log(position, 1) if position else ()
@@ -238,12 +255,12 @@ class Asking:
 
     def cursor(self, *kinds: type) -> list[Any] | None:
         """Give after which row the page begins, as `paged` named it. Raises Invalid `cursor_malformed`."""
-        held = self._cursor()
-        if held is None:
+        first = self._first
+        if first is None:
             return None
-        if [type(part) for part in held[2:]] != list(kinds):
+        if [type(part) for part in first.after] != list(kinds):
             raise _no_cursor()
-        return held[2:]
+        return first.after
 
     @property
     def _list(self) -> str:
@@ -252,8 +269,9 @@ class Asking:
         told: Any = [self.of, dict(self.path), filters]
         return hashlib.sha256(canonical.encode(told)).hexdigest()[:LIST_CHARS]
 
-    def _cursor(self) -> list[Any] | None:
-        """Give what `cursor` stands for: position and instant of the first page, and the name of the last row."""
+    @property
+    def _first(self) -> First | None:
+        """What `cursor` holds of the first page; None on the first page itself. Raises Invalid `cursor_malformed`."""
         asked = self.query.get("cursor")
         if asked is None:
             return None
@@ -261,15 +279,16 @@ class Asking:
             if len(asked) > CURSOR_CHARS_MAX:
                 raise ValueError
             value: Any = canonical.decode(base64.urlsafe_b64decode(asked.encode() + b"=" * (-len(asked) % 4)))
-            if not isinstance(value, list) or [type(part) for part in value[:3]] != [str, int, str]:
+            if not isinstance(value, list) or [type(part) for part in value[:5]] != [str, int, str, str, str]:
                 raise ValueError
-            of, *held = value
-            parse_instant(held[1])
+            of, position, now, judged_at, given, *after = value
+            for instant in (now, judged_at, *([given] if given else ())):
+                parse_instant(instant)
         except (ValueError, AuditError, Invalid) as error:
             raise _no_cursor() from error
         if of != self._list:
             raise _no_cursor()
-        return held
+        return First(position, now, judged_at, given or None, after)
 
     def paged(
         self, rows: list[Any], name: Callable[[Any], list[Any]], limit: int | None = None
@@ -279,7 +298,8 @@ class Asking:
         if len(rows) <= limit:
             return rows, None
         page = rows[:limit]
-        held = [self._list, self.known.position, self.effective, *name(page[-1])]
+        times = (self.now, self.judged_at, self.effective_given or "")
+        held = [self._list, self.known.position, *times, *name(page[-1])]
         return page, base64.urlsafe_b64encode(canonical.encode(held)).decode().rstrip("=")
 
     def _number(self, name: str) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from application.reading import claims, lifts, policies
+from application.reading import claims, lifts, maintenance, policies
 from application.reading.asking import Answer, Asking, Reads
 from audit import canonical
 from domain.errors import Invalid
@@ -57,6 +57,24 @@ def _cancelled(row: dict[str, Any]) -> list[Told]:
         return []
     said = {"effective_on": "2025-03-02", "refund_fen": 0, "reason": "sold"}
     return [Told(row["policy"], "policy.Cancelled", said, {"transaction": 99, "refunds": {}}, None)]
+
+
+@pytest.mark.parametrize("times", [(), ("effective_at",), ("known_at",), ("known_at", "effective_at")])
+def test_the_times_that_the_first_page_was_asked_for_are_those_of_all(reads: Reads, times: tuple[str, ...]) -> None:
+    """Whoever turns the pages need not say them again: what is effective, and what is judged as missing."""
+    half = str(reads.log.head().size * 2 // 3)
+    asked = {name: {"effective_at": "2025-06-15", "known_at": half}[name] for name in times}
+    lift = lifts.listed(Asking(reads, OPERATOR, {}, {}))["lifts"][0]["lift"]
+    for question, member, path in ((lifts.timeline, "entries", {"lift": lift}), (maintenance.neglected, "lifts", {})):
+        whole = question(Asking(reads, OPERATOR, path, asked))
+        page = question(Asking(reads, OPERATOR, path, {**asked, "limit": "1"}))
+        rows = list(page[member])
+        while page["next"] is not None:
+            before, page = page, question(Asking(reads, OPERATOR, path, {"limit": "1", "cursor": page["next"]}))
+            assert (page["judged_at"], page["known_at"]) == (before["judged_at"], before["known_at"])
+            rows += page[member]
+        assert rows == whole[member]
+        assert not times or page["judged_at"] == whole["judged_at"]
 
 
 def test_a_cursor_of_another_list_is_refused(ledger: TestLedger, reads: Reads) -> None:
