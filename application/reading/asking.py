@@ -66,13 +66,13 @@ class Reads:
 class First(NamedTuple):
     """What a later page holds of the first: its position and times, and the name of the last row that was shown.
 
-    `effective` is None where none was asked for.
+    `asked` says that `effective` was asked for; else it is the ledger's now of then.
     """
 
     position: int
-    now: str
+    effective: str
     judged_at: str
-    effective: str | None
+    asked: bool
     after: list[Any]
 
 
@@ -131,7 +131,7 @@ class Asking:
         """The ledger's now, one for all of an answer; of a later page the instant of which the first one was."""
         if self._now is None:
             first = self._first
-            self._now = self.reads.clock.now() if first is None else first.now
+            self._now = self.reads.clock.now() if first is None else first.effective
         return self._now
 
     @property
@@ -142,7 +142,7 @@ class Asking:
         """
         asked = self.query.get("effective_at")
         if asked is None:
-            return (self._first and self._first.effective) or self.now
+            return self.now
         if "T" in asked:
             parse_instant(asked)
             return asked
@@ -151,7 +151,7 @@ class Asking:
     @property
     def effective_given(self) -> str | None:
         """The instant `effective_at` means, None when it was not asked, nor of the first page."""
-        asked = "effective_at" in self.query or (self._first is not None and self._first.effective is not None)
+        asked = "effective_at" in self.query or (self._first is not None and self._first.asked)
         return self.effective if asked else None
 
     @property
@@ -279,16 +279,16 @@ class Asking:
             if len(asked) > CURSOR_CHARS_MAX:
                 raise ValueError
             value: Any = canonical.decode(base64.urlsafe_b64decode(asked.encode() + b"=" * (-len(asked) % 4)))
-            if not isinstance(value, list) or [type(part) for part in value[:5]] != [str, int, str, str, str]:
+            if not isinstance(value, list) or [type(part) for part in value[:5]] != [str, int, str, str, int]:
                 raise ValueError
-            of, position, now, judged_at, given, *after = value
-            for instant in (now, judged_at, *([given] if given else ())):
-                parse_instant(instant)
+            of, position, effective, judged_at, asked_for, *after = value
+            parse_instant(effective)
+            parse_instant(judged_at)
         except (ValueError, AuditError, Invalid) as error:
             raise _no_cursor() from error
         if of != self._list:
             raise _no_cursor()
-        return First(position, now, judged_at, given or None, after)
+        return First(position, effective, judged_at, bool(asked_for), after)
 
     def paged(
         self, rows: list[Any], name: Callable[[Any], list[Any]], limit: int | None = None
@@ -298,7 +298,7 @@ class Asking:
         if len(rows) <= limit:
             return rows, None
         page = rows[:limit]
-        times = (self.now, self.judged_at, self.effective_given or "")
+        times = (self.effective, self.judged_at, int(self.effective_given is not None))
         held = [self._list, self.known.position, *times, *name(page[-1])]
         return page, base64.urlsafe_b64encode(canonical.encode(held)).decode().rstrip("=")
 
