@@ -26,12 +26,12 @@ def domain_event(event: LoggedEvent) -> Event:
     )  # fmt: skip
 
 
-def fold_events(kind: type[A], stream: str, events: Iterable[LoggedEvent]) -> A:
+def fold_events(kind: type[A], stream: str, events: Iterable[Event]) -> A:
     """Fold events in the order given, also such that leave some out (those not yet effective)."""
     aggregate = kind(stream)
     for event in events:
-        domain_event(event).apply(aggregate)
-        aggregate.version = event.version
+        event.apply(aggregate)
+        aggregate.version = event.originator_version
     return aggregate
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
+from application.projections.claims import stretches
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.lifts import shown
@@ -14,7 +15,6 @@ from application.reading.maintenance import JUDGED_MAX
 from application.reading.schemes import Rules
 from application.reading.scope import filtered, reach
 from application.reading.shapes import Page
-from application.replay import effective
 from domain.aggregate import Event, fold
 from domain.claim_shapes import LossKind
 from domain.claim_waits import WAITING, awaited
@@ -139,12 +139,8 @@ def awaiting(asking: Asking) -> Answer:
 
 
 def _stood(stream: str, events: Sequence[Event], at: str) -> Claim:
-    """Fold what was so of a claim at an instant; what its register shows of it then is folded so too."""
-    claim, versions = Claim(stream), effective(events, at)
-    for event in events:
-        if event.originator_version in versions:
-            event.apply(claim)
-    return claim
+    """Give a claim as its register's row of an instant was made of it."""
+    return next(claim for begin, end, claim in stretches(stream, events) if begin <= at and (end is None or at < end))
 
 
 QUESTIONS = (

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from application.projections.folding import fold_events
+from application.projections.folding import domain_event, fold_events
 from application.reading import lifts, subjects
 from application.reading.asking import Reads
 from application.work import Author
@@ -119,7 +119,7 @@ def test_whoever_writes_is_held_to_the_same_days() -> None:
     """The lift's own record, by which acts are judged, says of each day what the naive telling does."""
     for seed in range(200):
         lift, known, told = lived(Random(seed))
-        record = fold_events(Lift, lift, logged([event for event, _ in told]))
+        record = fold_events(Lift, lift, map(domain_event, logged([event for event, _ in told])))
         for on in (BEGUN, *DAYS, LAST):
             running = {care.holder for care in known.care if care.on(on)}
             trusted = {care.holder for care in known.care if care.trusted(on)}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from application.projections.base import LoggedEvent, Row
 from application.projections.batch import Held, Place, Plan, apply
-from application.projections.folding import begins, fold_events
+from application.projections.folding import begins, domain_event, fold_events
 from application.projections.lifts import LIFTS
 from domain.lifts import Lift
 from domain.time import add_days
@@ -122,7 +122,7 @@ def test_the_view_answers_what_the_aggregate_answers(events: list[LoggedEvent]) 
     """For every known_at and effective_at, also of what was said late, said again, or corrected."""
     for size in range(1, len(events) + 1):
         rows, so_far = known(events[:size]), events[:size]
-        lift = fold_events(Lift, LIFT, so_far)
+        lift = fold_events(Lift, LIFT, map(domain_event, so_far))
         assert rows[-1].effective_to is None
         for on in [add_days(DAYS[0], -1), *DAYS, add_days(DAYS[-1], 1)]:
             found = [r for r in rows if r.effective_from <= begins(on) < (r.effective_to or "9")]
