@@ -126,12 +126,16 @@ class AgentLeaving(TypedDict):
     reason: NotRequired[Code]
 
 
+KeyHolder = Annotated[str, Pattern("^(party|agent):[0-9a-f-]{36}$")]
+RevocationReason = Literal["lost", "compromised", "left", "superseded"]
+
+
 @strict
 class KeyAddition(TypedDict):
     """A further key of a party or of one of its agents."""
 
     id: KeyName
-    holder: Annotated[str, Pattern("^(party|agent):[0-9a-f-]{36}$")]
+    holder: KeyHolder
     public: PublicKey
     proof: Proof
 
@@ -147,7 +151,7 @@ class KeyRotation(TypedDict):
 class KeyRevocation(TypedDict):
     """A key that counts no longer; what it signed since `compromised_since` is contested."""
 
-    reason: Literal["lost", "compromised", "left", "superseded"]
+    reason: RevocationReason
     compromised_since: NotRequired[Instant]
 
 

@@ -30,6 +30,8 @@ WAIT_S_MAX: Final = 10.0
 WAIT_POLL_S: Final = 0.02
 PAGE_DEFAULT: Final = 100
 PAGE_MAX: Final = 1_000
+JUDGED_MAX: Final = 200
+"""Things that are judged for a page where each is folded from its events."""
 CURSOR_CHARS_MAX: Final = 600
 LIST_CHARS: Final = 8
 """How much of a list's digest its cursors bear: lists are held apart for those who mix them up, not against forgers."""

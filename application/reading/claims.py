@@ -8,10 +8,9 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from application.projections.claims import stretches
-from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
+from application.reading.asking import AREA, JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.lifts import shown
-from application.reading.maintenance import JUDGED_MAX
 from application.reading.schemes import Rules
 from application.reading.scope import filtered, reach
 from application.reading.shapes import Page

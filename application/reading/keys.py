@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from typing_extensions import TypedDict
 
@@ -11,22 +11,22 @@ from application.reading.asking import KNOWN_AT, PAGES, WAIT_FOR, Answer, Asking
 from application.reading.filters import only
 from application.reading.scope import reach
 from application.reading.shapes import Page
-from domain.shapes import Instant, KeyName, PartyName, Pattern
+from domain.parties import KeyHolder, RevocationReason
+from domain.shapes import Instant, KeyName, PartyName
 
 FILTERS = ("holder", "registrar", "registered_with", "ended")
-Holder = Annotated[str, Pattern("^(party|agent):[0-9a-f-]{36}$")]
 
 
 class ListedKey(TypedDict):
     """A key: it signs from `registered_at` to `ended_at` as they stand in the log, in whose order a key counts."""
 
     key: KeyName
-    holder: Holder
+    holder: KeyHolder
     registrar: PartyName
     registered_with: KeyName | None
     curve: Literal["Ed25519", "P-256"]
     registered_at: Instant
-    ended: Literal["rotated", "lost", "compromised", "left", "superseded"] | None
+    ended: Literal["rotated", RevocationReason] | None
     ended_at: Instant | None
     compromised_since: Instant | None
 

@@ -13,7 +13,6 @@ from application.projections.folding import begins
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
 from application.reading.coverage import CORE_PART
 from application.reading.filters import only
-from application.reading.maintenance import MissingOfLift
 from application.reading.overdue import Missing
 from application.reading.ports import Found, Insured
 from application.reading.scope import absorbed, filtered, lies_in, merged_lifts, reach, reach_of_dealings, to_lift
@@ -202,7 +201,7 @@ class Timeline(Page):
     lift: LiftName
     also: list[LiftName]
     limited: bool
-    missing: list[MissingOfLift]
+    missing: list[Finding]
     entries: list[TimelineEntry]
 
 

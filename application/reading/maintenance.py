@@ -6,11 +6,11 @@ first to the list and then to the lift finds the same.
 
 from __future__ import annotations
 
-from typing import Final, NotRequired
+from typing import Final
 
 from typing_extensions import TypedDict
 
-from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
+from application.reading.asking import AREA, JUDGED_MAX, PAGES, TIMES, Answer, Asking, Parameter, Question
 from application.reading.filters import only
 from application.reading.overdue import Missing
 from application.reading.ports import Found
@@ -18,26 +18,14 @@ from application.reading.schemes import Rules
 from application.reading.scope import filtered, reach_at_present
 from application.reading.shapes import Page
 from domain.catalogue import CYCLES
-from domain.findings import Finding, Verdict
+from domain.findings import Finding
 from domain.shapes import AreaCode, EstateName, Instant, LiftName, PartyName
 from domain.time import add_days, civil_date, civil_midnight
 from domain.visit_checks import limit_of
 from domain.visit_gaps import INTERVAL, WITHOUT
 
-JUDGED_MAX: Final = 200
-"""Lifts that are judged for a page: each is folded from its events of some years."""
 FILTERS: Final = ("maintainer", "use_unit", "estate")
 MAINTAINER: Final = "maintainer"
-
-
-class MissingOfLift(TypedDict):
-    """A finding that time alone brought of a lift, computed when it is read."""
-
-    code: str
-    verdict: Verdict
-    rule: str
-    basis: str
-    facts: NotRequired[dict[str, int | str | bool]]
 
 
 class NeglectedLift(TypedDict):
@@ -48,7 +36,7 @@ class NeglectedLift(TypedDict):
     estate: EstateName | None
     use_unit: PartyName | None
     maintainer: PartyName | None
-    missing: list[MissingOfLift]
+    missing: list[Finding]
 
 
 class NeglectedLifts(Page):
