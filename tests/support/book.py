@@ -17,6 +17,7 @@ from application.ports import PersonRecords
 from application.work import AggregateCache, Author, Work
 from audit.actions import Table
 from domain.aggregate import A, Event, Statement, fold
+from domain.errors import DomainError
 from tests.support import persons
 
 ORIGIN = "scripted.ledger.example/district"
@@ -82,6 +83,19 @@ class Book:
             held.require(words, work.journal.events)
         self._store(work)
         return work.journal.events
+
+    def tried(
+        self, author: Author, action_id: str, said: Mapping[str, Any], whys: set[str], **path: str
+    ) -> list[Event] | None:
+        """Try an act of which a model knows whether it is refused: for one of its reasons, or not at all."""
+        try:
+            events = self.act(author, action_id, said, **path)
+        except DomainError as refusal:
+            code = str(refusal.details.get("finding", refusal.code))
+            assert code in whys, (action_id, said, code, whys)
+            return None
+        assert not whys, (action_id, said, whys)
+        return events
 
     def _store(self, work: Work) -> None:
         for event in work.journal.events:
