@@ -21,8 +21,8 @@ from application.identity import Identity, identify, require_key
 from application.parties import manages
 from application.proving import Proofs
 from application.reading.asking import Asking, Reads
+from application.reading.bodies import Sees, sees
 from application.reading.sight import Seen
-from application.reading.subjects import Sees, sees
 from application.rights import allowed
 from application.saves import Command, Saved
 from application.work import AggregateCache, Author

@@ -114,6 +114,8 @@ FUND_READERS: Final = _of(
     use_unit="manager had_manager",
 )
 """Whoever keeps, manages or represents a maintenance fund, now or once."""
+FUND: Final = _any_of(READERS, FUND_READERS, _of(housing_bureau="supervises", finance_bureau="supervises"))
+"""Who reads a maintenance fund with what was asked of it and paid from it."""
 
 RIGHTS: Final[dict[str, Rule]] = {
     # parties ------------------------------------------------------------------------------------------------------
@@ -265,7 +267,7 @@ RIGHTS: Final[dict[str, Rule]] = {
     # What concerns whoever began it or is named in its first event.
     "agent.read": _any_of(READERS, _all("wrote named")),
     "contract.read": _any_of(READERS, _all("wrote named")),
-    "payment.read": _any_of(READERS, _all("wrote named")),
+    "payment.read": _any_of(FUND, _all("wrote named")),
     "bankline.read": _any_of(READERS, _all("wrote named")),
     "subsidy.read": _any_of(READERS, _all("wrote named"), _of(finance_bureau="supervises")),
     "occurrence.read": _any_of(READERS, _all("wrote named")),
@@ -292,7 +294,8 @@ RIGHTS: Final[dict[str, Rule]] = {
     "claim.read": _any_of(
         PAST_SUPERVISORS, USERS_THEN, _all("notified", NOTIFIERS), _of(insurer="insures", assessor="appointed")
     ),
-    "fund.read": _any_of(READERS, FUND_READERS, _of(housing_bureau="supervises", finance_bureau="supervises")),
+    "fund.read": FUND,
+    "application.read": FUND,
     "house.read": _any_of(READERS, FUND_READERS, _of(housing_bureau="supervises", owner="owns had_owns")),
 }
 

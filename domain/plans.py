@@ -74,6 +74,7 @@ class Plan(Aggregate):
     buildings: tuple[str, ...] | None = None
     amount_fen: int = 0
     policy: str | None = None
+    document: str | None = None
     published_on: str = ""
     violations: tuple[Mapping[str, Any], ...] = ()
 
@@ -89,6 +90,7 @@ class Plan(Aggregate):
             aggregate.buildings = tuple(said["buildings"]) if "buildings" in said else None
             aggregate.amount_fen = said["amount_fen"]
             aggregate.policy = said.get("policy")
+            aggregate.document = said.get("document")
             aggregate.published_on = said["published_on"]
             aggregate.violations = tuple(f for f in self.found["findings"] if f["verdict"] == "violates")
 

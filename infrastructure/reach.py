@@ -6,7 +6,7 @@ from the policies that covered the loss, or from its lift, now or on the day of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from application.projections.base import ALWAYS
-from application.reading.ports import Reach
+from application.reading.ports import FUND_RELATIONS, Reach
 from infrastructure.projection_tables import tables
 from infrastructure.schema import NAME
 
@@ -149,12 +149,17 @@ def lift_spans(lift: str, reach: Reach) -> Select[Any] | None:
     return select(union_all(*parts).subquery()) if parts else None
 
 
-def _in_time(span: Any, relation: str, reach: Reach, then: Instant) -> ColumnElement[bool]:  # noqa: ANN401 - as above
-    """Hold spans to now, and to the instant `then` where the past relation counts."""
+def _in_time(
+    span: Any, relation: str, reach: Reach, then: Instant, latest: Collection[str] = frozenset({SUPERVISES})  # noqa: ANN401 - as above
+) -> ColumnElement[bool]:  # fmt: skip
+    """Hold spans to now, and to the instant `then` where the past relation counts.
+
+    Of the relations `latest` the last span stands also for what is not yet effective.
+    """
     times: list[ColumnElement[bool]] = []
     if relation in reach.acting:
         times.append(effective_at(span, reach.now))
-        if relation == SUPERVISES:  # the latest row stands also for what is not yet effective
+        if relation in latest:
             times.append(span.c.effective_to.is_(None))
     if PAST + relation in reach.acting:
         times.append(effective_at(span, then))
@@ -242,7 +247,47 @@ def _insurers(claims: Any, reach: Reach, parties: Sequence[str]) -> list[ColumnE
     ]  # fmt: skip
 
 
-_VIEWS: Final = {"lifts": _lifts, "policies": _policies, "claims": _claims}
+# ------------------------------------------------------------------------------------- relations to funds and money
+
+
+def _fund_keys(reach: Reach, then: Instant) -> list[Select[Any]]:
+    """Give the funds that one keeps, manages, represents or supervises (`reading.ports.FUND_RELATIONS`)."""
+    keys = []
+    for relation in sorted({name.removeprefix(PAST) for name in reach.acting} & FUND_RELATIONS):
+        funds = tables["funds"].alias()
+        parties = reach.acting.get(relation) or reach.acting[PAST + relation]
+        held = in_areas(funds.c.area, reach.areas) if relation == SUPERVISES else funds.c[relation].in_(parties)
+        in_time = _in_time(funds, relation, reach, then, FUND_RELATIONS)
+        keys.append(select(funds.c.key).where(known_at(funds, reach.known), held, in_time))
+    return keys
+
+
+def _by_fund(column: str) -> Callable[[Table, Reach, int, str | None], list[ColumnElement[bool]]]:
+    def conditions(table: Table, reach: Reach, _known: int, effective: str | None) -> list[ColumnElement[bool]]:
+        keys = _fund_keys(reach, effective or reach.now)
+        return [table.c[column].in_(union_all(*keys))] if keys else []
+
+    return conditions
+
+
+def _payments(table: Table, reach: Reach, known: int, effective: str | None) -> list[ColumnElement[bool]]:
+    named = [
+        table.c[column].in_(reach.acting[relation])
+        for relation, columns in (("wrote", ("requester",)), ("named", ("payer", "payee")))
+        if relation in reach.acting
+        for column in columns
+    ]
+    return [*named, *_by_fund("payer")(table, reach, known, effective)]
+
+
+def _bank_lines(table: Table, reach: Reach, _known: int, _effective: str | None) -> list[ColumnElement[bool]]:
+    return [table.c.seen_by.in_(reach.acting["wrote"])] if "wrote" in reach.acting else []
+
+
+_VIEWS: Final = {
+    "lifts": _lifts, "policies": _policies, "claims": _claims, "funds": _by_fund("key"),
+    "applications": _by_fund("fund"), "payments": _payments, "banklines": _bank_lines,
+}  # fmt: skip
 
 
 def within(view: str, reach: Reach, known: int, effective: str | None = None) -> ColumnElement[bool]:

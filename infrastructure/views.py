@@ -119,7 +119,7 @@ class SqlViews:
         for column_name, member in (contains or {}).items():
             query = query.where(table.c[column_name].contains([member]))
         if areas is not None:
-            query = query.where(in_areas(table.c.area, areas))
+            query = query.where(_placed(table, areas, known))
         if reach is not None:
             query = query.where(within(view, reach, known, effective))
         query = _after(query, table, after)
@@ -237,7 +237,7 @@ class SqlViews:
         cut: Cut | None = None,
     ) -> list[Found]:  # fmt: skip
         """Give entries of an account with their running balance."""
-        counted = _counted(account, known, effective, cut)
+        counted = _counted([account], known, effective, cut)
         amount = case((counted.c.counted, counted.c.amount_fen), else_=0)
         order = (counted.c.position, counted.c.number)
         running = select(counted, func.sum(amount).over(order_by=order).label("balance_fen")).subquery()
@@ -248,11 +248,42 @@ class SqlViews:
             query = query.where(or_(false(), *_periods(running.c.effective_at, cut)))
         return [{**row, "balance_fen": int(row["balance_fen"])} for row in self._found(query)]
 
-    def balance_fen(self, account: str, known: int, effective: str | None) -> int:
-        """Give the balance of an account."""
-        counted = _counted(account, known, effective)
-        rows = self._rows(select(func.coalesce(func.sum(counted.c.amount_fen), 0)).where(counted.c.counted))
-        return int(rows[0][0])
+    def uses(
+        self, house: str, known: int, *, effective: str | None, after: str | None, limit: int, cut: Cut | None
+    ) -> list[Found]:  # fmt: skip
+        """Give what applications took of a house's account and gave back."""
+        entries = _counted([house], known, effective, cut)
+        application = (entries.c.awaits + "/" + entries.c.application).label("application")
+        charge, refund, owed = (entries.c.kind == kind for kind in ("charge", "refund", "share_owed"))
+        query = (
+            select(
+                application,
+                func.coalesce(func.sum(-entries.c.amount_fen).filter(charge), 0).label("charged_fen"),
+                func.coalesce(func.sum(entries.c.amount_fen).filter(refund, entries.c.counted), 0).label(
+                    "refunded_fen"
+                ),
+                func.coalesce(func.bool_or(entries.c.counted).filter(or_(charge, owed)), false()).label("paid"),
+                func.bool_or(owed).label("owed"),
+            )
+            .where(entries.c.awaits.is_not(None))
+            .group_by(application)
+            .order_by(application)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(application > after)
+        if cut is not None:
+            query = query.where(or_(false(), *_periods(entries.c.effective_at, cut)))
+        return [
+            {**row, **{name: int(row[name]) for name in ("charged_fen", "refunded_fen")}} for row in self._found(query)
+        ]
+
+    def balances_fen(self, accounts: Sequence[str], known: int, effective: str | None) -> dict[str, int]:
+        """Give the balances of accounts."""
+        counted = _counted(accounts, known, effective)
+        sums = select(counted.c.account, func.sum(counted.c.amount_fen)).where(counted.c.counted)
+        rows = self._rows(sums.group_by(counted.c.account))
+        return dict.fromkeys(accounts, 0) | {account: int(sum_fen) for account, sum_fen in rows}
 
     def evidence(self, digest: str) -> bytes | None:
         """Give the bytes of a piece of evidence by its SHA-256 (hex); None when it is not kept."""
@@ -311,6 +342,14 @@ def _where(table: Table, where: Mapping[str, object]) -> list[ColumnElement[bool
     return found
 
 
+def _placed(table: Table, areas: Sequence[str], known: int) -> ColumnElement[bool]:
+    """Hold rows to areas: by their own area, or by that of the fund that they are of, which never moves."""
+    if "area" in table.c:
+        return in_areas(table.c.area, areas)
+    funds = tables["funds"]
+    return exists().where(funds.c.key == table.c.fund, known_at(funds, known), in_areas(funds.c.area, areas))
+
+
 def _after(query: Select[Any], table: Table, after: Sequence[str] | None) -> Select[Any]:
     """Put rows in the order of (key, item, effective_from), behind the last one seen."""
     name = (table.c.key, table.c.item, table.c.effective_from)
@@ -323,7 +362,7 @@ def _periods(instant: ColumnElement[str], cut: Cut) -> list[ColumnElement[bool]]
     return [and_(instant >= begin, true() if end is None else instant < end) for begin, end in cut.periods]
 
 
-def _counted(account: str, known: int, effective: str | None, cut: Cut | None = None) -> Any:  # noqa: ANN401 - a subquery
+def _counted(accounts: Sequence[str], known: int, effective: str | None, cut: Cut | None = None) -> Any:  # noqa: ANN401 - a subquery
     entries = tables["entries"]
     posted = entries.alias("posted")
     ends = [] if cut is None else [end for _, end in cut.periods]
@@ -345,6 +384,6 @@ def _counted(account: str, known: int, effective: str | None, cut: Cut | None = 
     )  # fmt: skip
     return (
         select(entries, or_(entries.c.awaits.is_(None), awaited).label("counted"))
-        .where(entries.c.account == account, entries.c.position <= known, in_time(entries.c.effective_at))
+        .where(entries.c.account.in_(accounts), entries.c.position <= known, in_time(entries.c.effective_at))
         .subquery()
     )

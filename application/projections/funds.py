@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from application.projections.base import Bitemporal, Column, Evolve, Listing, LoggedEvent, Row, State, Value, put
+from application.projections.registers import register_rows
 from domain.houses import owners_of
 
 SIGNS: Final[Mapping[str, int]] = {
@@ -128,20 +129,13 @@ def _fund(state: State, event: LoggedEvent) -> State:
     return {"last": last, "track": put(state.get("track", ()), event.effective_at, last)}
 
 
-def _track_rows(names: tuple[str, ...], state: State) -> Iterator[Row]:
-    track = state["track"]
-    for number, (since, value) in enumerate(track):
-        until = track[number + 1][0] if number + 1 < len(track) else None
-        yield Row("", since, until, tuple(value.get(name) for name in names))
-
-
 _FUND = ("estate", "area", "kind", "bank", "bureau", "committee", "manager")
 FUNDS = Bitemporal(
     name="funds",
     version=1,
     columns=tuple(map(Column, _FUND)),
     evolve={"fund.Opened": _fund, "fund.Changed": _fund},
-    rows=lambda _stream, state: _track_rows(_FUND, state),
+    rows=register_rows(_FUND),
 )
 
 
@@ -163,5 +157,5 @@ HOUSES = Bitemporal(
     version=3,
     columns=(Column("fund"), Column("building"), Column("area_m2_hundredths", "integer"), Column("owners", "texts")),
     evolve={"house.Opened": _house, "house.Transferred": _house},
-    rows=lambda _stream, state: _track_rows(_HOUSE, state),
+    rows=register_rows(_HOUSE),
 )

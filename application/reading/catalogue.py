@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from application.reading import claims, coverage, funds, keys, lifts, maintenance, policies, subjects
+from application.reading import (
+    applications,
+    claims,
+    coverage,
+    funds,
+    keys,
+    lifts,
+    maintenance,
+    payments,
+    policies,
+    subjects,
+    uses,
+)
 from application.reading.asking import Question
 
 QUESTIONS: Final[tuple[Question, ...]] = (
     *coverage.QUESTIONS, *lifts.QUESTIONS, *maintenance.QUESTIONS, *policies.QUESTIONS, *claims.QUESTIONS,
-    *funds.QUESTIONS, *keys.QUESTIONS, *subjects.QUESTIONS,
+    *funds.QUESTIONS, *applications.QUESTIONS, *payments.QUESTIONS, *uses.QUESTIONS,
+    *keys.QUESTIONS, *subjects.QUESTIONS,
 )  # fmt: skip

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from annotated_types import Ge
 from typing_extensions import TypedDict
 
-from application.reading.asking import PAGES, TIMES, Answer, Asking, Question
+from application.reading.asking import AREA, JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
+from application.reading.filters import only
 from application.reading.lifts import shown
-from application.reading.ports import Cut
-from application.reading.scope import covered_by, lies_in, to_fund, to_house
+from application.reading.ports import Cut, Found
+from application.reading.scope import covered_by, filtered, lies_in, reach, to_fund, to_house
 from application.reading.shapes import Cited, Page
 from domain.fund_shapes import FundSource
 from domain.shapes import (
@@ -32,6 +34,7 @@ from domain.shapes import (
 
 FUND = ("estate", "area", "kind", "bank", "bureau", "committee", "manager")
 HOUSE = ("fund", "building", "area_m2_hundredths")
+FILTERS = ("estate", "kind", "bank", "bureau", "committee", "manager")
 ENTRY = (
     "position", "kind", "amount_fen", "counted", "balance_fen", "application", "payment", "line", "effective_at",
     "recorded_at", "party", "type",
@@ -76,6 +79,21 @@ class FundAnswer(Cited, FundHead):
     balance_fen: SignedFen
     reserved_fen: Fen
     reservations: list[Reservation]
+
+
+class ListedFund(FundHead):
+    """A fund in a list, with its balance and how much of it is reserved."""
+
+    fund: FundName
+    balance_fen: SignedFen
+    reserved_fen: Fen
+
+
+class FundList(Page):
+    """A page of funds, of 200 at the most."""
+
+    effective_at: Instant
+    funds: list[ListedFund]
 
 
 class Entry(TypedDict):
@@ -130,11 +148,8 @@ def one(asking: Asking) -> Answer:
     position, effective, views = asking.known.position, asking.effective, asking.reads.views
     if cut is not None and not lies_in(effective, cut.periods):
         raise asking.refused("fund.read")
-    held = [
-        row for row in views.find("reservations", position, effective=effective, where={"fund": fund})
-        if row["state"] == "open" and effective < row["expires"]
-    ]  # fmt: skip
-    balance = views.balance_fen(fund, position, effective)
+    held = reservations(asking, [fund])
+    balance = views.balances_fen([fund], position, effective)[fund]
     reserved = sum(row["amount_fen"] for row in held)
     return asking.cited(
         effective_at=effective, fund=fund, **_head(asking, "funds", fund, FUND, effective), balance_fen=balance,
@@ -143,6 +158,35 @@ def one(asking: Asking) -> Answer:
             {"application": row["item"], **shown(row, ("policy", "source", "amount_fen", "expires"))} for row in held
         ],
     )  # fmt: skip
+
+
+def reservations(asking: Asking, funds: Sequence[str]) -> list[Found]:
+    """Give what is reserved of some funds at the instant that the question is of."""
+    rows = asking.reads.views.find(
+        "reservations", asking.known.position, effective=asking.effective, where={"fund": funds, "state": "open"}
+    )
+    return [row for row in rows if asking.effective < row["expires"]]
+
+
+def listed(asking: Asking) -> Answer:
+    """Answer GET /funds: those that the reader keeps, manages, represents or supervises, as they stood then."""
+    limit = min(asking.limit, JUDGED_MAX)
+    rows = asking.reads.views.find(
+        "funds", asking.known.position, effective=asking.effective,
+        where={name: asking.query[name] for name in FILTERS if name in asking.query}, areas=filtered(asking),
+        reach=reach(asking, "fund.read"), after=asking.cursor(str, str, str), limit=limit + 1,
+    )  # fmt: skip
+    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]], limit)
+    names = [row["key"] for row in page]
+    balances = asking.reads.views.balances_fen(names, asking.known.position, asking.effective)
+    reserved = dict.fromkeys(names, 0)
+    for held in reservations(asking, names):
+        reserved[held["fund"]] += held["amount_fen"]
+    told = [
+        {"fund": name, **shown(row, FUND), "balance_fen": balances[name], "reserved_fen": reserved[name]}
+        for name, row in zip(names, page, strict=True)
+    ]
+    return asking.cited(effective_at=asking.effective, funds=told, next=following)
 
 
 def fund_statement(asking: Asking) -> Answer:
@@ -180,6 +224,10 @@ def _statement(asking: Asking, view: str, account: str, names: tuple[str, ...], 
 
 
 QUESTIONS = (
+    Question(
+        "fund.list", "/funds", listed, FundList, (*only(FundHead, *FILTERS), AREA, *TIMES, *PAGES),
+        "Maintenance funds one has to do with", "维修资金账户清单",
+    ),
     Question("fund.read", "/funds/{fund}", one, FundAnswer, TIMES, "A fund and what is reserved of it", "维修资金账户"),
     Question(
         "fund.statement", "/funds/{fund}/statement", fund_statement, FundStatement, (*TIMES, *PAGES),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 Found = Mapping[str, Any]
 """A row of a read model by its columns."""
 
 Insured = Literal["none", "liability", "liability_only"]
 """Not insured against liability; insured; insured by no policy that promises services."""
+
+
+FUND_RELATIONS: Final = frozenset({"bank", "bureau", "committee", "manager", "supervises"})
+"""How one may stand to a maintenance fund."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,9 @@ class Views(Protocol):
         """Give rows of a view in the order of (key, item, effective_from), of an instant if `effective` is given.
 
         `where` holds columns to a value, to one of a list, or texts by True to being there; `contains` holds lists to a
-        member, `areas` the column `area` to beginnings of area codes, `reach` (of lifts, policies and claims) to what
-        somebody may read; `after` is (key, item, effective_from) of the last row seen.
+        member, `areas` the column `area`, or that of the fund a row is of, to beginnings of area codes, `reach` to what
+        somebody may read (not of houses, covers and reservations); `after` is (key, item, effective_from) of the last
+        row seen.
         """
 
     def spans(self, lift: str, reach: Reach) -> list[Found]:
@@ -128,11 +133,20 @@ class Views(Protocol):
         is effective after the last of them is summed up.
         """
 
+    def uses(
+        self, house: str, known: int, *, effective: str | None, after: str | None, limit: int, cut: Cut | None
+    ) -> list[Found]:  # fmt: skip
+        """Give what applications took of a house's account and gave back, in the order of their streams.
+
+        Rows {application, charged_fen, refunded_fen, paid, owed}; `application` is the stream, `paid` that the fund has
+        posted it, `owed` that the account could not bear its share. Of a `cut` the periods count.
+        """
+
     def evidence(self, digest: str) -> bytes | None:
         """Give the bytes of a piece of evidence by its SHA-256 (hex); None when it is not kept."""
 
-    def balance_fen(self, account: str, known: int, effective: str | None) -> int:
-        """Give the balance of an account: the sum of what counts."""
+    def balances_fen(self, accounts: Sequence[str], known: int, effective: str | None) -> dict[str, int]:
+        """Give the balances of accounts: the sum of what counts, zero of one without entries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from application.projections.folding import begins
 from application.reading.asking import Asking
-from application.reading.ports import Cut, Found, Reach
+from application.reading.ports import FUND_RELATIONS, Cut, Found, Reach
 from application.rights import allowed, granted
 from domain.aggregate import fold
 from domain.errors import NotFound
@@ -263,7 +263,7 @@ def to_fund(asking: Asking, fund: str) -> Standing:
     rows = asking.reads.views.find("funds", asking.present, where={"key": fund})
     if not rows:
         raise NotFound("the ledger knows no such fund", code="fund_unknown", fund=fund)
-    return Standing.of(_fund_spans(asking, rows), _now(asking), latest=_FUND)
+    return Standing.of(_fund_spans(asking, rows), _now(asking), latest=FUND_RELATIONS)
 
 
 def to_house(asking: Asking, house: str) -> Standing:
@@ -278,10 +278,7 @@ def to_house(asking: Asking, house: str) -> Standing:
         spans += [
             ("owns", row["effective_from"], row["effective_to"]) for row in rows if person in (row["owners"] or ())
         ]
-    return Standing.of(spans, _now(asking), latest=_FUND)
-
-
-_FUND: Final = frozenset({"bank", "bureau", "committee", "manager", "supervises"})
+    return Standing.of(spans, _now(asking), latest=FUND_RELATIONS)
 
 
 def _fund_spans(asking: Asking, rows: Sequence[Found]) -> list[tuple[str, str, str | None]]:
@@ -289,7 +286,7 @@ def _fund_spans(asking: Asking, rows: Sequence[Found]) -> list[tuple[str, str, s
     return [
         (relation, row["effective_from"], row["effective_to"])
         for row in rows
-        for relation in sorted(_FUND)
+        for relation in sorted(FUND_RELATIONS)
         if (supervised(asking, row["area"]) if relation == "supervises" else row[relation] == party)
     ]
 

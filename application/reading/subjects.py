@@ -6,13 +6,11 @@ whoever has a right to it, and is `withheld` from the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, Final, NotRequired
+from typing import Annotated, Any, NotRequired
 
 from annotated_types import Ge
 from typing_extensions import TypedDict
 
-from application.reading import policies
 from application.reading.asking import (
     KNOWN_AT,
     PAGES,
@@ -23,27 +21,19 @@ from application.reading.asking import (
     Parameter,
     Question,
 )
-from application.reading.ports import Cut
-from application.reading.scope import lies_in, named_in, supervised, to_fund, to_house
+from application.reading.bodies import Sees, sees
 from application.reading.shapes import KnownAt, Position
-from application.reading.sight import Seen, sight
+from application.reading.sight import Seen
 from application.replay import replay
 from application.saves import StoredHeader
 from audit import canonical
 from audit.errors import AuditError
 from audit.names import check_subject, kind_of
 from domain.aggregate import fold
-from domain.errors import Forbidden, NotFound
+from domain.errors import NotFound
 from domain.findings import Verdict
 from domain.ledgers import STREAM, Ledger
 from domain.shapes import AgentName, Count, Digest, Instant, KeyName, PartyName
-
-ACCESS = "/access"
-"""The streams of what parties were given, which is nobody else's to know."""
-
-Sees = Callable[[Seen], bool]
-"""Whether the reader may see an event's body; his own he always may."""
-
 
 # ------------------------------------------------------------------------------------------------------------ shapes
 
@@ -236,68 +226,7 @@ class LedgerAnswer(TypedDict):
     continues: ContinuedTold | None
 
 
-# ------------------------------------------------------------------------------------------------------------- rights
-
-
-def sees(asking: Asking, subject: str) -> Sees:
-    """Give what the reader may see of a subject's bodies; relations are those the read models know now."""
-    party = asking.author.party
-    kind = kind_of(subject)
-    if all(asking.may(action) for action in _WHOLE.get(kind, (f"{kind}.read",))):
-        if kind != "party" or subject == party or asking.may("access.read"):
-            return lambda _event: True
-        return lambda event: event.party == party or not event.stream.endswith(ACCESS)
-    views = Asking(asking.reads, asking.author, asking.path, {})
-    try:
-        may = _READERS.get(kind, _named)(views, subject)
-    except (NotFound, Forbidden):
-        return lambda event: event.party == party
-    return lambda event: event.party == party or may(event)
-
-
-def _lift(asking: Asking, lift: str) -> Sees:
-    return sight(asking, [lift]).sees
-
-
-def _policy(asking: Asking, policy: str) -> Sees:
-    policies.require_readable(asking, policy)
-    return lambda _event: True
-
-
-def _fund(asking: Asking, fund: str) -> Sees:
-    return _within(to_fund(asking, fund).cut(asking, "fund.read"))
-
-
-def _house(asking: Asking, house: str) -> Sees:
-    return _within(to_house(asking, house).cut(asking, "house.read"))
-
-
-def _within(cut: Cut | None) -> Sees:
-    return lambda event: cut is None or lies_in(event.effective_at, cut.periods)
-
-
-def _named(asking: Asking, subject: str) -> Sees:
-    """Find whether the reader began a subject, is named in its first event, or has the area that this names."""
-    held: set[str] = set()
-    for stored in asking.reads.log.select_subject(subject, lte=1):
-        header: Any = canonical.decode(stored.header)
-        body: Any = canonical.decode(stored.body)
-        if header["author"]["party"] == asking.author.party:
-            held.add("wrote")
-        if named_in(asking.author.party, [body["said"], body["found"]]):
-            held.add("named")
-        if supervised(asking, (body["said"] or {}).get("area")):
-            held.add("supervises")
-    may = asking.may(f"{kind_of(subject)}.read", held)
-    return lambda _event: may
-
-
-_WHOLE: Final = {"lift": ("lift.read", "cover.read", "claim.read")}
-"""What somebody may read of everybody's who reads a subject whole, where that is more than one thing."""
-
-_READERS: dict[str, Callable[[Asking, str], Sees]] = {
-    "lift": _lift, "policy": _policy, "fund": _fund, "house": _house,
-}  # fmt: skip
+# ---------------------------------------------------------------------------------------------------------- questions
 
 
 def shown(stored: StoredHeader, see: Sees) -> Answer:
@@ -379,8 +308,6 @@ def head(asking: Asking) -> Answer:
         "continues": continues,
     }  # fmt: skip
 
-
-__all__ = ["QUESTIONS", "everything", "head", "one", "sees", "shown"]
 
 QUESTIONS = (
     Question(

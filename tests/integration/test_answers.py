@@ -12,11 +12,12 @@ from tests.support import described
 from tests.support.answering import ASKED, AT, EXEMPLARY, exemplary, paths, telling, told
 
 MUST_HAVE = {
-    "claim.list": ("claims",), "coverage.read": ("rows", "districts", "targets"), "fund.read": ("reservations",),
-    "fund.statement": ("entries",), "house.statement": ("entries",), "lift.list": ("lifts",),
+    "application.list": ("applications",), "bankline.list": ("lines",), "claim.list": ("claims",),
+    "coverage.read": ("rows", "districts", "targets"), "fund.list": ("funds",), "fund.read": ("reservations",),
+    "fund.statement": ("entries",), "house.statement": ("entries",), "house.uses": ("uses",), "lift.list": ("lifts",),
     "lift.missing": ("lifts",), "lift.read": ("covers", "state"), "lift.timeline": ("entries",),
-    "policy.covers": ("covers",), "policy.list": ("policies",), "policy.read": ("terms",),
-    "subject.events": ("events",), "subject.replay": ("events", "states"),
+    "payment.list": ("payments",), "policy.covers": ("covers",), "policy.list": ("policies",),
+    "policy.read": ("terms",), "subject.events": ("events",), "subject.replay": ("events", "states"),
 }  # fmt: skip
 """What may not be empty in every answer, or a shape would be held true by nothing."""
 

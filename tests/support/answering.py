@@ -63,9 +63,11 @@ def told(reads: Reads, question: Question, path: dict[str, str], query: dict[str
 # ---------------------------------------------------------------------------------------------------------- examples
 
 EXEMPLARY = {
-    "claim.list": {"limit": "2"}, "coverage.read": {"by": "class", "area": "370102"}, "fund.read": {},
-    "fund.statement": {"limit": "2"}, "house.statement": {"limit": "2"}, "lift.list": {"limit": "2"}, "lift.read": {},
-    "lift.timeline": {"limit": "2"}, "policy.covers": {"limit": "1"}, "policy.read": {},
+    "application.list": {"limit": "1"}, "bankline.list": {"limit": "2"}, "claim.list": {"limit": "2"},
+    "coverage.read": {"by": "class", "area": "370102"}, "fund.list": {}, "fund.read": {},
+    "fund.statement": {"limit": "2"}, "house.statement": {"limit": "2"}, "house.uses": {"limit": "1"},
+    "lift.list": {"limit": "2"}, "lift.read": {}, "lift.timeline": {"limit": "2"}, "payment.list": {"limit": "2"},
+    "policy.covers": {"limit": "1"}, "policy.read": {},
 }  # fmt: skip
 """The questions that the document shows an answer to, and what is asked."""
 _RECORDING = {"recorded_at", "notified_at", "instant", "judged_at"}

@@ -52,6 +52,7 @@ def history(seed: int, lifts: int = 8) -> list[Told]:
     tracks.append(_policy(rng, policy, lifts, ["SV01", "SV07"] if seed % 2 == 0 else []))
     tracks.extend(_lift(rng, policy) for _ in range(lifts))
     tracks.append(_person(rng))
+    tracks.extend(iter(track) for number in range(2) for track in paying(rng, fund, policy, number))
     tracks.extend(_key(rng) for _ in range(2))
     queues = [list(track) for track in tracks]
     told: list[Told] = []
@@ -225,6 +226,51 @@ def _fund(rng: random.Random, fund: str, houses: Sequence[str]) -> Iterator[Told
             yield Told(fund, "fund.Posted", None, found, None)
         elif rng.random() < 0.5:
             yield Told(fund, "fund.ReservationVoided", None, {"due": expires, "rule": "expiry"}, expires)
+
+
+def paying(rng: random.Random, fund: str, policy: str, number: int) -> tuple[list[Told], list[Told], list[Told]]:
+    """Tell an application, the payment that was ordered for it, and the bank's line; days are in no order."""
+    application, payment, line = (name(rng, kind) for kind in ("application", "payment", "bankline"))
+    stream, share_fen = f"{fund}/{application}", 3_000 + number
+    filing = {
+        "id": application, "policy": policy, "plan": name(rng, "plan"), "vote": name(rng, "vote"),
+        "pays_from": "fund_principal", "amount_fen": share_fen,
+    }  # fmt: skip
+    doubt = [{"code": "c", "verdict": rng.choice(["manual_review", "needs_supplement"]), "rule": "r", "basis": "b"}]
+    filed = {"insurer": PARTIES[0], "premium_fen": 9_000, "findings": doubt, "on": "2025-02-01"}
+    approved = {"findings": [], "on": "2025-02-03", "groups": 1}
+    orders = [
+        Told(stream, "application.Filed", filing, filed, _instant(rng), PARTIES[1]),
+        Told(stream, "application.Checked", {}, {"findings": rng.choice([[], doubt]), "on": "d"}, _instant(rng)),
+    ]
+    payments: list[Told] = []
+    if rng.random() < 0.2:
+        orders.append(Told(stream, "application.Refused", {"reasons": ["r"]}, {}, _instant(rng)))
+    else:
+        paid = {"payment": payment, "line": line, "amount_fen": share_fen}
+        order = {"payment": payment, "payee": PARTIES[0], "amount_fen": share_fen}
+        orders += [
+            Told(stream, "application.Approved", {"fund_share_fen": share_fen}, approved, _instant(rng), PARTIES[2]),
+            Told(stream, "application.PaymentOrdered", order, {}, _instant(rng)),
+            Told(stream, "application.Paid", None, paid, _instant(rng)),
+            Told(stream, "application.RefundDue", {"amount_fen": 100, "reason": "r"}, {}, _instant(rng)),
+        ]
+        asked = {
+            "policy": policy, "payer": fund, "payee": PARTIES[0], "amount_fen": share_fen,
+            "source_kind": "fund_principal", "application": stream,
+        }  # fmt: skip
+        payments = [
+            Told(payment, "payment.Requested", None, asked, _instant(rng), PARTIES[2]),
+            Told(payment, "payment.Instructed", None, {}, _instant(rng)),
+            Told(payment, "payment.Confirmed", None, {"line": line, "on": None, "findings": []}, _instant(rng)),
+        ]
+        if rng.random() < 0.5:
+            payments.append(Told(payment, "payment.ReturnDue", None, {"amount_fen": 50, "why": "w"}, _instant(rng)))
+    seen = {"id": line, "digest": "0" * 64, "amount_fen": share_fen, "direction": "out", "on": "2025-02-05"}
+    lines = [Told(line, "bankline.Seen", seen, {}, _instant(rng), PARTIES[3])]
+    if payments:
+        lines.append(Told(line, "bankline.Used", None, {"payment": payment}, _instant(rng)))
+    return orders, payments, lines
 
 
 def _house(rng: random.Random, fund: str, house: str) -> Iterator[Told]:

@@ -9,8 +9,8 @@ import pytest
 
 from application.ids import new_name
 from application.reading.asking import Asking, Reads
+from application.reading.bodies import sees
 from application.reading.sight import Seen
-from application.reading.subjects import sees
 from application.saves import StoredHeader
 from application.work import Author
 from audit import canonical

@@ -1,0 +1,49 @@
+"""Registers: how something stood, one state after another, each by the day from which it is so.
+
+The order of what happened to a thing is that of its stream, so nothing is so before what it follows: a payment that a
+bank's line proves for an earlier day than that of its order was ordered all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias, TypeVar
+
+from application.projections.base import Evolve, LoggedEvent, Row, State, Track, Value, put
+from application.projections.folding import AGGREGATE, folds
+from domain.aggregate import Aggregate
+
+A = TypeVar("A", bound=Aggregate)
+
+Notes: TypeAlias = "Mapping[str, Value]"
+"""What a register tells beside what the aggregate holds, by the columns."""
+
+TRACK, NOTES = "track", "notes"
+
+
+def registers(
+    kind: type[A], told: Callable[[A], Notes], note: Callable[[LoggedEvent], Notes]
+) -> Mapping[str, Evolve]:  # fmt: skip
+    """Give the evolve functions: `told` of the aggregate, and of single events what they note for good."""
+    plain = folds(kind)
+
+    def evolve(state: State, event: LoggedEvent) -> State:
+        new = plain[event.type](state, event)
+        notes = {**state.get(NOTES, {}), **note(event)}
+        track: Track = state.get(TRACK, ())
+        since = max(event.effective_at, track[-1][0]) if track else event.effective_at
+        return {**new, NOTES: notes, TRACK: put(track, since, {**notes, **told(new[AGGREGATE])})}
+
+    return dict.fromkeys(plain, evolve)
+
+
+def stretches(names: tuple[str, ...], track: Track) -> Iterator[Row]:
+    """Give the rows of a track of values by the names of columns."""
+    for number, (since, value) in enumerate(track):
+        until = track[number + 1][0] if number + 1 < len(track) else None
+        yield Row("", since, until, tuple(value.get(name) for name in names))
+
+
+def register_rows(names: tuple[str, ...]) -> Callable[[str, State], Iterator[Row]]:
+    """Give the function that makes a register's rows."""
+    return lambda _stream, state: stretches(names, state[TRACK])
