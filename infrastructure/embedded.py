@@ -45,6 +45,8 @@ _LOG_TAIL_BYTES = 4000
 # A fast shutdown writes a checkpoint; after that long something is stuck and recovery at the next start is better.
 _FAST_STOP_S_MAX = 60.0
 _IMMEDIATE_STOP_S_MAX = 5.0
+# A server that was never ready has nobody's transactions; told to stop while it starts, one was seen that did not.
+_GIVEN_UP_S_MAX = 5.0
 _CONNECT_S_MAX = 5
 
 
@@ -185,17 +187,17 @@ class EmbeddedServer:
             if not self.alive():
                 raise ServerFailed("PostgreSQL ended while it was starting", log=self.log_tail())
             if cancelled():
-                self.stop()
+                self.stop(_GIVEN_UP_S_MAX)
                 return False
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, 0.25)
         return True
 
-    def stop(self) -> None:
+    def stop(self, fast_s_max: float = _FAST_STOP_S_MAX) -> None:
         """Stop the server for good: fast, then at once, then by force; harmless when it does not run."""
         process, self._process = self._process, None
         if process is not None and not has_exited(process):
-            for number, seconds in ((signal.SIGINT, _FAST_STOP_S_MAX), (signal.SIGQUIT, _IMMEDIATE_STOP_S_MAX)):
+            for number, seconds in ((signal.SIGINT, fast_s_max), (signal.SIGQUIT, _IMMEDIATE_STOP_S_MAX)):
                 process.send_signal(number)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(seconds)
