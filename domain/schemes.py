@@ -212,3 +212,11 @@ def is_district(area: str) -> bool:
 def within(area: str, wider: str) -> bool:
     """Say whether an area lies in a wider one: 370102 in 370100 (its city) and in 370000 (its province)."""
     return area.startswith(stem(wider))
+
+
+def around(area: str) -> list[str]:
+    """Give all codes of the areas that one lies in, itself among them, in each of the lengths that codes have."""
+    own = stem(area)
+    stems = [own[:digits] for digits in (*WIDER.values(), len(own)) if digits <= len(own)]
+    codes = {begin.ljust(digits, "0") for begin in stems for digits in (6, 9, 12) if digits >= len(begin)}
+    return sorted(code for code in codes if within(area, code))

@@ -193,11 +193,12 @@ class EmbeddedServer:
             pause_s = min(pause_s * 1.5, 0.25)
         return True
 
-    def stop(self, fast_s_max: float = _FAST_STOP_S_MAX) -> None:
+    def stop(self, fast_s_max: float | None = None) -> None:
         """Stop the server for good: fast, then at once, then by force; harmless when it does not run."""
         process, self._process = self._process, None
         if process is not None and not has_exited(process):
-            for number, seconds in ((signal.SIGINT, fast_s_max), (signal.SIGQUIT, _IMMEDIATE_STOP_S_MAX)):
+            fast_s = _FAST_STOP_S_MAX if fast_s_max is None else fast_s_max
+            for number, seconds in ((signal.SIGINT, fast_s), (signal.SIGQUIT, _IMMEDIATE_STOP_S_MAX)):
                 process.send_signal(number)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(seconds)

@@ -108,7 +108,7 @@ class SqlViews:
 
     def find(
         self, view: str, known: int, *, effective: str | None = None, where: Mapping[str, object] | None = None,
-        contains: Mapping[str, str] | None = None, areas: Sequence[str] | None = None,
+        contains: Mapping[str, Sequence[str]] | None = None, areas: Sequence[str] | None = None,
         reach: Reach | None = None, after: Sequence[str] | None = None, limit: int | None = None,
     ) -> list[Found]:  # fmt: skip
         """Give rows of a view."""
@@ -116,8 +116,8 @@ class SqlViews:
         query = select(table).where(known_at(table, known), *_where(table, where or {}))
         if effective is not None:
             query = query.where(effective_at(table, effective))
-        for column_name, member in (contains or {}).items():
-            query = query.where(table.c[column_name].contains([member]))
+        for column_name, members in (contains or {}).items():
+            query = query.where(table.c[column_name].overlap(list(members)))
         if areas is not None:
             query = query.where(_placed(table, areas, known))
         if reach is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias, TypeVar
 
-from application.projections.base import Evolve, LoggedEvent, Row, State, Track, Value, put
+from application.projections.base import ALWAYS, Evolve, LoggedEvent, Row, State, Track, Value, put
 from application.projections.folding import AGGREGATE, folds
 from domain.aggregate import Aggregate
 
@@ -47,3 +47,13 @@ def stretches(names: tuple[str, ...], track: Track) -> Iterator[Row]:
 def register_rows(names: tuple[str, ...]) -> Callable[[str, State], Iterator[Row]]:
     """Give the function that makes a register's rows."""
     return lambda _stream, state: stretches(names, state[TRACK])
+
+
+def last_row(names: tuple[str, ...]) -> Callable[[str, State], Iterator[Row]]:
+    """Give the function that makes one row of the last state: of what is so from when it is known, whatever the day."""
+
+    def rows(_stream: str, state: State) -> Iterator[Row]:
+        _, value = state[TRACK][-1]
+        yield Row("", ALWAYS, None, tuple(value.get(name) for name in names))
+
+    return rows

@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.funds import reservations
-from application.reading.lifts import shown
 from application.reading.ports import Found
+from application.reading.rows import shown
 from application.reading.scope import filtered, reach
 from application.reading.shapes import Page
 from domain.applications import State

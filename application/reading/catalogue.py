@@ -11,16 +11,21 @@ from application.reading import (
     funds,
     keys,
     lifts,
+    limits,
     maintenance,
+    parties,
     payments,
     policies,
+    products,
+    schemes,
     subjects,
     uses,
 )
 from application.reading.asking import Question
 
 QUESTIONS: Final[tuple[Question, ...]] = (
-    *coverage.QUESTIONS, *lifts.QUESTIONS, *maintenance.QUESTIONS, *policies.QUESTIONS, *claims.QUESTIONS,
+    *coverage.QUESTIONS, *lifts.QUESTIONS, *maintenance.QUESTIONS, *policies.QUESTIONS, *limits.QUESTIONS,
+    *schemes.QUESTIONS, *products.QUESTIONS, *parties.QUESTIONS, *claims.QUESTIONS,
     *funds.QUESTIONS, *applications.QUESTIONS, *payments.QUESTIONS, *uses.QUESTIONS,
     *keys.QUESTIONS, *subjects.QUESTIONS,
 )  # fmt: skip

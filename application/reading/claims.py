@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from application.projections.claims import stretches
 from application.reading.asking import AREA, JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
-from application.reading.lifts import shown
+from application.reading.rows import shown
 from application.reading.schemes import Rules
 from application.reading.scope import filtered, reach
 from application.reading.shapes import Page

@@ -10,8 +10,8 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import AREA, JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
-from application.reading.lifts import shown
 from application.reading.ports import Cut, Found
+from application.reading.rows import shown
 from application.reading.scope import covered_by, filtered, lies_in, reach, to_fund, to_house
 from application.reading.shapes import Cited, Page
 from domain.fund_shapes import FundSource

@@ -15,6 +15,7 @@ from application.reading.coverage import CORE_PART
 from application.reading.filters import only
 from application.reading.overdue import Missing
 from application.reading.ports import Found, Insured
+from application.reading.rows import shown
 from application.reading.scope import absorbed, filtered, lies_in, merged_lifts, reach, reach_of_dealings, to_lift
 from application.reading.shapes import Cited, Page
 from application.reading.sight import Seen, Sight, readable, sight
@@ -203,11 +204,6 @@ class Timeline(Page):
     limited: bool
     missing: list[Finding]
     entries: list[TimelineEntry]
-
-
-def shown(row: Found, names: tuple[str, ...]) -> dict[str, Any]:
-    """Give the named columns of a row, the item of a cover under the name of what it is."""
-    return {("certificate" if name == "item" else name): row[name] for name in names}
 
 
 def listed(asking: Asking) -> Answer:

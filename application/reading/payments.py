@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
-from application.reading.lifts import shown
+from application.reading.rows import shown
 from application.reading.scope import reach
 from application.reading.shapes import Page
 from domain.payments import Direction, PaymentState

@@ -8,8 +8,9 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
-from application.reading.lifts import COVER, Certificate, PolicyState, shown
+from application.reading.lifts import COVER, Certificate, PolicyState
 from application.reading.ports import Found
+from application.reading.rows import shown
 from application.reading.scope import covered_by, filtered, reach
 from application.reading.shapes import Cited, Page
 from application.reading.sight import readable

@@ -68,15 +68,15 @@ class Views(Protocol):
 
     def find(
         self, view: str, known: int, *, effective: str | None = None, where: Mapping[str, object] | None = None,
-        contains: Mapping[str, str] | None = None, areas: Sequence[str] | None = None,
+        contains: Mapping[str, Sequence[str]] | None = None, areas: Sequence[str] | None = None,
         reach: Reach | None = None, after: Sequence[str] | None = None, limit: int | None = None,
     ) -> list[Found]:  # fmt: skip
         """Give rows of a view in the order of (key, item, effective_from), of an instant if `effective` is given.
 
-        `where` holds columns to a value, to one of a list, or texts by True to being there; `contains` holds lists to a
-        member, `areas` the column `area`, or that of the fund a row is of, to beginnings of area codes, `reach` to what
-        somebody may read (not of houses, covers and reservations); `after` is (key, item, effective_from) of the last
-        row seen.
+        `where` holds columns to a value, to one of a list, or texts by True to being there; `contains` holds lists to
+        one of some members, `areas` the column `area`, or that of the fund a row is of, to beginnings of area codes,
+        `reach` to what somebody may read (of lifts, policies, claims and money); `after` is (key, item, effective_from)
+        of the last row seen.
         """
 
     def spans(self, lift: str, reach: Reach) -> list[Found]:

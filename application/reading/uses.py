@@ -8,8 +8,9 @@ from typing import TypeVar
 from typing_extensions import TypedDict
 
 from application.reading.asking import JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
-from application.reading.lifts import PolicyState, shown
+from application.reading.lifts import PolicyState
 from application.reading.ports import Found
+from application.reading.rows import shown
 from application.reading.scope import to_house
 from application.reading.shapes import Page
 from domain.aggregate import Aggregate, fold

@@ -15,9 +15,9 @@ from tests.support.postgres import fresh_database
 from tests.support.service import Service, serve
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _answers_are_as_described() -> Iterator[None]:
-    """Hold every answer and refusal to the Python client against the OpenAPI document."""
+    """Hold every answer and refusal to the Python client against the OpenAPI document, in these tests alone."""
     repeated, problem = Client._repeated, client._problem  # noqa: SLF001 - the two places where answers come in
 
     def answered(self: Client, made: Callable[[], httpx.Request]) -> httpx.Response:

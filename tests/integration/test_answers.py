@@ -16,6 +16,7 @@ MUST_HAVE = {
     "coverage.read": ("rows", "districts", "targets"), "fund.list": ("funds",), "fund.read": ("reservations",),
     "fund.statement": ("entries",), "house.statement": ("entries",), "house.uses": ("uses",), "lift.list": ("lifts",),
     "lift.missing": ("lifts",), "lift.read": ("covers", "state"), "lift.timeline": ("entries",),
+    "party.list": ("parties",), "policy.limits": ("limits",), "product.list": ("products",), "scheme.read": ("rules",),
     "payment.list": ("payments",), "policy.covers": ("covers",), "policy.list": ("policies",),
     "policy.read": ("terms",), "subject.events": ("events",), "subject.replay": ("events", "states"),
 }  # fmt: skip

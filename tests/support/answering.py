@@ -52,6 +52,8 @@ def paths(reads: Reads, question: Question) -> list[dict[str, str]]:
     subjects = dict.fromkeys(
         orjson.loads(stored.header)["stream"].partition("/")[0] for stored in reads.log.select_log(1, head)
     )
+    if variable == "area":
+        return [{variable: name.partition(":")[2]} for name in subjects if name.startswith("scheme:")]
     return [{variable: name} for name in subjects if variable in {"subject", name.partition(":")[0]}]
 
 
@@ -67,10 +69,11 @@ EXEMPLARY = {
     "coverage.read": {"by": "class", "area": "370102"}, "fund.list": {}, "fund.read": {},
     "fund.statement": {"limit": "2"}, "house.statement": {"limit": "2"}, "house.uses": {"limit": "1"},
     "lift.list": {"limit": "2"}, "lift.read": {}, "lift.timeline": {"limit": "2"}, "payment.list": {"limit": "2"},
-    "policy.covers": {"limit": "1"}, "policy.read": {},
+    "party.list": {"limit": "2"}, "policy.covers": {"limit": "1"}, "policy.limits": {}, "policy.read": {},
+    "product.list": {"limit": "1"},
 }  # fmt: skip
 """The questions that the document shows an answer to, and what is asked."""
-_RECORDING = {"recorded_at", "notified_at", "instant", "judged_at"}
+_RECORDING = {"recorded_at", "registered_at", "notified_at", "instant", "judged_at"}
 """Instants of this machine's clock, which differ from one telling to the next."""
 _THEN = "2026-03-05T00:00:00.000000Z"
 

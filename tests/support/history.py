@@ -52,9 +52,10 @@ def history(seed: int, lifts: int = 8) -> list[Told]:
     tracks.append(_policy(rng, policy, lifts, ["SV01", "SV07"] if seed % 2 == 0 else []))
     tracks.extend(_lift(rng, policy) for _ in range(lifts))
     tracks.append(_person(rng))
-    tracks.extend(iter(track) for number in range(2) for track in paying(rng, fund, policy, number))
     tracks.extend(_key(rng) for _ in range(2))
     queues = [list(track) for track in tracks]
+    queues += [list(track) for track in (_party(rng), _product(rng), _limit(rng, policy))]
+    queues += [track for number in range(2) for track in paying(rng, fund, policy, number)]
     told: list[Told] = []
     while any(queues):
         queue = rng.choice([q for q in queues if q])
@@ -73,6 +74,37 @@ def _person(rng: random.Random) -> Iterator[Told]:
         yield Told(person, "person.HoldSet", None, {"dispute": dispute}, None)
     else:
         yield Told(person, "person.Erased", None, {"basis": "request", "due": until}, until)
+
+
+def _party(rng: random.Random) -> Iterator[Told]:
+    party = name(rng, "party", 4)
+    said = {"id": party, "kind": rng.choice(["bank", "insurer", "town"]), "name": "n", "areas": [rng.choice(AREAS)]}
+    yield Told(party, "party.Registered", said, {}, None)
+    if rng.random() < 0.5:
+        yield Told(party, "party.Suspended", {"reason": "r"}, {}, None)
+
+
+def _product(rng: random.Random) -> Iterator[Told]:
+    product = name(rng, "product")
+    filing = {
+        "id": product, "insurer": PARTIES[0], "area": "370100", "clause_no": "C", "code": "c", "name": "n",
+        "canonical": "liability", "parts": [{"part": "third_party_injury"}], "refund": "none",
+    }  # fmt: skip
+    yield Told(product, "product.Filed", filing, {"findings": []}, _instant(rng))
+    for topic in ("product.OnSale", "product.Withdrawn"):
+        on = _day(rng)
+        yield Told(product, topic, {"from_date": on}, {}, f"{on}T00:00:00.000000Z")
+
+
+def _limit(rng: random.Random, policy: str) -> Iterator[Told]:
+    limit, claim, part = f"{policy}/limit:all:2025", name(rng, "claim", 4), "third_party_injury"
+    terms = {"limit_fen": 1_000_000, "parts": {part: 500_000}, "on": "2025-03-01", "findings": []}
+    yield Told(limit, "limit.Set", None, terms, None)
+    held_fen = rng.randint(1, 400_000)
+    yield Told(limit, "limit.Reserved", None, {"claim": claim, "part": part, "amount_fen": held_fen}, None)
+    used = {"claim": claim, "part": part, "amount_fen": held_fen - 1, "from_reserve_fen": held_fen - 1}
+    yield Told(limit, "limit.Consumed", None, used, None)
+    yield Told(limit, "limit.Released", None, {"claim": claim, "part": part, "amount_fen": 1}, None)
 
 
 def _key(rng: random.Random) -> Iterator[Told]:

@@ -1,0 +1,61 @@
+"""The directory of parties (当事人名录), which is open to every party: whoever deals with another looks him up here."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict
+
+from application.reading.asking import KNOWN_AT, PAGES, WAIT_FOR, Answer, Asking, Parameter, Question
+from application.reading.filters import only
+from application.reading.rows import shown
+from application.reading.scope import reach
+from application.reading.shapes import Page
+from domain.parties import PartyKind
+from domain.schemes import around
+from domain.shapes import AreaCode, Code, Instant, Label, PartyName, Uscc
+
+SHOWN = ("kind", "name", "uscc", "areas", "sectors", "suspended", "registered_at")
+FILTERS = ("kind", "uscc")
+IN_AREA = Parameter("area", "Only those whose areas this lies in.", "^[0-9]{6}([0-9]{3}){0,2}$")
+
+
+class ListedParty(TypedDict):
+    """A party; `name` and credit code are an organisation's, a natural person has neither.
+
+    `areas` are those of an authority, `sectors` the kinds of place that alone it supervises there.
+    """
+
+    party: PartyName
+    kind: PartyKind
+    name: Label | None
+    uscc: Uscc | None
+    areas: list[AreaCode]
+    sectors: list[Code]
+    suspended: bool
+    registered_at: Instant
+
+
+class PartyList(Page):
+    """A page of parties."""
+
+    parties: list[ListedParty]
+
+
+def listed(asking: Asking) -> Answer:
+    """Answer GET /parties: the directory, in which everybody finds everybody."""
+    rows = asking.reads.views.find(
+        "parties", asking.known.position,
+        where={name: asking.query[name] for name in FILTERS if name in asking.query},
+        contains={"areas": around(asking.query["area"])} if "area" in asking.query else None,
+        reach=reach(asking, "party.read"), after=asking.cursor(str, str, str), limit=asking.limit + 1,
+    )  # fmt: skip
+    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    return asking.cited(parties=[{"party": row["key"], **shown(row, SHOWN)} for row in page], next=following)
+
+
+QUESTIONS = (
+    Question(
+        "party.list", "/parties", listed, PartyList,
+        (*only(ListedParty, *FILTERS), IN_AREA, KNOWN_AT, WAIT_FOR, *PAGES),
+        "The directory of parties", "当事人名录",
+    ),
+)  # fmt: skip
