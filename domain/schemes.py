@@ -218,5 +218,4 @@ def around(area: str) -> list[str]:
     """Give all codes of the areas that one lies in, itself among them, in each of the lengths that codes have."""
     own = stem(area)
     stems = [own[:digits] for digits in (*WIDER.values(), len(own)) if digits <= len(own)]
-    codes = {begin.ljust(digits, "0") for begin in stems for digits in (6, 9, 12) if digits >= len(begin)}
-    return sorted(code for code in codes if within(area, code))
+    return sorted({begin.ljust(digits, "0") for begin in stems for digits in (6, 9, 12) if digits >= len(begin)})

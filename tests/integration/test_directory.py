@@ -17,11 +17,11 @@ from domain.schemes import around, within
 from infrastructure.clock import ScriptedClock
 from infrastructure.mapper import LogStreams
 from infrastructure.views import SqlViews
-from tests.support.claiming import BY_INSURER, BY_USE_UNIT, OPERATOR, POLICY, approval, insured, notified, papers
-from tests.support.history import PARTIES, Told, name
+from tests.support.claiming import BY_INSURER, BY_USE_UNIT, POLICY, approval, insured, notified, papers
+from tests.support.history import PARTIES, Told, history, name
 from tests.support.kept import Kept
 from tests.support.projecting import store
-from tests.support.reading import adopted, ask, reading
+from tests.support.reading import OPERATOR, adopted, ask, reading
 from tests.support.saving import SCRIPTED, TestLedger
 
 STRANGER = Author(PARTIES[0], "owner")
@@ -150,7 +150,7 @@ def test_what_is_left_of_a_limit_follows_its_claims(kept: Kept) -> None:
         return {row["lift"]: row for row in answer["limits"]}
 
     kept.keep()
-    operator = Author(OPERATOR, "operator")
+    operator = OPERATOR
     assert told(operator) == {}
     path = notified(book)
     book.act(BY_USE_UNIT, "claim.file", papers(), **path)
@@ -171,3 +171,24 @@ def test_what_is_left_of_a_limit_follows_its_claims(kept: Kept) -> None:
     assert told(operator).keys() == {None, lift["lift"]}
     with pytest.raises(Forbidden):
         told(STRANGER)
+
+
+def test_nothing_is_left_of_a_limit_that_was_lowered_below_what_was_used(ledger: TestLedger) -> None:
+    """It is never less than nothing; a part without a limit of its own is bound by the whole one."""
+    told = history(2, lifts=1)
+    policy = next(event.stream for event in told if event.type == "policy.Drafted")
+    limit, claim = f"{policy}/limit:all:2026", name(RNG, "claim", 4)
+    for limit_fen, parts in ((1_000, {"entrapment": 600}), (500, {"entrapment": 600})):
+        told.append(Told(limit, "limit.Set", None, {"limit_fen": limit_fen, "parts": parts}, None))
+        taken = {"claim": claim, "part": "equipment", "amount_fen": 700, "from_reserve_fen": 0}
+        told += [Told(limit, "limit.Consumed", None, taken, None)] if limit_fen == 1_000 else []
+    before = store(ledger, told) - 1
+    with reading(ledger) as reads:
+
+        def free(**query: str) -> tuple[Any, ...]:
+            rows = limits.listed(ask(reads, OPERATOR, {"policy": policy}, **query))["limits"]
+            (row,) = [row for row in rows if row["year"] == "2026"]
+            return row["free_fen"], {part["part"]: part["free_fen"] for part in row["parts"]}
+
+        assert free(known_at=str(before)) == (300, {"entrapment": 300, "equipment": 300})
+        assert free() == (0, {"entrapment": 0, "equipment": 0})

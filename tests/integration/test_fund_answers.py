@@ -38,6 +38,27 @@ def test_a_reservation_is_held_until_it_expires(ledger: TestLedger, reads: Reads
     assert [len(answer["reservations"]) for answer in told] == [1, 1, 0, 0]
 
 
+def test_a_list_of_funds_tells_what_is_reserved_in_all(ledger: TestLedger, reads: Reads) -> None:
+    """Of each fund its own reservations, those that are over left out."""
+    rng = random.Random(12)
+    funds_of, at = [name(rng, "fund") for _ in range(2)], "2025-12-15T09:00:00.000000Z"
+    opening = {"area": "370102", "bank": PARTIES[3]}
+    told = [Told(fund, "fund.Opened", {"id": fund, **opening}, {}, at) for fund in funds_of]
+    for fund, amount_fen, expires in (
+        (funds_of[0], 100, "2026-02-01"), (funds_of[0], 20, "2026-03-01"), (funds_of[1], 3, "2026-03-01"),
+    ):  # fmt: skip
+        held = {
+            "application": name(rng, "application"), "policy": "p", "source": "s", "amount_fen": amount_fen,
+            "expires": f"{expires}T00:00:00.000000Z",
+        }  # fmt: skip
+        told.append(Told(fund, "fund.Reserved", None, held, at))
+    store(ledger, told)
+    project(ledger)
+    for day, sums in (("2026-01-01", [120, 3]), ("2026-02-10", [20, 3]), ("2026-04-01", [0, 0])):
+        rows = funds.listed(ask(reads, effective_at=day))["funds"]
+        assert {row["fund"]: row["reserved_fen"] for row in rows} == dict(zip(funds_of, sums, strict=True))
+
+
 def test_a_fund_is_nothing_before_it_is_opened(ledger: TestLedger, reads: Reads) -> None:
     """Of an earlier day nobody is said to have kept it, least of all whoever was named to it later."""
     rng = random.Random(11)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
 
 from application.ids import new_name
-from application.reading import applications, funds, payments, uses
+from application.reading import applications, funds, payments, subjects, uses
 from application.reading.asking import Asking, Reads
 from application.work import Author
 from domain.errors import Forbidden
@@ -17,10 +18,11 @@ from infrastructure.mapper import LogStreams
 from infrastructure.views import SqlViews
 from tests.support import funding
 from tests.support.funding import BANK, ESTATE, FUND, HOUSING, LIFT, PREMIUM_FEN
-from tests.support.history import Told
+from tests.support.history import PARTIES, Told, history, name
 from tests.support.insuring import HOLDER, INSURER
 from tests.support.kept import Kept
 from tests.support.projecting import store
+from tests.support.reading import OPERATOR, reading
 from tests.support.saving import SCRIPTED, TestLedger
 
 DOCUMENT = "d" * 64
@@ -95,6 +97,9 @@ def test_an_application_is_followed_from_its_filing_to_the_refund(kept: Kept) ->
     assert payment["confirmed_at"] is not None
     for reader, sees in ((BANK, 1), (HOLDER, 1), (STRANGER, 0)):
         assert len(asked(kept, payments.listed, reader)["payments"]) == sees
+    for reader, sees in ((BANK, True), (INSURER, True), (STRANGER, False)):
+        (event, *_) = asked(kept, subjects.everything, reader, path={"subject": payment["payment"]})["events"]
+        assert (event["body"] is not None) is sees
     (seen,) = asked(kept, payments.lines, BANK, state="used")["lines"]
     assert seen["payment"] == payment["payment"]
     (row,) = waiting("paid")
@@ -190,3 +195,76 @@ def test_a_past_owner_is_told_of_his_time(kept: Kept, scripted_ledger: TestLedge
 
     assert told(seller) == (True, [(application, "PZ-1")])
     assert told(buyer) == (False, sorted([(application, "PZ-1"), (again, None)]))
+
+
+def told_of(rng: Random, fund: str, house: str, application: str, policy: str) -> list[Told]:
+    """Tell an application to a fund, whose plan stands on a stream of its own, with a house's share of it."""
+    plan, vote, stream = name(rng, "plan"), name(rng, "vote"), f"{fund}/{application}"
+    published = {"id": plan, "lifts": ["l"], "amount_fen": 9_000, "published_on": "2025-01-01"}
+    filing = {"id": application, "policy": policy, "plan": plan, "pays_from": "fund_principal", "amount_fen": 9_000}
+    scope = {"houses": 1, "area_m2_hundredths": 9_000}
+    found = {"insurer": PARTIES[0], "premium_fen": 9_000, "findings": [], "on": "2025-02-01"}
+    charge = {"fund": fund, "application": application, "amount_fen": 1_200}
+    return [
+        Told(f"{fund}/{plan}", "plan.Published", published, {"findings": []}, None),
+        Told(f"{fund}/{vote}", "vote.Opened", {"plan": plan, "opened_on": "2025-01-05"}, {"scope": scope}, None),
+        Told(stream, "application.Filed", {**filing, "vote": vote}, found, "2025-02-01T00:00:00.000000Z"),
+        Told(house, "house.Charged", None, charge, "2025-03-01T00:00:00.000000Z"),
+    ]
+
+
+def test_shares_and_refunds_count_once_the_fund_posted_them(ledger: TestLedger) -> None:
+    """Page by page, each application by itself; what was charged after an owner had sold is not his."""
+    rng = Random(5)
+    fund, house = name(rng, "fund"), name(rng, "house", 4)
+    persons = [name(rng, "person", 4) for _ in range(3)]
+    opening = {"id": house, "fund": fund, "area_m2_hundredths": 9_000, "delivered": True, "owner_person": persons[0]}
+    told = [
+        Told(
+            fund, "fund.Opened", {"id": fund, "area": "370102", "bank": PARTIES[3]}, {}, "2025-01-01T00:00:00.000000Z"
+        ),
+        Told(house, "house.Opened", opening, {}, "2025-01-01T00:00:00.000000Z"),
+        *history(2, lifts=1),
+    ]
+    policy = next(event.stream for event in told if event.type == "policy.Drafted")
+    first, second = sorted(name(rng, "application") for _ in range(2))
+    told += told_of(rng, fund, house, first, policy) + told_of(rng, fund, house, second, policy)
+    back = name(rng, "payment")
+    for kind, payment in (("premium", name(rng, "payment")), ("refund", back)):
+        held = {"application": first, "policy": policy, "source": "s", "amount_fen": 9_000, "expires": "2026"}
+        told += [Told(fund, "fund.Reserved", None, held, None)] if kind == "premium" else []
+        posting = {"kind": kind, "amount_fen": 9_000, "application": first, "payment": payment}
+        told.append(Told(fund, "fund.Posted", None, posting, "2025-04-01T00:00:00.000000Z"))
+    for application, payment, amount_fen in ((first, back, 300), (second, name(rng, "payment"), 70)):
+        refund = {"fund": fund, "application": application, "payment": payment, "amount_fen": amount_fen}
+        told.append(Told(house, "house.Refunded", None, refund, "2025-05-01T00:00:00.000000Z"))
+    for on, buyer in zip(("2025-04-15", "2025-06-01"), persons[1:], strict=True):
+        sale = {"delivered": True, "on": on, "owner_person": buyer}
+        told.append(Told(house, "house.Transferred", sale, {}, f"{on}T00:00:00.000000Z"))
+    owners = [name(rng, "party", 4) for _ in persons]
+    for owner, person in zip(owners, persons, strict=True):
+        said = {"id": owner, "kind": "owner", "person_name": {"of": person}}
+        told.append(Told(owner, "party.Registered", said, {}, None))
+    before = store(ledger, told)
+    vote = next(event.stream for event in told if event.type == "vote.Opened")
+    store(ledger, [Told(vote, "vote.ResultPublished", {"published_on": "2025-01-20"}, {}, None)])
+    with reading(ledger) as reads:
+        told_then = uses.listed(Asking(reads, OPERATOR, {"house": house}, {"known_at": str(before)}))["uses"]
+        told_now = uses.listed(Asking(reads, OPERATOR, {"house": house}, {}))["uses"]
+        assert [use["vote"]["published_on"] for use in told_then] == [None, None]
+        assert [use["vote"]["published_on"] for use in told_now] == ["2025-01-20", None]
+
+        def sums(reader: Author) -> list[tuple[Any, ...]]:
+            found: list[tuple[Any, ...]] = []
+            cursor: dict[str, str] = {}
+            while True:
+                page: Any = uses.listed(Asking(reads, reader, {"house": house}, {"limit": "1", **cursor}))
+                found += [(u["application"], u["charged_fen"], u["refunded_fen"], u["paid"]) for u in page["uses"]]
+                if page["next"] is None:
+                    return found
+                cursor = {"cursor": page["next"]}
+
+        assert sums(OPERATOR) == [(first, 1_200, 300, True), (second, 1_200, 0, False)]
+        assert sums(Author(owners[2], "owner")) == sums(OPERATOR)
+        assert sums(Author(owners[1], "owner")) == [(first, 0, 300, False), (second, 0, 0, False)]
+        assert sums(Author(owners[0], "owner")) == [(first, 1_200, 0, True), (second, 1_200, 0, False)]

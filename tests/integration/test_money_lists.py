@@ -118,6 +118,12 @@ def state_of(events: list[Told]) -> str:
     return [STATES[event.type] for event in events if event.type in STATES][-1]
 
 
+def verdict_of(events: list[Told]) -> str:
+    """Give what the last checks came to."""
+    checked = [event.found["findings"] for event in events if "findings" in event.found]
+    return checked[-1][0]["verdict"] if checked[-1] else "compliant"
+
+
 def pages(answer: Any, reads: Reads, reader: Author, member: str, **query: str) -> list[Any]:  # noqa: ANN401 - JSON
     """Give the rows of a list, two a page."""
     found: list[Any] = []
@@ -156,18 +162,22 @@ def check(reads: Reads, world: list[Kept], reader: Author, day: str, now: str) -
         rows = pages(funds.listed, reads, reader, "funds", effective_at=day)
         assert {row["fund"]: row["bank"] for row in rows} == {f.fund: f.at(at)["bank"] for f in mine if f.at(at)}
         rows = pages(applications.listed, reads, reader, "applications", effective_at=day)
-        assert {row["application"]: row["state"] for row in rows} == {
-            events[0].stream.partition("/")[2]: state_of(by_then)
+        assert {row["application"]: (row["state"], row["verdict"]) for row in rows} == {
+            events[0].stream.partition("/")[2]: (state_of(by_then), verdict_of(by_then))
             for fund in mine for events in fund.orders if (by_then := stood(events, at))
         }  # fmt: skip
+        for area in AREAS:
+            there = pages(applications.listed, reads, reader, "applications", effective_at=day, area=area)
+            within = {fund.fund for fund in mine if fund.track[min(fund.track)]["area"].startswith(area)}
+            assert there == [row for row in rows if row["fund"] in within]
     else:
         for refused in (funds.listed, applications.listed):
             with pytest.raises(Forbidden):
                 refused(Asking(reads, reader, {}, {}))
     paid = pages(payments.listed, reads, reader, "payments", effective_at=day)
     named = {PARTIES[0], PARTIES[2]}
-    assert {row["payment"]: row["state"] for row in paid} == {
-        events[0].stream: state_of(by_then)
+    assert {row["payment"]: (row["state"], row["requested_at"]) for row in paid} == {
+        events[0].stream: (state_of(by_then), events[0].effective_at)
         for fund in world if fund in mine or reader.party in named
         for events in fund.moneys if (by_then := stood(events, at))
     }  # fmt: skip
