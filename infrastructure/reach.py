@@ -293,3 +293,13 @@ _VIEWS: Final = {
 def within(view: str, reach: Reach, known: int, effective: str | None = None) -> ColumnElement[bool]:
     """Hold a view's rows, those known at a position and effective then, to what the reader has a relation to."""
     return or_(false(), *_VIEWS[view](tables[view], reach, known, effective))
+
+
+def placed_in(table: Table, areas: Sequence[str], known: int, effective: str | None) -> ColumnElement[bool]:
+    """Hold rows to areas: by their own area, that of the lift they are of then, or of their fund, which never moves."""
+    if "area" in table.c:
+        return in_areas(table.c.area, areas)
+    of = tables["lifts" if "lift" in table.c else "funds"]
+    there = of.c.key == (table.c.lift if "lift" in table.c else table.c.fund)
+    then = [] if effective is None else [effective_at(of, effective)]
+    return exists().where(there, known_at(of, known), *then, in_areas(of.c.area, areas))

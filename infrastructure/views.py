@@ -15,7 +15,6 @@ from sqlalchemy import (
     and_,
     case,
     create_engine,
-    exists,
     false,
     func,
     literal,
@@ -35,10 +34,11 @@ from domain.funds import EXPIRY_RULE
 from domain.persons import RETENTION_RULE
 from domain.schemes import DISTRICT_DIGITS
 from infrastructure.connection import Database, connect_plain, is_away, lock_key
+from infrastructure.fund_views import counted_entries, house_uses, in_periods
 from infrastructure.lift_views import goes_on, insured_lifts, placed, visited
 from infrastructure.projection_tables import parked, tables, tracking
 from infrastructure.projector import TRACKING
-from infrastructure.reach import effective_at, in_areas, known_at, lift_spans, within
+from infrastructure.reach import effective_at, in_areas, known_at, lift_spans, placed_in, within
 from infrastructure.schema import NAME, evidence
 
 CONNECTIONS_MAX: Final = 4
@@ -119,7 +119,7 @@ class SqlViews:
         for column_name, members in (contains or {}).items():
             query = query.where(table.c[column_name].overlap(list(members)))
         if areas is not None:
-            query = query.where(_placed(table, areas, known))
+            query = query.where(placed_in(table, areas, known, effective))
         if reach is not None:
             query = query.where(within(view, reach, known, effective))
         query = _after(query, table, after)
@@ -199,22 +199,6 @@ class SqlViews:
             query = query.where(lifts.c.key > after)
         return self._found(query.order_by(lifts.c.key).limit(limit))
 
-    def claims(
-        self, known: int, effective: str, *, where: Mapping[str, object], areas: Sequence[str] | None,
-        reach: Reach | None, after: str | None, limit: int,
-    ) -> list[Found]:  # fmt: skip
-        """Give rows of the claims register."""
-        claims, lifts = tables["claims"], tables["lifts"]
-        query = select(claims).where(known_at(claims, known), effective_at(claims, effective), *_where(claims, where))
-        if areas is not None:
-            there = and_(lifts.c.key == claims.c.lift, known_at(lifts, known), effective_at(lifts, effective))
-            query = query.where(exists().where(there, in_areas(lifts.c.area, areas)))
-        if reach is not None:
-            query = query.where(within("claims", reach, known, effective))
-        if after is not None:
-            query = query.where(claims.c.key > after)
-        return self._found(query.order_by(claims.c.key).limit(limit))
-
     def timeline(
         self, lifts: Sequence[str], known: int, *, effective: str | None, after: tuple[int, int] | None, limit: int,
         cut: Cut | None,
@@ -228,7 +212,7 @@ class SqlViews:
             query = query.where(tuple_(table.c.position, table.c.number) > tuple_(*map(literal, after)))
         if cut is not None:
             own = (table.c.party == cut.party, table.c.stream.in_(cut.streams), table.c.position.in_(cut.positions))
-            then = or_(false(), *_periods(table.c.effective_at, cut))
+            then = or_(false(), *in_periods(table.c.effective_at, cut))
             query = query.where(or_(*own, and_(then, not_(table.c.stream.contains("/maintenance:")))))
         return self._found(query.order_by(table.c.position, table.c.number).limit(limit))
 
@@ -237,7 +221,7 @@ class SqlViews:
         cut: Cut | None = None,
     ) -> list[Found]:  # fmt: skip
         """Give entries of an account with their running balance."""
-        counted = _counted([account], known, effective, cut)
+        counted = counted_entries([account], known, effective, cut)
         amount = case((counted.c.counted, counted.c.amount_fen), else_=0)
         order = (counted.c.position, counted.c.number)
         running = select(counted, func.sum(amount).over(order_by=order).label("balance_fen")).subquery()
@@ -245,42 +229,21 @@ class SqlViews:
         if after is not None:
             query = query.where(tuple_(running.c.position, running.c.number) > tuple_(*map(literal, after)))
         if cut is not None:
-            query = query.where(or_(false(), *_periods(running.c.effective_at, cut)))
+            query = query.where(or_(false(), *in_periods(running.c.effective_at, cut)))
         return [{**row, "balance_fen": int(row["balance_fen"])} for row in self._found(query)]
 
     def uses(
         self, house: str, known: int, *, effective: str | None, after: str | None, limit: int, cut: Cut | None
     ) -> list[Found]:  # fmt: skip
         """Give what applications took of a house's account and gave back."""
-        entries = _counted([house], known, effective, cut)
-        application = (entries.c.awaits + "/" + entries.c.application).label("application")
-        charge, refund, owed = (entries.c.kind == kind for kind in ("charge", "refund", "share_owed"))
-        query = (
-            select(
-                application,
-                func.coalesce(func.sum(-entries.c.amount_fen).filter(charge), 0).label("charged_fen"),
-                func.coalesce(func.sum(entries.c.amount_fen).filter(refund, entries.c.counted), 0).label(
-                    "refunded_fen"
-                ),
-                func.coalesce(func.bool_or(entries.c.counted).filter(or_(charge, owed)), false()).label("paid"),
-                func.bool_or(owed).label("owed"),
-            )
-            .where(entries.c.awaits.is_not(None))
-            .group_by(application)
-            .order_by(application)
-            .limit(limit)
-        )
-        if after is not None:
-            query = query.where(application > after)
-        if cut is not None:
-            query = query.where(or_(false(), *_periods(entries.c.effective_at, cut)))
+        query = house_uses(house, known, effective=effective, after=after, cut=cut).limit(limit)
         return [
             {**row, **{name: int(row[name]) for name in ("charged_fen", "refunded_fen")}} for row in self._found(query)
         ]
 
     def balances_fen(self, accounts: Sequence[str], known: int, effective: str | None) -> dict[str, int]:
         """Give the balances of accounts."""
-        counted = _counted(accounts, known, effective)
+        counted = counted_entries(accounts, known, effective)
         sums = select(counted.c.account, func.sum(counted.c.amount_fen)).where(counted.c.counted)
         rows = self._rows(sums.group_by(counted.c.account))
         return dict.fromkeys(accounts, 0) | {account: int(sum_fen) for account, sum_fen in rows}
@@ -342,48 +305,9 @@ def _where(table: Table, where: Mapping[str, object]) -> list[ColumnElement[bool
     return found
 
 
-def _placed(table: Table, areas: Sequence[str], known: int) -> ColumnElement[bool]:
-    """Hold rows to areas: by their own area, or by that of the fund that they are of, which never moves."""
-    if "area" in table.c:
-        return in_areas(table.c.area, areas)
-    funds = tables["funds"]
-    return exists().where(funds.c.key == table.c.fund, known_at(funds, known), in_areas(funds.c.area, areas))
-
-
 def _after(query: Select[Any], table: Table, after: Sequence[str] | None) -> Select[Any]:
     """Put rows in the order of (key, item, effective_from), behind the last one seen."""
     name = (table.c.key, table.c.item, table.c.effective_from)
     if after is not None:
         query = query.where(tuple_(*name) > tuple_(*(literal(part, NAME) for part in after)))
     return query.order_by(*name)
-
-
-def _periods(instant: ColumnElement[str], cut: Cut) -> list[ColumnElement[bool]]:
-    return [and_(instant >= begin, true() if end is None else instant < end) for begin, end in cut.periods]
-
-
-def _counted(accounts: Sequence[str], known: int, effective: str | None, cut: Cut | None = None) -> Any:  # noqa: ANN401 - a subquery
-    entries = tables["entries"]
-    posted = entries.alias("posted")
-    ends = [] if cut is None else [end for _, end in cut.periods]
-    last = max((end for end in ends if end is not None), default=None) if None not in ends else None
-
-    def in_time(instant: ColumnElement[str]) -> ColumnElement[bool]:
-        by_then = true() if effective is None else instant <= effective
-        return by_then if last is None else and_(by_then, instant < last)
-
-    # What is staged is so once the fund's posting is: nothing was paid on the days between the two.
-    # Applications are named within their fund, and so are an application's refunds.
-    awaited = exists().where(
-        posted.c.type == "fund.Posted", posted.c.account == entries.c.awaits, posted.c.position <= known,
-        in_time(posted.c.effective_at), posted.c.application == entries.c.application,
-        or_(
-            and_(posted.c.kind == "premium", entries.c.payment.is_(None)),
-            and_(posted.c.kind == "refund", posted.c.payment == entries.c.payment),
-        ),
-    )  # fmt: skip
-    return (
-        select(entries, or_(entries.c.awaits.is_(None), awaited).label("counted"))
-        .where(entries.c.account.in_(accounts), entries.c.position <= known, in_time(entries.c.effective_at))
-        .subquery()
-    )

@@ -10,7 +10,7 @@ from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Quest
 from application.reading.filters import only
 from application.reading.funds import reservations
 from application.reading.ports import Found
-from application.reading.rows import shown
+from application.reading.rows import row_name, shown
 from application.reading.scope import filtered, reach
 from application.reading.shapes import Page
 from domain.applications import State
@@ -87,7 +87,7 @@ def listed(asking: Asking) -> Answer:
         where={name: asking.query[name] for name in FILTERS if name in asking.query}, areas=filtered(asking),
         reach=reach(asking, "application.read"), after=asking.cursor(str, str, str), limit=asking.limit + 1,
     )  # fmt: skip
-    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    page, following = asking.paged(rows, row_name)
     names = sorted({row["fund"] for row in page})
     held = {(row["fund"], row["item"]): row for row in reservations(asking, names)}
     funds = _places(asking, names)

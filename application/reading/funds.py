@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from application.reading.asking import AREA, JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.ports import Cut, Found
-from application.reading.rows import shown
+from application.reading.rows import row_name, shown
 from application.reading.scope import covered_by, filtered, lies_in, reach, to_fund, to_house
 from application.reading.shapes import Cited, Page
 from domain.fund_shapes import FundSource
@@ -176,7 +176,7 @@ def listed(asking: Asking) -> Answer:
         where={name: asking.query[name] for name in FILTERS if name in asking.query}, areas=filtered(asking),
         reach=reach(asking, "fund.read"), after=asking.cursor(str, str, str), limit=limit + 1,
     )  # fmt: skip
-    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]], limit)
+    page, following = asking.paged(rows, row_name, limit)
     names = [row["key"] for row in page]
     balances = asking.reads.views.balances_fen(names, asking.known.position, asking.effective)
     reserved = dict.fromkeys(names, 0)

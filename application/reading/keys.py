@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from application.projections.keys import COLUMNS
 from application.reading.asking import KNOWN_AT, PAGES, WAIT_FOR, Answer, Asking, Question
 from application.reading.filters import only
+from application.reading.rows import row_name
 from application.reading.scope import reach
 from application.reading.shapes import Page
 from domain.parties import KeyHolder, RevocationReason
@@ -44,7 +45,7 @@ def listed(asking: Asking) -> Answer:
         "keys", asking.known.position, where={name: asking.query[name] for name in FILTERS if name in asking.query},
         reach=reach(asking, "key.read"), after=after, limit=asking.limit + 1,
     )  # fmt: skip
-    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    page, following = asking.paged(rows, row_name)
     keys = [{"key": row["key"], **{name: row[name] for name in COLUMNS}} for row in page]
     return asking.cited(keys=keys, next=following)
 

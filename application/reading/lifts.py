@@ -15,7 +15,7 @@ from application.reading.coverage import CORE_PART
 from application.reading.filters import only
 from application.reading.overdue import Missing
 from application.reading.ports import Found, Insured
-from application.reading.rows import shown
+from application.reading.rows import row_name, shown
 from application.reading.scope import absorbed, filtered, lies_in, merged_lifts, reach, reach_of_dealings, to_lift
 from application.reading.shapes import Cited, Page
 from application.reading.sight import Seen, Sight, readable, sight
@@ -229,7 +229,7 @@ def listed(asking: Asking) -> Answer:
             "lifts", position, effective=asking.effective, where=where, areas=areas,
             reach=reach(asking, "lift.read"), after=after, limit=more,
         )  # fmt: skip
-    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    page, following = asking.paged(rows, row_name)
     return asking.cited(
         effective_at=asking.effective, lifts=[{"lift": row["key"], **shown(row, SHOWN)} for row in page], next=following
     )

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import KNOWN_AT, PAGES, WAIT_FOR, Answer, Asking, Question
 from application.reading.policies import require_readable
-from application.reading.rows import shown
+from application.reading.rows import row_name, shown
 from application.reading.shapes import Page
 from domain.policy_shapes import Part
 from domain.shapes import Fen, LiftName, Pattern, PolicyName
@@ -59,7 +59,7 @@ def listed(asking: Asking) -> Answer:
         "limits", asking.known.position, where={"policy": policy}, after=asking.cursor(str, str, str),
         limit=asking.limit + 1,
     )  # fmt: skip
-    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    page, following = asking.paged(rows, row_name)
     told = []
     for row in page:
         free_fen = _left(row["limit_fen"], row["reserved_fen"] + row["consumed_fen"])

@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import KNOWN_AT, PAGES, WAIT_FOR, Answer, Asking, Parameter, Question
 from application.reading.filters import only
-from application.reading.rows import shown
+from application.reading.rows import row_name, shown
 from application.reading.scope import reach
 from application.reading.shapes import Page
 from domain.parties import PartyKind
@@ -48,7 +48,7 @@ def listed(asking: Asking) -> Answer:
         contains={"areas": around(asking.query["area"])} if "area" in asking.query else None,
         reach=reach(asking, "party.read"), after=asking.cursor(str, str, str), limit=asking.limit + 1,
     )  # fmt: skip
-    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    page, following = asking.paged(rows, row_name)
     return asking.cited(parties=[{"party": row["key"], **shown(row, SHOWN)} for row in page], next=following)
 
 

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
-from application.reading.rows import shown
+from application.reading.rows import row_name, shown
 from application.reading.scope import reach
 from application.reading.shapes import Page
 from domain.payments import Direction, PaymentState
@@ -117,7 +117,7 @@ def _page(asking: Asking, view: str, action: str, filters: tuple[str, ...]) -> t
         where={name: asking.query[name] for name in filters if name in asking.query}, reach=reach(asking, action),
         after=asking.cursor(str, str, str), limit=asking.limit + 1,
     )  # fmt: skip
-    return asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    return asking.paged(rows, row_name)
 
 
 QUESTIONS = (

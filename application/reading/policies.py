@@ -10,7 +10,7 @@ from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Quest
 from application.reading.filters import only
 from application.reading.lifts import COVER, Certificate, PolicyState
 from application.reading.ports import Found
-from application.reading.rows import shown
+from application.reading.rows import row_name, shown
 from application.reading.scope import covered_by, filtered, reach
 from application.reading.shapes import Cited, Page
 from application.reading.sight import readable
@@ -128,7 +128,7 @@ def listed(asking: Asking) -> Answer:
         areas=filtered(asking), reach=reach(asking, "policy.read"), after=asking.cursor(str, str, str),
         limit=asking.limit + 1,
     )  # fmt: skip
-    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    page, following = asking.paged(rows, row_name)
     return asking.cited(policies=[_told(row) for row in page], next=following)
 
 
@@ -154,7 +154,7 @@ def covers(asking: Asking) -> Answer:
         "covers", asking.known.position, effective=asking.effective_given, where={"policy": policy},
         after=asking.cursor(str, str, str), limit=asking.limit + 1,
     )  # fmt: skip
-    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    page, following = asking.paged(rows, row_name)
     told = [
         {"lift": row["lift"], "effective_from": row["effective_from"], "effective_to": row["effective_to"],
          **shown(row, COVER)}

@@ -74,9 +74,9 @@ class Views(Protocol):
         """Give rows of a view in the order of (key, item, effective_from), of an instant if `effective` is given.
 
         `where` holds columns to a value, to one of a list, or texts by True to being there; `contains` holds lists to
-        one of some members, `areas` the column `area`, or that of the fund a row is of, to beginnings of area codes,
-        `reach` to what somebody may read (of lifts, policies, claims and money); `after` is (key, item, effective_from)
-        of the last row seen.
+        one of some members, `areas` the column `area`, or that of the fund or lift a row is of, to beginnings of area
+        codes, `reach` to what somebody may read (of lifts, policies, claims and money); `after` is (key, item,
+        effective_from) of the last row seen.
         """
 
     def spans(self, lift: str, reach: Reach) -> list[Found]:
@@ -110,12 +110,6 @@ class Views(Protocol):
         A visit is one of these levels that was ended, not corrected and not told ahead, by who maintained the lift on
         its day. Records that went up in others are left out, and what was written of them is not looked at.
         """
-
-    def claims(
-        self, known: int, effective: str, *, where: Mapping[str, object], areas: Sequence[str] | None,
-        reach: Reach | None, after: str | None, limit: int,
-    ) -> list[Found]:  # fmt: skip
-        """Give rows of the claims register in the order of their streams; `areas` hold their lifts to area codes."""
 
     def timeline(
         self, lifts: Sequence[str], known: int, *, effective: str | None, after: tuple[int, int] | None, limit: int,

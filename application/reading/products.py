@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
-from application.reading.rows import shown
+from application.reading.rows import row_name, shown
 from application.reading.scope import filtered, reach
 from application.reading.shapes import Page
 from domain.policy_shapes import Part, ServiceCode
@@ -56,7 +56,7 @@ def listed(asking: Asking) -> Answer:
         where={name: asking.query[name] for name in FILTERS if name in asking.query}, areas=filtered(asking),
         reach=reach(asking, "product.read"), after=asking.cursor(str, str, str), limit=asking.limit + 1,
     )  # fmt: skip
-    page, following = asking.paged(rows, lambda row: [row["key"], row["item"], row["effective_from"]])
+    page, following = asking.paged(rows, row_name)
     return asking.cited(products=[{"product": row["key"], **shown(row, SHOWN)} for row in page], next=following)
 
 

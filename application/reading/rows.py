@@ -1,4 +1,4 @@
-"""What of a read model's row is told."""
+"""What of a read model's row is told, and how it is named in a cursor."""
 
 from __future__ import annotations
 
@@ -10,3 +10,8 @@ from application.reading.ports import Found
 def shown(row: Found, names: tuple[str, ...]) -> dict[str, Any]:
     """Give the named columns of a row, the item of a cover under the name of what it is."""
     return {("certificate" if name == "item" else name): row[name] for name in names}
+
+
+def row_name(row: Found) -> list[Any]:
+    """Give the name of a row, by which the next page goes on behind it."""
+    return [row["key"], row["item"], row["effective_from"]]
