@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Engine,
+    FromClause,
     Select,
     Table,
     and_,
@@ -40,6 +41,7 @@ from infrastructure.projection_tables import parked, tables, tracking
 from infrastructure.projector import TRACKING
 from infrastructure.reach import effective_at, in_areas, known_at, lift_spans, placed_in, within
 from infrastructure.schema import NAME, evidence
+from infrastructure.sum_views import Summed, rows_to_sum, summed
 
 CONNECTIONS_MAX: Final = 4
 WAIT_S_MAX: Final = 10.0
@@ -124,6 +126,15 @@ class SqlViews:
             query = query.where(within(view, reach, known, effective))
         query = _after(query, table, after)
         return self._found(query if limit is None else query.limit(limit))
+
+    def sums(
+        self, view: Summed, known: int, effective: str, *, by: Sequence[str], sums: Sequence[str],
+        where: Mapping[str, object], areas: Sequence[str] | None, reach: Reach | None, limit: int,
+    ) -> list[Found]:  # fmt: skip
+        """Give sums of policies or claims by groups."""
+        rows = rows_to_sum(view, known, effective, areas, reach)
+        query = summed(rows, by, sums).where(*_where(rows, where))
+        return self._found(query.limit(limit), counting=True)
 
     def spans(self, lift: str, reach: Reach) -> list[Found]:
         """Give the times in which a reader stands in relations to a lift."""
@@ -292,7 +303,7 @@ class SqlViews:
 # ---------------------------------------------------------------------------------------------------- conditions
 
 
-def _where(table: Table, where: Mapping[str, object]) -> list[ColumnElement[bool]]:
+def _where(table: FromClause, where: Mapping[str, object]) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     for name, wanted in where.items():
         held = table.c[name]

@@ -19,13 +19,14 @@ from application.reading import (
     products,
     schemes,
     subjects,
+    sums,
     uses,
 )
 from application.reading.asking import Question
 
 QUESTIONS: Final[tuple[Question, ...]] = (
     *coverage.QUESTIONS, *lifts.QUESTIONS, *maintenance.QUESTIONS, *policies.QUESTIONS, *limits.QUESTIONS,
-    *schemes.QUESTIONS, *products.QUESTIONS, *parties.QUESTIONS, *claims.QUESTIONS,
+    *schemes.QUESTIONS, *products.QUESTIONS, *parties.QUESTIONS, *claims.QUESTIONS, *sums.QUESTIONS,
     *funds.QUESTIONS, *applications.QUESTIONS, *payments.QUESTIONS, *uses.QUESTIONS,
     *keys.QUESTIONS, *subjects.QUESTIONS,
 )  # fmt: skip

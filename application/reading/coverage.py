@@ -21,11 +21,11 @@ from typing import Any, Final, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from application.reading.asking import EFFECTIVE_AT, KNOWN_AT, WAIT_FOR, Answer, Asking, Parameter, Question
+from application.reading.filters import grouping
 from application.reading.ports import Found
 from application.reading.schemes import Rules
 from application.reading.scope import area_stems, merged_lifts, sector
 from application.reading.shapes import Cited
-from domain.errors import Invalid
 from domain.findings import Finding
 from domain.lift_shapes import PremisesClass
 from domain.packs import OWN
@@ -206,9 +206,7 @@ def _counted(asking: Asking, areas: list[str] | None, effective: str) -> list[Di
 def coverage(asking: Asking) -> Answer:
     """Answer GET /coverage: of the lifts in use how many are insured, in groups, held against the targets."""
     asked = asking.query.get("area")
-    by = tuple(asking.query.get("by", "group").split(","))
-    if not set(by) <= set(DIMENSIONS) or len(set(by)) != len(by):
-        raise Invalid("lifts are counted by area, class, venue, group", code="by_malformed", known=list(DIMENSIONS))
+    by = grouping(asking, DIMENSIONS, "group")
     areas = area_stems(asking, "coverage.read", asked)
     effective = asking.effective
     on = civil_date(effective)

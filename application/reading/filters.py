@@ -1,15 +1,16 @@
-"""Filters of lists: each takes what the member of that name in a row of the list can be, and nothing else."""
+"""Filters of lists, each of which takes what the member of that name in a row can be, and groups of sums."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from application.reading.asking import Parameter
+from application.reading.asking import Asking, Parameter
+from domain.errors import Invalid
 from domain.shapes import Pattern
 
-__all__ = ["only"]
+__all__ = ["grouping", "only"]
 
 
 def only(row: type, *names: str) -> tuple[Parameter, ...]:
@@ -34,3 +35,11 @@ def _forms(kind: Any) -> Iterator[str | tuple[str, ...]]:  # noqa: ANN401 - a ty
             yield get_args(kind)
         case origin if origin is Annotated:
             yield from (each.pattern for each in get_args(kind) if isinstance(each, Pattern))
+
+
+def grouping(asking: Asking, known: Sequence[str], default: str) -> tuple[str, ...]:
+    """Give by what an answer's rows are grouped. Raises Invalid `by_malformed`."""
+    by = tuple(asking.query.get("by", default).split(","))
+    if not set(by) <= set(known) or len(set(by)) != len(by):
+        raise Invalid("rows are grouped by some of `known`, each once", code="by_malformed", known=list(known))
+    return by

@@ -79,6 +79,15 @@ class Views(Protocol):
         effective_from) of the last row seen.
         """
 
+    def sums(
+        self, view: Literal["policies", "claims"], known: int, effective: str, *, by: Sequence[str],
+        sums: Sequence[str], where: Mapping[str, object], areas: Sequence[str] | None, reach: Reach | None, limit: int,
+    ) -> list[Found]:  # fmt: skip
+        """Give groups {by…, rows, sums…} of claims as they stood, or of issued policies as each last stood by then.
+
+        `by` are columns, the `quarter` of the first day or the day of loss, and the `district` of a policy's area.
+        """
+
     def spans(self, lift: str, reach: Reach) -> list[Found]:
         """Give the times {relation, effective_from, effective_to} in which a reader stands in relations to a lift."""
 
