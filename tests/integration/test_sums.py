@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -14,7 +15,8 @@ from application.reading.asking import Asking, Reads
 from application.work import Author
 from domain.errors import Forbidden, Invalid
 from domain.time import civil_date, civil_midnight
-from tests.support.history import AREAS, PARTIES, history
+from tests.support.district import FIRST_INSURER, FIRST_USER, District, claim_of, policy_of
+from tests.support.history import AREAS, PARTIES, history, name
 from tests.support.projecting import store
 from tests.support.reading import OPERATOR, reading
 from tests.support.saving import TestLedger
@@ -85,7 +87,7 @@ def test_sums_are_those_of_the_lists(reads: Reads, reader: Author) -> None:
             (sums.claims, sums.OF_CLAIMS, sums.CLAIM_SUMS, told),
         )  # fmt: skip
         for answer, dimensions, names, rows in of:
-            for by in (*((name,) for name in dimensions), dimensions[:2], dimensions[1::2]):
+            for by in (*zip(dimensions), dimensions[:2], dimensions[1::2]):
                 found = answer(Asking(reads, reader, {}, {**query, "by": ",".join(by)}))
                 groups = {tuple(row[name] for name in by): {n: row[n] for n in names} for row in found["rows"]}
                 assert groups == added(rows, by, names)
@@ -115,3 +117,24 @@ def test_groups_that_are_none_are_refused(reads: Reads, monkeypatch: pytest.Monk
     assert many.value.code == "groups_too_many"
     with pytest.raises(Forbidden):
         sums.claims(Asking(reads, Author(PARTIES[0], "auditor_of_nothing"), {}, {}))
+
+
+def test_what_is_not_issued_is_no_premium_and_losses_are_of_their_day_here(district: District) -> None:
+    """A draft counts nothing; eight in the evening of UTC is the next day; a lift that moved away took its claims."""
+    rng = random.Random(4)
+    drafted = next(iter(policy_of(name(rng, "policy"), [FIRST_INSURER], FIRST_USER, "2025")))
+    claim = f"{district.lift}/{name(rng, 'claim', 4)}"
+    late = list(claim_of(claim, district.lift, "2025-03-31T20:00:00.000000Z", name(rng, "policy"), FIRST_INSURER))
+
+    def told(answer: Any, **query: str) -> list[tuple[Any, ...]]:  # noqa: ANN401 - a use case
+        return [tuple(row.values())[:2] for row in answer(district.ask(OPERATOR, {}, **query))["rows"]]
+
+    issued = told(sums.policies, effective_at="2026-06-01")
+    quarters = dict(told(sums.claims, effective_at="2026-06-01", by="quarter"))
+    district.store(drafted, *late)
+    assert told(sums.policies, effective_at="2026-06-01") == issued
+    after = dict(told(sums.claims, effective_at="2026-06-01", by="quarter"))
+    assert after == {**quarters, "2025-Q2": quarters.get("2025-Q2", 0) + 1}
+    assert told(sums.claims, effective_at="2025-08-01", by="part", area="370102") != []
+    assert told(sums.claims, effective_at="2025-10-01", by="part", area="370102") == []
+    assert told(sums.claims, effective_at="2026-06-01", by="part", state="withdrawn") == []
