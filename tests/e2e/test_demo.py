@@ -26,7 +26,7 @@ from infrastructure.connection import connect_reader
 from tests.support.service import free_port
 
 BOROUGHS = ("Manhattan", "Bronx", "Brooklyn", "Queens", "Staten Island")
-LIFTS = 30
+LIFTS = 20
 COLUMNS = (
     "DV_DEVICE_NUMBER", "DV_DEVICE_STATUS_DESCRIPTION", "BIN", "HOUSE_NUMBER", "STREET_NAME", "Borough", "Device Type",
     "DV_APPROVAL_DATE", "DV_SPEED_FPM", "DV_CAPACITY_LBS", "DV_STATUS_DATE",
@@ -251,7 +251,7 @@ def _assert_accounts(told: str) -> None:
 
 @pytest.mark.slow
 def test_a_small_registers_year_is_lived_and_proven(tmp_path: Path) -> None:
-    """A register of thirty lifts is taken over, lived with and proven like the invented district."""
+    """A register of twenty lifts is taken over, lived with and proven like the invented district."""
     file = tmp_path / "register.csv"
     _register(file)
     told = _demo(tmp_path, "--register", str(file))

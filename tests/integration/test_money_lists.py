@@ -125,18 +125,18 @@ def verdict_of(events: list[Told]) -> str:
 
 
 def pages(answer: Any, reads: Reads, reader: Author, member: str, **query: str) -> list[Any]:  # noqa: ANN401 - JSON
-    """Give the rows of a list, two a page."""
+    """Give the rows of a list, five a page."""
     found: list[Any] = []
     cursor: dict[str, str] = {}
     while True:
-        page = answer(Asking(reads, reader, {}, {"limit": "2", **query, **cursor}))
+        page = answer(Asking(reads, reader, {}, {"limit": "5", **query, **cursor}))
         found += page[member]
         if page["next"] is None:
             return found
         cursor = {"cursor": page["next"]}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_lists_tell_each_reader_his_own_as_it_stood(ledger: TestLedger, seed: int) -> None:
     """Every kind of reader, on five days, sees what he has to do with or had then, and how it stood."""
     rng = Random(seed)
@@ -166,7 +166,7 @@ def check(reads: Reads, world: list[Kept], reader: Author, day: str, now: str) -
             events[0].stream.partition("/")[2]: (state_of(by_then), verdict_of(by_then))
             for fund in mine for events in fund.orders if (by_then := stood(events, at))
         }  # fmt: skip
-        for area in AREAS:
+        for area in AREAS if reader is OPERATOR else ():
             there = pages(applications.listed, reads, reader, "applications", effective_at=day, area=area)
             within = {fund.fund for fund in mine if fund.track[min(fund.track)]["area"].startswith(area)}
             assert there == [row for row in rows if row["fund"] in within]

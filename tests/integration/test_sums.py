@@ -29,13 +29,13 @@ READERS: Final = [
     Author(PARTIES[2], "financial_regulator", areas=("370102",)),
     Author(PARTIES[3], "broker"),
 ]
-DAYS: Final = ("2025-02-15", "2025-06-01", "2025-12-31", "2027-01-01")
+DAYS: Final = ("2025-06-01", "2027-01-01")
 
 
 @pytest.fixture
 def reads(ledger: TestLedger) -> Iterator[Reads]:
-    """The reading side of a ledger with three policies, their lifts and claims."""
-    for seed in (1, 2, 3):
+    """The reading side of a ledger with two policies, their lifts and claims."""
+    for seed in (1, 2):
         store(ledger, history(seed, lifts=6))
     with reading(ledger) as opened:
         yield opened
@@ -75,7 +75,7 @@ def stood(rows: Sequence[dict[str, Any]], at: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: f"{reader.kind}")
 def test_sums_are_those_of_the_lists(reads: Reads, reader: Author) -> None:
     """Of whatever a reader may list, grouped each way and by two things, on several days, whole and within an area."""
-    for day, area in itertools.product(DAYS, (None, "370102", AREAS[2])):
+    for day, area in itertools.product(DAYS, (None, AREAS[2])):
         query = {"effective_at": day} | ({} if area is None else {"area": area})
         listed = rows_of(reads, reader, policies.listed, "policies", **({} if area is None else {"area": area}))
         told = [
