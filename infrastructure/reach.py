@@ -284,9 +284,15 @@ def _bank_lines(table: Table, reach: Reach, _known: int, _effective: str | None)
     return [table.c.seen_by.in_(reach.acting["wrote"])] if "wrote" in reach.acting else []
 
 
+def _subsidies(table: Table, reach: Reach, _known: int, _effective: str | None) -> list[ColumnElement[bool]]:
+    claimed = [table.c.claimant.in_(reach.acting["wrote"])] if "wrote" in reach.acting else []
+    return [*claimed, *([in_areas(table.c.area, reach.areas)] if SUPERVISES in reach.acting else [])]
+
+
 _VIEWS: Final = {
     "lifts": _lifts, "policies": _policies, "claims": _claims, "funds": _by_fund("key"),
     "applications": _by_fund("fund"), "payments": _payments, "banklines": _bank_lines,
+    "subsidies": _subsidies,
 }  # fmt: skip
 
 

@@ -111,6 +111,11 @@ class Roles:
         yield f"GRANT SELECT ON {views} TO {self.writer}, {self.checkpointer}"
         yield f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON {views} TO {self.projector}"
 
+    def grants_0018(self) -> Iterator[str]:
+        """Give the grants of revision 0018."""
+        yield f"GRANT SELECT ON view_subsidies TO {self.writer}, {self.checkpointer}"
+        yield f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON view_subsidies TO {self.projector}"
+
     def grants(self, revision: str) -> Iterator[str]:
         """Give the grants of all revisions up to one, for tables that came without them (a backup that is put back).
 
@@ -120,7 +125,7 @@ class Roles:
             ("0001", self.grants_0001), ("0002", self.grants_0002), ("0003", self.grants_0003),
             ("0004", self.grants_0004), ("0005", self.grants_0005), ("0007", self.grants_0007),
             ("0015", self.grants_0015), ("0016", self.grants_0016),
-            ("0017", self.grants_0017),
+            ("0017", self.grants_0017), ("0018", self.grants_0018),
         ):  # fmt: skip
             if of <= revision:
                 yield from grants()

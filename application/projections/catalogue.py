@@ -17,9 +17,10 @@ from application.projections.payments import BANK_LINES, PAYMENTS
 from application.projections.persons import PERSONS
 from application.projections.policies import POLICIES
 from application.projections.products import PRODUCTS
+from application.projections.subsidies import SUBSIDIES
 from application.projections.timeline import TIMELINE
 
 PROJECTIONS: Final[tuple[Projection, ...]] = (
     LIFTS, COVERS, POLICIES, CLAIMS, FUNDS, HOUSES, RESERVATIONS, ENTRIES, TIMELINE, PERSONS, KEYS,
-    APPLICATIONS, PAYMENTS, BANK_LINES, PARTIES, PRODUCTS, LIMITS,
+    APPLICATIONS, PAYMENTS, BANK_LINES, PARTIES, PRODUCTS, LIMITS, SUBSIDIES,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from application.reading import (
     products,
     schemes,
     subjects,
+    subsidies,
     sums,
     uses,
 )
@@ -27,6 +28,6 @@ from application.reading.asking import Question
 QUESTIONS: Final[tuple[Question, ...]] = (
     *coverage.QUESTIONS, *lifts.QUESTIONS, *maintenance.QUESTIONS, *policies.QUESTIONS, *limits.QUESTIONS,
     *schemes.QUESTIONS, *products.QUESTIONS, *parties.QUESTIONS, *claims.QUESTIONS, *sums.QUESTIONS,
-    *funds.QUESTIONS, *applications.QUESTIONS, *payments.QUESTIONS, *uses.QUESTIONS,
+    *funds.QUESTIONS, *applications.QUESTIONS, *payments.QUESTIONS, *subsidies.QUESTIONS, *uses.QUESTIONS,
     *keys.QUESTIONS, *subjects.QUESTIONS,
 )  # fmt: skip

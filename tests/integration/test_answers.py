@@ -19,7 +19,7 @@ MUST_HAVE = {
     "lift.timeline": ("entries",), "party.list": ("parties",), "payment.list": ("payments",),
     "policy.covers": ("covers",), "policy.limits": ("limits",), "policy.list": ("policies",),
     "policy.read": ("terms",), "policy.sums": ("rows",), "product.list": ("products",), "scheme.read": ("rules",),
-    "subject.events": ("events",), "subject.replay": ("events", "states"),
+    "subject.events": ("events",), "subject.replay": ("events", "states"), "subsidy.list": ("subsidies",),
 }  # fmt: skip
 """What may not be empty in every answer, or a shape would be held true by nothing."""
 

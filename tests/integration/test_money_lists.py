@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from application.reading import applications, funds, payments
+from application.reading import applications, funds, payments, subsidies
 from application.reading.asking import Asking, Reads
 from application.work import Author
 from domain.errors import Forbidden
 from domain.time import civil_midnight
-from tests.support.history import PARTIES, Told, name, paying
+from tests.support.history import PARTIES, Told, history, name, paying
 from tests.support.projecting import store
 from tests.support.reading import OPERATOR, reading
 from tests.support.saving import TestLedger
@@ -188,3 +188,37 @@ def check(reads: Reads, world: list[Kept], reader: Author, day: str, now: str) -
         for events in fund.lines if (by_then := stood(events, at))
     }  # fmt: skip
     return len(rows) + len(paid) + len(lines)
+
+
+def test_subsidies_are_the_treasurys_and_the_claimants(ledger: TestLedger) -> None:
+    """Each as it stood; a bureau of another place, or one for other matters there, sees none but its own."""
+    told = [event for seed in (1, 2, 3, 4) for event in history(seed, lifts=1)]
+    store(ledger, told)
+    streams: dict[str, list[Told]] = {}
+    for event in told:
+        if event.stream.startswith("subsidy:"):
+            streams.setdefault(event.stream, []).append(event)
+    readers = [OPERATOR, *(Author(party, "use_unit") for party in PARTIES[:2]), Author(PARTIES[0], "insurer")]
+    readers += [Author(PARTIES[3], "finance_bureau", areas=(area,)) for area in ("370102", "370103001", "370100")]
+    readers.append(Author(PARTIES[3], "housing_bureau", areas=("370102",)))
+    with reading(ledger) as reads:
+        for reader in readers:
+            areas = [area.rstrip("0") for area in reader.areas] if reader.kind == "finance_bureau" else []
+            for day in ASKED_ON:
+                rows = pages(subsidies.listed, reads, reader, "subsidies", effective_at=day)
+                assert {row["subsidy"]: (row["granted_fen"], row["paid_fen"], row["settled_fen"]) for row in rows} == {
+                    stream: money_of(by_then) for stream, events in streams.items()
+                    if (by_then := stood(events, civil_midnight(day))) and (
+                        reader is OPERATOR or events[0].party == reader.party
+                        or any((events[0].said or {})["area"].startswith(area) for area in areas)
+                    )
+                }  # fmt: skip
+
+
+def money_of(events: list[Told]) -> tuple[int, int, int]:
+    """Give what of a subsidy was granted, is paid, and came back of what was asked back, as the history has it."""
+    types = {event.type for event in events}
+    back = "subsidy.Returned" in types
+    return (
+        900 if "subsidy.Granted" in types else 0, (900 - 200 * back) if "subsidy.Paid" in types else 0, 200 * back
+    )  # fmt: skip

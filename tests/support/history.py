@@ -54,7 +54,7 @@ def history(seed: int, lifts: int = 8) -> list[Told]:
     tracks.append(_person(rng))
     tracks.extend(_key(rng) for _ in range(2))
     queues = [list(track) for track in tracks]
-    queues += [list(track) for track in (_party(rng), _product(rng), _limit(rng, policy))]
+    queues += [list(track) for track in (_party(rng), _product(rng), _limit(rng, policy), _subsidy(rng, policy))]
     queues += [track for number in range(2) for track in paying(rng, fund, policy, number)]
     told: list[Told] = []
     while any(queues):
@@ -94,6 +94,18 @@ def _product(rng: random.Random) -> Iterator[Told]:
     for topic in ("product.OnSale", "product.Withdrawn"):
         on = _day(rng)
         yield Told(product, topic, {"from_date": on}, {}, f"{on}T00:00:00.000000Z")
+
+
+def _subsidy(rng: random.Random, policy: str) -> Iterator[Told]:
+    subsidy = name(rng, "subsidy")
+    claim = {"id": subsidy, "programme": "p", "area": rng.choice(AREAS), "policy": policy, "amount_fen": 1_000}
+    yield Told(subsidy, "subsidy.Claimed", claim, {}, _instant(rng), rng.choice(PARTIES[:2]))
+    yield Told(subsidy, "subsidy.Granted", {"amount_fen": 900}, {}, _instant(rng))
+    if rng.random() < 0.7:
+        payment = name(rng, "payment")
+        yield Told(subsidy, "subsidy.Paid", None, {"payment": payment, "amount_fen": 900}, _instant(rng))
+        yield Told(subsidy, "subsidy.ClawedBack", {"amount_fen": 300, "reason": "r"}, {}, _instant(rng))
+        yield Told(subsidy, "subsidy.Returned", None, {"payment": payment, "amount_fen": 200}, _instant(rng))
 
 
 def _limit(rng: random.Random, policy: str) -> Iterator[Told]:

@@ -185,14 +185,17 @@ def test_use_cases_compute_the_relations_that_the_table_names(monkeypatch: pytes
         assert named <= asked[action] | ASKED_ELSEWHERE.get(action, set()), (action, named - asked[action])
 
 
-OF_NO_ROW: Final = {"banklines": {"named"}}
-"""Relations that no row of a list has: the line of an account names nobody but who noted it."""
+OF_NO_ROW: Final = {"banklines": {"named"}, "subsidies": {"named"}}
+"""Relations that no row of a list has: lines of accounts and subsidies name nobody but who noted or claimed them."""
+SINGLE: Final = {"policies": "policy", "subsidies": "subsidy"}
 
 
-@pytest.mark.parametrize("view", ["lifts", "policies", "claims", "funds", "applications", "payments", "banklines"])
+@pytest.mark.parametrize(
+    "view", ["lifts", "policies", "claims", "funds", "applications", "payments", "banklines", "subsidies"]
+)
 def test_lists_find_the_relations_that_the_table_names(view: str) -> None:
     """Each relation of a read's row holds a list to something; one that is not of it holds it to nothing."""
-    action = f"{view.removesuffix('s').replace('policie', 'policy')}.read"
+    action = f"{SINGLE.get(view, view.removesuffix('s'))}.read"
     for relation in set().union(*RIGHTS[action].values()) - {"any"} - OF_NO_ROW.get(view, set()):
         reach = Reach({relation: ("party:a",)}, ("3701",), 1, "2026-01-01T00:00:00.000000Z")
         assert "party" in str(within(view, reach, 1, reach.now).compile().params) or relation == "supervises", relation
