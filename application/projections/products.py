@@ -35,6 +35,6 @@ PRODUCTS = Bitemporal(
     name="products",
     version=1,
     columns=(*map(Column, TEXTS), *(Column(name, "texts") for name in LISTS)),
-    evolve=registers(Product, _told, _note),
+    evolve=registers(Product, _told, _note, planned=True),
     rows=register_rows(COLUMNS),
 )

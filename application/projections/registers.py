@@ -1,7 +1,7 @@
 """Registers: how something stood, one state after another, each by the day from which it is so.
 
 The order of what happened to a thing is that of its stream, so nothing is so before what it follows: a payment that a
-bank's line proves for an earlier day than that of its order was ordered all the same.
+bank's line proves for an earlier day than that of its order was ordered all the same. Plans go by their days.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias, TypeVar
 
-from application.projections.base import ALWAYS, Evolve, LoggedEvent, Row, State, Track, Value, put
+from application.projections.base import ALWAYS, Evolve, LoggedEvent, Row, State, Track, Value
 from application.projections.folding import AGGREGATE, folds
 from domain.aggregate import Aggregate
 
@@ -22,17 +22,22 @@ TRACK, NOTES = "track", "notes"
 
 
 def registers(
-    kind: type[A], told: Callable[[A], Notes], note: Callable[[LoggedEvent], Notes]
-) -> Mapping[str, Evolve]:  # fmt: skip
-    """Give the evolve functions: `told` of the aggregate, and of single events what they note for good."""
+    kind: type[A], told: Callable[[A], Notes], note: Callable[[LoggedEvent], Notes], *, planned: bool = False
+) -> Mapping[str, Evolve]:
+    """Give the evolve functions: `told` of the aggregate, and of single events what they note for good.
+
+    Of what is `planned` each word says from which day on it is so, and takes the place of all that was said of later
+    days; nothing is so before the first of them.
+    """
     plain = folds(kind)
 
     def evolve(state: State, event: LoggedEvent) -> State:
         new = plain[event.type](state, event)
         notes = {**state.get(NOTES, {}), **note(event)}
         track: Track = state.get(TRACK, ())
-        since = max(event.effective_at, track[-1][0]) if track else event.effective_at
-        return {**new, NOTES: notes, TRACK: put(track, since, {**notes, **told(new[AGGREGATE])})}
+        since = max([event.effective_at, *(step[0] for step in (track[:1] if planned else track[-1:]))])
+        before = tuple(step for step in track if step[0] < since)
+        return {**new, NOTES: notes, TRACK: (*before, (since, {**notes, **told(new[AGGREGATE])}))}
 
     return dict.fromkeys(plain, evolve)
 

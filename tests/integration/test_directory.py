@@ -14,6 +14,7 @@ from application.work import Author
 from domain.errors import Forbidden, Invalid
 from domain.packs import load_pack
 from domain.schemes import around, within
+from domain.time import civil_midnight
 from infrastructure.clock import ScriptedClock
 from infrastructure.mapper import LogStreams
 from infrastructure.views import SqlViews
@@ -192,3 +193,36 @@ def test_nothing_is_left_of_a_limit_that_was_lowered_below_what_was_used(ledger:
 
         assert free(known_at=str(before)) == (300, {"entrapment": 300, "equipment": 300})
         assert free() == (0, {"entrapment": 0, "equipment": 0})
+
+
+def test_a_later_word_on_a_product_takes_the_place_of_what_was_said_of_later_days(ledger: TestLedger) -> None:
+    """Put on sale from a wrong year, withdrawn and offered again it is on sale, as whoever drafts a policy finds."""
+    product = name(RNG, "product")
+    filing = {
+        "id": product, "insurer": PARTIES[1], "area": "370100", "clause_no": "N", "code": "c", "name": "n",
+        "canonical": "liability", "refund": "none", "parts": [],
+    }  # fmt: skip
+    told = [Told(product, "product.Filed", filing, {"findings": []}, civil_midnight("2025-01-05"))]
+    days = [
+        ("OnSale", "2099-02-01"),
+        ("Withdrawn", "2025-03-01"),
+        ("OnSale", "2025-04-01"),
+        ("Withdrawn", "2025-01-01"),
+    ]
+    for topic, day in days:
+        told.append(Told(product, f"product.{topic}", {"from_date": day}, {}, civil_midnight(day)))
+    last = store(ledger, told)
+    with reading(ledger) as reads:
+
+        def states(known_at: int) -> list[str]:
+            asked = {"known_at": str(known_at)}
+            answers = [
+                products.listed(ask(reads, STRANGER, {}, effective_at=day, **asked))["products"]
+                for day in ("2025-01-02", "2025-02-01", "2025-03-01", "2025-04-01", "2099-02-01")
+            ]
+            return [row["state"] for answer in answers for row in answer]
+
+        assert states(last - 3) == ["filed", "filed", "filed", "on_sale"]
+        assert states(last - 2) == ["filed", "withdrawn", "withdrawn", "withdrawn"]
+        assert states(last - 1) == ["filed", "withdrawn", "on_sale", "on_sale"]
+        assert states(last) == ["withdrawn"] * 4
