@@ -18,7 +18,7 @@ A = TypeVar("A", bound=Aggregate)
 Notes: TypeAlias = "Mapping[str, Value]"
 """What a register tells beside what the aggregate holds, by the columns."""
 
-TRACK, NOTES = "track", "notes"
+TRACK, NOTES, SINCE = "track", "notes", "since"
 
 
 def registers(
@@ -35,9 +35,12 @@ def registers(
         new = plain[event.type](state, event)
         notes = {**state.get(NOTES, {}), **note(event)}
         track: Track = state.get(TRACK, ())
-        since = max([event.effective_at, *(step[0] for step in (track[:1] if planned else track[-1:]))])
-        before = tuple(step for step in track if step[0] < since)
-        return {**new, NOTES: notes, TRACK: (*before, (since, {**notes, **told(new[AGGREGATE])}))}
+        value = {**notes, **told(new[AGGREGATE])}
+        first = track[0][0] if track else event.effective_at
+        since = max(event.effective_at, first if planned else state.get(SINCE, first))
+        if not track or track[-1][1] != value:
+            track = (*(step for step in track if step[0] < since), (since, value))
+        return {**new, NOTES: notes, SINCE: since, TRACK: track}
 
     return dict.fromkeys(plain, evolve)
 
