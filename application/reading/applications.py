@@ -93,6 +93,8 @@ def listed(asking: Asking) -> Answer:
     funds = _places(asking, names)
     told = []
     for row in page:
+        if row["fund"] not in funds:  # its stream is parked, which the answer tells
+            continue
         application = row["key"].partition("/")[2]
         reserved = held.get((row["fund"], application), {})
         told.append({

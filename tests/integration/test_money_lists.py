@@ -13,6 +13,7 @@ from application.reading.asking import Asking, Reads
 from application.work import Author
 from domain.errors import Forbidden
 from domain.time import civil_midnight
+from infrastructure.connection import connect_plain
 from tests.support.history import PARTIES, Told, history, name, paying
 from tests.support.projecting import store
 from tests.support.reading import OPERATOR, reading
@@ -222,3 +223,13 @@ def money_of(events: list[Told]) -> tuple[int, int, int]:
     return (
         900 if "subsidy.Granted" in types else 0, (900 - 200 * back) if "subsidy.Paid" in types else 0, 200 * back
     )  # fmt: skip
+
+
+def test_an_application_to_a_fund_that_is_parked_is_left_out(ledger: TestLedger) -> None:
+    """What a list says of the fund is not known then, and the answer tells that a stream is parked."""
+    fund = kept(Random(1))
+    store(ledger, [event for events in fund.orders for event in events])
+    with reading(ledger) as reads, connect_plain(ledger.database, "test") as connection:
+        connection.execute("INSERT INTO parked_events VALUES ('funds', %s, 1, 'KeyError')", (fund.fund,))
+        answer = applications.listed(Asking(reads, OPERATOR, {}, {}))
+    assert (answer["applications"], answer["parked_streams"]) == ([], 1)
