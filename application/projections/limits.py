@@ -21,9 +21,11 @@ def _rows(stream: str, state: State) -> Iterator[Row]:
     limit: Limit = state[AGGREGATE]
     policy, _, name = stream.partition("/limit:")
     level, _, year = name.rpartition(":")
-    taken = sorted({*limit.parts, *(part for _, part in (*limit.reserved, *limit.consumed))})
+    taken = dict.fromkeys(limit.parts, 0)
+    for (_, part), fen in (*limit.reserved.items(), *limit.consumed.items()):
+        taken[part] = taken.get(part, 0) + fen
     parts: Any = [
-        {"part": part, "limit_fen": limit.parts.get(part), "taken_fen": limit.taken_fen((part,))} for part in taken
+        {"part": part, "limit_fen": limit.parts.get(part), "taken_fen": fen} for part, fen in sorted(taken.items())
     ]
     sums = (limit.limit_fen, limit.reserved_fen, limit.consumed_fen)
     lift = None if level == ALL else f"lift:{level}"

@@ -52,4 +52,4 @@ CREATE TABLE view_limits (
     consumed_fen bigint,
     PRIMARY KEY (key, item, effective_from, known_from)
 );
-CREATE INDEX view_limits_policy ON view_limits (policy);
+CREATE INDEX view_limits_policy ON view_limits (policy, key);
