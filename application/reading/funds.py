@@ -163,7 +163,7 @@ def one(asking: Asking) -> Answer:
 def reservations(asking: Asking, funds: Sequence[str]) -> list[Found]:
     """Give what is reserved of some funds at the instant that the question is of."""
     rows = asking.reads.views.find(
-        "reservations", asking.known.position, effective=asking.effective, where={"fund": funds, "state": "open"}
+        "reservations", asking.known.position, effective=asking.effective, where={"key": funds, "state": "open"}
     )
     return [row for row in rows if asking.effective < row["expires"]]
 
