@@ -18,7 +18,19 @@ from domain.time import civil_midnight
 from infrastructure.clock import ScriptedClock
 from infrastructure.mapper import LogStreams
 from infrastructure.views import SqlViews
-from tests.support.claiming import BY_INSURER, BY_USE_UNIT, POLICY, approval, insured, notified, papers
+from tests.support.claiming import (
+    BY_INSURER,
+    BY_USE_UNIT,
+    LIFT,
+    LIMIT_FEN,
+    POLICY,
+    approval,
+    insured,
+    merged,
+    notified,
+    papers,
+    registered,
+)
 from tests.support.history import PARTIES, Told, history, name
 from tests.support.kept import Kept
 from tests.support.projecting import store
@@ -49,7 +61,7 @@ def test_an_area_lies_in_all_that_are_around_it(area: str) -> None:
     assert {code for code in others if within(area, code)} == set(others) & set(found)
 
 
-def registered(kind: str, *areas: str, **more: Any) -> Told:  # noqa: ANN401 - members of a registration
+def enrolled(kind: str, *areas: str, **more: Any) -> Told:  # noqa: ANN401 - members of a registration
     """Tell that a party was registered."""
     party = name(RNG, "party", 4)
     return Told(party, "party.Registered", {"id": party, "kind": kind, "areas": list(areas), **more}, {}, None)
@@ -59,12 +71,12 @@ def test_parties_are_found_by_kind_area_and_credit_code(ledger: TestLedger) -> N
     """Also by who has a wider area; one that was suspended is told so by what is known since; a person has no name."""
     uscc = "91370000163058624M"
     city, town, other = (
-        registered("housing_bureau", "370100"),
-        registered("town", "370102001"),
-        registered("town", "370103002"),
+        enrolled("housing_bureau", "370100"),
+        enrolled("town", "370102001"),
+        enrolled("town", "370103002"),
     )
-    firm = registered("insurer", name="Dong Feng", uscc=uscc)
-    person = registered("owner", person_name={"of": name(RNG, "person", 4)})
+    firm = enrolled("insurer", name="Dong Feng", uscc=uscc)
+    person = enrolled("owner", person_name={"of": name(RNG, "person", 4)})
     before = store(ledger, [city, town, other, firm, person])
     store(ledger, [Told(firm.stream, "party.Suspended", {"reason": "r"}, {}, None)])
     with reading(ledger) as reads:
@@ -172,6 +184,30 @@ def test_what_is_left_of_a_limit_follows_its_claims(kept: Kept) -> None:
     assert told(operator).keys() == {None, lift["lift"]}
     with pytest.raises(Forbidden):
         told(STRANGER)
+
+
+def test_what_was_taken_under_each_record_of_a_lift_leaves_less_of_its_limit(kept: Kept) -> None:
+    """Two records of one lift have one limit (C11), of which a claim finds no more free than is told."""
+    book = kept.book
+    twin, other = registered(book), registered(book)
+    for lift, amount_fen in ((LIFT, 40_000), (twin, 30_000), (other, 7_000)):
+        path = notified(book, lift=lift)
+        book.act(BY_USE_UNIT, "claim.file", papers(), **path)
+        book.act(BY_INSURER, "claim.reserve", {"amount_fen": amount_fen}, **path)
+    before = kept.keep()
+    merged(book, LIFT, twin)
+    kept.keep()
+
+    def free(**query: str) -> dict[str | None, tuple[int, list[int]]]:
+        told = limits.listed(Asking(kept.reads, OPERATOR, {"policy": POLICY}, query))["limits"]
+        return {
+            row["lift"]: (LIMIT_FEN - row["free_fen"], [LIMIT_FEN - part["free_fen"] for part in row["parts"]])
+            for row in told
+            if row["lift"] is not None
+        }
+
+    assert free() == {LIFT: (70_000, [70_000]), twin: (70_000, [70_000]), other: (7_000, [7_000])}
+    assert free(known_at=before) == {LIFT: (40_000, [40_000]), twin: (30_000, [30_000]), other: (7_000, [7_000])}
 
 
 def test_nothing_is_left_of_a_limit_that_was_lowered_below_what_was_used(ledger: TestLedger) -> None:
