@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
 from application.reading.lifts import PolicyState
-from application.reading.ports import Found
+from application.reading.ports import Found, Views
 from application.reading.rows import shown
 from application.reading.scope import to_house
 from application.reading.shapes import Page
@@ -110,7 +110,8 @@ class HouseUses(Page):
 def listed(asking: Asking) -> Answer:
     """Answer GET /houses/{house}/uses: to its owner what his money paid for, to a past one what was taken in his time.
 
-    What it paid for is told as it stands, to a past owner too.
+    What it paid for is told as it stands, to a past owner too; to whoever had an office of the fund once, as it was
+    known when his time ended.
     """
     house, views, known = asking.path["house"], asking.reads.views, asking.known.position
     cut = to_house(asking, house).cut(asking, "house.read")
@@ -120,10 +121,13 @@ def listed(asking: Asking) -> Answer:
         house, known, effective=effective, after=None if after is None else after[0], limit=limit + 1, cut=cut
     )
     page, following = asking.paged(rows, lambda row: [row["application"]], limit)
-    applications = _standing(asking, "applications", [row["application"] for row in page], effective)
-    policies = _standing(asking, "policies", [each["policy"] for each in applications.values()], effective)
-    plans = _folded(asking, Plan, (f"{each['fund']}/{each['plan']}" for each in applications.values()))
-    votes = _folded(asking, Vote, (f"{each['fund']}/{each['vote']}" for each in applications.values() if each["vote"]))
+    if cut is not None and asking.author.kind != "owner":
+        known = min(known, asking.reads.log.position_at(max(end or asking.now for _, end in cut.periods)))
+    applications = _standing(views, known, "applications", [row["application"] for row in page], effective)
+    policies = _standing(views, known, "policies", [each["policy"] for each in applications.values()], effective)
+    asked = [*applications.values()]
+    plans = _folded(asking, known, Plan, (f"{each['fund']}/{each['plan']}" for each in asked))
+    votes = _folded(asking, known, Vote, (f"{each['fund']}/{each['vote']}" for each in asked if each["vote"]))
     uses = []
     for row in page:
         application = applications.get(row["application"])
@@ -139,12 +143,12 @@ def listed(asking: Asking) -> Answer:
     return asking.cited(house=house, limited=cut is not None, uses=uses, next=following)
 
 
-def _standing(asking: Asking, view: str, keys: Iterable[str], effective: str) -> dict[str, Found]:
+def _standing(views: Views, known: int, view: str, keys: Iterable[str], effective: str) -> dict[str, Found]:
     """Give the rows of some things as they stood: of one whose time has not begun as it will, of one that is over last.
 
     A policy's rows are of its term, and it is paid for before that.
     """
-    rows = asking.reads.views.find(view, asking.known.position, where={"key": sorted(set(keys))})
+    rows = views.find(view, known, where={"key": sorted(set(keys))})
     found: dict[str, Found] = {}
     for row in rows:
         if row["key"] not in found or row["effective_from"] <= effective:
@@ -152,10 +156,9 @@ def _standing(asking: Asking, view: str, keys: Iterable[str], effective: str) ->
     return found
 
 
-def _folded(asking: Asking, kind: type[A], names: Iterable[str]) -> dict[str, A]:
-    """Give things by their streams, as known."""
+def _folded(asking: Asking, known: int, kind: type[A], names: Iterable[str]) -> dict[str, A]:
+    """Give things by their streams, as known at a position."""
     streams = asking.reads.streams.many(sorted(set(names)))
-    known = asking.known.position
     folded = {
         name: fold(kind, name, [e for e in events if e.position is not None and e.position <= known])
         for name, events in streams.items()

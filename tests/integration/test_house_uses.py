@@ -268,3 +268,28 @@ def test_shares_and_refunds_count_once_the_fund_posted_them(ledger: TestLedger) 
         assert sums(Author(owners[2], "owner")) == sums(OPERATOR)
         assert sums(Author(owners[1], "owner")) == [(first, 0, 300, False), (second, 0, 0, False)]
         assert sums(Author(owners[0], "owner")) == [(first, 1_200, 0, True), (second, 1_200, 0, False)]
+
+
+def test_a_past_bank_is_told_what_was_known_in_its_time(kept: Kept) -> None:
+    """Not that the money it staged was paid since, which the list and the application's own events withhold from it."""
+    book = kept.book
+    house = funding.house(book, 9_000, 100_000)
+    policy = funding.quoted(book)
+    application = funding.filed(book, policy, *funding.voted(book))
+    funding.approve(book, application)
+    funding.stage(book, application)
+    kept.keep()
+    book.now = "2026-03-20T02:00:00.000000Z"
+    book.act(HOUSING, "fund.change", {"bank": new_name("party")}, fund=FUND)
+    kept.keep()
+    book.now = "2026-03-21T02:00:00.000000Z"
+    funding.pay(book, application, line=funding.seen(book, direction="in", by=INSURER))
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+
+    def told(reader: Author) -> list[Any]:
+        uses_of = asked(kept, uses.listed, reader, path={"house": house})["uses"]
+        return [(use["charged_fen"], use["state"], use["paid_at"], use["policy"]["number"]) for use in uses_of]
+
+    ((charged_fen, state, paid_at, number),) = told(HOUSING)
+    assert (state, paid_at is None, number) == ("paid", False, "PZ-1")
+    assert told(BANK) == [(charged_fen, "approved", None, None)]
