@@ -15,10 +15,12 @@ TEXTS: Final = (
     "approved_on", "paid_at", "payment",
 )  # fmt: skip
 COLUMNS: Final = (*TEXTS, *SUMS)
+NOTED: Final = frozenset({"fund", "verdict", "insurer", "premium_fen", "paid_at"})
+"""Columns that the application itself does not hold."""
 
 
 def _told(application: Application) -> Notes:
-    told: dict[str, Any] = {name: getattr(application, name) for name in COLUMNS if hasattr(application, name)}
+    told: dict[str, Any] = {name: getattr(application, name) for name in COLUMNS if name not in NOTED}
     return {**told, "fund": application.id.partition("/")[0], "approved_on": application.approved_on or None}
 
 

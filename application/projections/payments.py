@@ -14,12 +14,14 @@ PAYMENT_TEXTS: Final = (
     "confirmed_at",
 )  # fmt: skip
 PAYMENT: Final = (*PAYMENT_TEXTS, *PAYMENT_SUMS)
+NOTED: Final = frozenset({"requester", "requested_at", "confirmed_at"})
+"""Columns that the payment itself does not hold."""
 LINE_TEXTS: Final = ("seen_by", "direction", "value_on", "payment", "state")
 LINE: Final = (*LINE_TEXTS, "amount_fen")
 
 
 def _paid(payment: Payment) -> Notes:
-    return {name: getattr(payment, name) for name in PAYMENT if hasattr(payment, name)}
+    return {name: getattr(payment, name) for name in PAYMENT if name not in NOTED}
 
 
 def _note(event: LoggedEvent) -> Notes:
