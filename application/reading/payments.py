@@ -87,10 +87,7 @@ class LineList(Page):
 
 
 def listed(asking: Asking) -> Answer:
-    """Answer GET /payments: those that the reader asked for, pays or is paid, or that a fund pays whose money he sees.
-
-    A payment never becomes another policy's, so a policy's payments are all of them.
-    """
+    """Answer GET /payments: those that the reader asked for, pays or is paid, or that a fund he reads pays."""
     page, following = _page(asking, "payments", "payment.read", PAYMENT_FILTERS)
     told = [
         {"payment": row["key"], "application": (row["application"] or "").partition("/")[2] or None,

@@ -115,7 +115,7 @@ class SchemeAnswer(Cited):
 def in_force(asking: Asking) -> Answer:
     """Answer GET /schemes/{area}: the district's pack with the rules in force on the day, and its own targets.
 
-    Of a town or village those of its district. Raises Invalid `area_malformed`.
+    Of a town or village those of its district.
     """
     area, on = asking.path["area"], asking.on
     if not AREA.takes(area):
