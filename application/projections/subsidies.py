@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from application.projections.base import Bitemporal, Column, LoggedEvent
 from application.projections.registers import Notes, register_rows, registers
@@ -11,11 +11,12 @@ from domain.subsidies import Subsidy
 SUMS: Final = ("claimed_fen", "granted_fen", "paid_fen", "clawed_back_fen", "settled_fen")
 TEXTS: Final = ("state", "programme", "area", "policy", "claimant", "claimed_at")
 COLUMNS: Final = (*TEXTS, *SUMS)
+NOTED: Final = frozenset({"claimant", "claimed_at"})
+"""Columns that the subsidy itself does not hold."""
 
 
 def _told(subsidy: Subsidy) -> Notes:
-    told: dict[str, Any] = {name: getattr(subsidy, name) for name in COLUMNS if hasattr(subsidy, name)}
-    return told
+    return {name: getattr(subsidy, name) for name in COLUMNS if name not in NOTED}
 
 
 def _note(event: LoggedEvent) -> Notes:

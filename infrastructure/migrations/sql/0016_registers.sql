@@ -29,6 +29,7 @@ CREATE TABLE view_applications (
 );
 CREATE INDEX view_applications_fund ON view_applications (fund);
 CREATE INDEX view_applications_policy ON view_applications (policy);
+CREATE INDEX view_applications_state ON view_applications (state);
 CREATE TABLE view_payments (
     key text COLLATE "C" NOT NULL,
     item text COLLATE "C" NOT NULL,
@@ -52,6 +53,7 @@ CREATE TABLE view_payments (
     returned_fen bigint,
     PRIMARY KEY (key, item, effective_from, known_from)
 );
+CREATE INDEX view_payments_state ON view_payments (state);
 CREATE INDEX view_payments_policy ON view_payments (policy);
 CREATE INDEX view_payments_payer ON view_payments (payer);
 CREATE INDEX view_payments_payee ON view_payments (payee);
@@ -72,3 +74,4 @@ CREATE TABLE view_banklines (
     PRIMARY KEY (key, item, effective_from, known_from)
 );
 CREATE INDEX view_banklines_seen_by ON view_banklines (seen_by);
+CREATE INDEX view_banklines_state ON view_banklines (state);
