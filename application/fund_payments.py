@@ -150,9 +150,10 @@ def _require_amounts(policy: Policy, held: Reservation, amount_fen: int) -> None
     if amount_fen != held.amount_fen:
         raise Conflict("another share was approved", code="share_not_approved", approved_fen=held.amount_fen)
     declared_fen = policy.sources.get(held.source, 0)
-    # A proposal's share is paid whole, since its sources come to the premium (MF06); of an issued policy's share what
-    # the sub-accounts bear is paid, and the rest stays due.
-    short = policy.state == "proposed" and amount_fen < policy.due_fen(held.source)
+    # A proposal's share is paid whole, since its sources come to the premium (MF06): what owners are to pay themselves
+    # must be quoted. What was not asked of these houses at all another fund pays, or a further application. Of an
+    # issued policy's share what the sub-accounts bear is paid, and the rest stays due.
+    short = policy.state == "proposed" and bool(held.owed) and amount_fen < policy.due_fen(held.source)
     if amount_fen > declared_fen or short:
         raise Conflict("the quotation declares another share", code="share_not_declared", declared_fen=declared_fen)
     require_due(policy, held.source, amount_fen)

@@ -97,6 +97,39 @@ class Book:
         assert not whys, (action_id, said, whys)
         return events
 
+    def group(
+        self, author: Author, action_id: str, lines: Sequence[Mapping[str, Any]], **path: str
+    ) -> list[str | None]:
+        """Decide lines of NDJSON as one group, as the door does; returns the code of each line's refusal, or None."""
+        action = self.actions[action_id]
+        assert action.group_lines is not None
+        assert len(lines) <= action.group_lines
+        cache = AggregateCache()
+        work = Work(ORIGIN, author, self.now, self, cache, keep=cache, facts=self.facts)
+        held = Held.of(TABLE, action_id, action.method, action.path.format_map(path), path)
+        if action.prefetch is not None:
+            action.prefetch(work, lines)
+        codes: list[str | None] = []
+        for number, said in enumerate(lines, 1):
+            _shape(action.shape).validate_python(said, strict=True)
+            work.begin_line()
+            words = dict(said)
+            try:
+                action.handle(work, Statement(words, "", number, action.effective_at(words)), path)
+                held.require(words, work.line_events)
+            except DomainError as refusal:
+                work.undo_line()
+                codes.append(refusal.code)
+                continue
+            work.end_line()
+            codes.append(None)
+        first = len(work.journal.events)
+        if action.finish is not None:
+            action.finish(work)
+            held.require({}, work.journal.events, first)
+        self._store(work)
+        return codes
+
     def _store(self, work: Work) -> None:
         for event in work.journal.events:
             stored = replace(event, position=len(self.log) + 1, recorded_at=self.now)
