@@ -37,10 +37,23 @@ CHAIN = (
 APPLY = ("file", "approve", "stage", "order")
 LOST = (*APPLY, "give_up", "confirm", "come_back")
 AGAIN = (*APPLY, "fail", "order", "confirm", "confirm", "come_back")
+UNSURE = ("order", "fail", "confirm", "give_up", "order", "confirm", "sweep")
+"""What the bank and the bureau may say of money that is under way, in whatever order."""
 BOTH = ("quote", *APPLY, "confirm", "elsewhere", *APPLY, "confirm", "issue")
 PARTS = tuple((act,) for act, often in ACTS.items() for _ in range(often))
-CHAINS = (*(CHAIN[start:] for start in (0, 0, 0, 1, 6)), *(("quote", *rest) for rest in (LOST, AGAIN)), BOTH, BOTH) * 8
+CHAINS = (*(CHAIN[start:] for start in (0, 0, 0, 1, 6)), *(("quote", *rest) for rest in (LOST, AGAIN)), BOTH, BOTH, *(UNSURE,) * 4) * 8
 CHEQUES = {"under_way": "instructed", "failed": "failed", "paid": "confirmed", "out": "return_due"}
+
+
+def drawn(rng: random.Random, steps: int) -> list[str]:
+    """Draw acts: single ones, ways that go well, and what may befall money under way, shuffled."""
+    acts: list[str] = []
+    for _ in range(steps):
+        part = list(rng.choice(PARTS + CHAINS))
+        if part == list(UNSURE):
+            rng.shuffle(part)
+        acts += part
+    return acts
 
 
 class Reader:
@@ -112,6 +125,6 @@ def test_several_funds_pay_as_a_clerk_keeps_their_books(rng: random.Random, step
         world.fund = rng.choice([fund for fund in world.funds if fund != world.fund])
 
     others: dict[str, Callable[[], None]] = {"elsewhere": elsewhere}
-    for act in [act for _ in range(steps) for act in rng.choice(PARTS + CHAINS)]:
+    for act in drawn(rng, steps):
         (others.get(act) or getattr(world, act))()
         compare(world, reader)

@@ -159,8 +159,11 @@ class Borough:
         day = self.rng.choice((*days, *days, *days, self.today - self.rng.randrange(20)))
         return day + self.rng.choice((-1, 0, 0, 0, 0, 1))
 
-    def late(self, names: list[str]) -> str | None:
-        """Draw one of some names, mostly the last."""
+    def late(self, wanted: list[str], others: list[str] | None = None) -> str | None:
+        """Draw one of the wanted names, mostly the last; seldom one of others, and not often where none is wanted."""
+        names = wanted
+        if others and self.rng.random() < (0.04 if wanted else 0.2):
+            names = others
         if not names:
             return None
         return names[-1] if self.rng.random() < 0.7 else self.rng.choice(names)
@@ -198,7 +201,7 @@ class Borough:
         """Let a house enter the fund at hand."""
         rng, (owners, delivered), name = self.rng, self.owners(), self.name("house")
         area, building = rng.choice(AREAS), rng.choice((*BUILDINGS, BUILDINGS[0]))
-        fen = rng.choice((0, 3_000, 12_000, *(60_000,) * 5))
+        fen = rng.choice((0, 3_000, 12_000, *(60_000,) * 15))
         said = {
             "id": name, "fund": self.fund, "area_m2_hundredths": area, "building": building, "delivered": delivered,
             "first_deposit_fen": fen, **said_of(owners),
@@ -238,7 +241,7 @@ class Borough:
     def income(self) -> None:
         """Add interest to the fund at hand."""
         author, whys = self.who("bureau", "bank")
-        fen, trial = self.rng.choice((900, 9_000, 20_000)), deepcopy(self.town)
+        fen, trial = self.rng.choice((900, 20_000, 20_000)), deepcopy(self.town)
         trial.chests[self.fund].pool += fen
         trial.chests[self.fund].bank += fen
         self.tried(author, "fund.add_income", {"amount_fen": fen, "kind": "interest"}, trial, whys, fund=self.fund)
@@ -249,8 +252,8 @@ class Borough:
         """Put a plan on the notice board, mostly of the estate's own lift."""
         rng, trial, name = self.rng, deepcopy(self.town), self.name("plan")
         buildings = rng.choice((None, None, list(BUILDINGS), [BUILDINGS[0]]))
-        since = rng.choice((self.today - 30, self.today - 30, self.today - 26, self.near(self.today - 9)))
-        amount = rng.choice((PREMIUM_FEN, PREMIUM_FEN + 3_000, 3 * PREMIUM_FEN, 3 * PREMIUM_FEN))
+        since = rng.choice((*[self.today - 30] * 6, self.today - 26, self.near(self.today - 9)))
+        amount = rng.choice((PREMIUM_FEN, PREMIUM_FEN + 3_000, *[3 * PREMIUM_FEN] * 4, 90_000))
         lift = self.lifts[self.fund] if rng.random() < 0.95 else rng.choice([*self.lifts.values(), LIFT])
         of, chest = None if buildings is None else frozenset(buildings), trial.chests[self.fund]
         author, whys = self.who("committee", "manager")
@@ -267,7 +270,7 @@ class Borough:
         if plan is None:
             return
         trial, name, since = deepcopy(self.town), self.name("vote"), self.minutes.schemes[plan].since
-        day = self.rng.choice((*[min(self.today, since + 11)] * 3, min(self.today, since + 8), self.near(since + 8)))
+        day = self.rng.choice((*[min(self.today, since + 11)] * 8, min(self.today, since + 8), self.near(since + 8)))
         minutes, (author, whys) = trial.chests[self.fund].minutes, self.who("committee", "manager")
         whys |= minutes.open(plan, day, self.today)
         minutes.polls[name] = Poll(plan, day)
@@ -278,7 +281,7 @@ class Borough:
         """Draw a vote, mostly an open one."""
         polls = self.minutes.polls
         open_ones = [name for name in polls if polls[name].closed is None]
-        return self.late(open_ones if open_ones and self.rng.random() < 0.95 else list(polls))
+        return self.late(open_ones, list(polls))
 
     def ballot(self, poll: Poll) -> tuple[Paper, bool, dict[str, Any]]:
         """Draw a ballot, mostly of a house of the fund at hand; gives paper, whether it replaces another, and words."""
@@ -335,7 +338,7 @@ class Borough:
         minutes, (author, whys) = trial.chests[self.fund].minutes, self.who("committee", "manager")
         poll = minutes.polls[name]
         last = max((paper.on for paper in poll.papers if paper.on is not None), default=poll.opened)
-        day = self.rng.choice((last, last, last, self.near(last, self.today)))
+        day = self.rng.choice((*[last] * 8, self.near(last, self.today)))
         whys |= minutes.close(poll, day, self.today)
         said = {"closed_on": written(day)}
         events = self.tried(author, "vote.close", said, trial, whys, fund=self.fund, vote=name)
@@ -350,13 +353,13 @@ class Borough:
     def announce(self) -> None:
         """Make a result public."""
         polls = self.minutes.polls
-        name = self.late([name for name in polls if polls[name].closed is not None] or list(polls))
+        name = self.late([name for name in polls if polls[name].closed is not None], list(polls))
         if name is None:
             return
         trial = deepcopy(self.town)
         poll, (author, whys) = trial.chests[self.fund].minutes.polls[name], self.who("committee", "manager")
         closed = poll.closed if poll.closed is not None else self.today
-        day = self.rng.choice((closed, closed, self.near(closed, self.today)))
+        day = self.rng.choice((*[closed] * 8, self.near(closed, self.today)))
         whys |= {"date_in_future"} if day > self.today else set()
         whys |= {"vote_dates"} if poll.closed is None or day < poll.closed else set()
         poll.public = day

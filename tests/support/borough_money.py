@@ -54,11 +54,12 @@ class Exchequer(Borough):
         """Issue what is paid whole."""
         deals = self.town.deals
         whole = [name for name in deals if deals[name].state == "proposed" and deals[name].whole()]
-        if (name := self.late(whole) or self.deal("proposed")) is None:
+        if (name := self.late(whole, list(deals))) is None:
             return
         trial = deepcopy(self.town)
         deal = trial.deals[name]
         whys = set[str]() if deal.whole() else {"issued_before_premium"}
+        whys |= set() if deal.state == "proposed" else {"policy_state"}
         whys |= set() if deal.paid or self.today <= deal.valid else {"quote_expired"}
         deal.state = "issued"
         self.tried(INSURER, "policy.issue", {"number": name}, trial, whys, policy=name)
@@ -84,7 +85,7 @@ class Exchequer(Borough):
             return
         act, state = self.rng.choice((("void", "voided"), ("lapse", "lapsed")))
         stands = deal.paid or self.today <= deal.valid
-        if act == "void" and stands and self.rng.random() < 0.7:
+        if stands and self.rng.random() < 0.8:
             return
         for coins in deal.coins.values():
             coins.held = 0
@@ -98,7 +99,7 @@ class Exchequer(Borough):
         """Draw an application to the fund at hand, mostly one in such a state."""
         own = self.town.of(self.fund)
         found = [name for name in own if own[name].state in states]
-        return self.late(found if found and self.rng.random() < 0.95 else list(own))
+        return self.late(found, list(own))
 
     def file(self) -> None:
         """Apply for what a fund is meant to bear of a policy, mostly on a vote that passed."""
@@ -197,7 +198,7 @@ class Exchequer(Borough):
         fen = (slip.share or PREMIUM_FEN) + rng.choice((0,) * 12 + (1,))
         said: dict[str, Any] = {"payment": cheque, "amount_fen": fen}
         said["payee"], bad = rng.choice(((INSURER.party, set[str]()),) * 20 + ((RIVAL.party, {"payee_not_insurer"}),))
-        day, at_once = self.today - rng.choice((0, 0, 0, 1, 5)), rng.random() < 0.5
+        day, at_once = self.today - rng.choice((0, 0, 0, 1, 5)), rng.random() < 0.3
         if at_once:
             said["line"], wrong = self.seen(fen, "out", day)
             bad |= wrong
@@ -213,7 +214,7 @@ class Exchequer(Borough):
         cheques = self.town.cheques
         own = [name for name in cheques if self.town.slips[cheques[name].slip].fund == self.fund]
         found = [name for name in own if cheques[name].state in states]
-        return self.late(found if found and self.rng.random() < 0.9 else own)
+        return self.late(found, own)
 
     def confirm(self) -> None:
         """Let the bank say that money left, also of what was noted as failed."""

@@ -116,6 +116,11 @@ class Insurance:
     received: int = 0
     released: int = 0
 
+    @property
+    def due(self) -> int:
+        """What the fund owes of it."""
+        return self.premium - self.received + self.released
+
 
 @dataclass
 class Minutes:
@@ -247,7 +252,7 @@ class Minutes:
             whys.add("fund_insufficient")
         if share != bears:
             whys |= {"fund_share_differs", "fund_insufficient"}
-        if bears > deal.premium - deal.received + deal.released and deal.state != "proposed":
+        if bears > deal.due and (deal.state != "proposed" or deal.received):
             whys.add("above_due")
         bid.state, bid.approved = "approved", today
         return whys
@@ -266,7 +271,7 @@ class Minutes:
         if deal.state == "proposed" and today > deal.valid:
             return {"quote_expired"}
         taken = any(bid.policy == policy and bid.state == "approved" for bid in self.bids.values())
-        paid = deal.received - deal.released >= deal.premium
+        paid = deal.due <= 0
         return ({"policy_applied_already"} if taken or paid else set()) | ({"above_due"} if paid else set())
 
     def amiss(self, bid: Bid, day: int) -> set[str]:
@@ -291,8 +296,11 @@ class Minutes:
             whys.add("reservation_expired")
         if deal.state == "proposed" and day > deal.valid:
             whys.add("quote_expired")
-        if sum(bid.charged.values()) != deal.premium:
+        share = sum(bid.charged.values())
+        if share > deal.premium or (deal.state == "proposed" and bid.owed and share < deal.due):
             whys.add("share_not_declared")
+        if share > deal.due:
+            whys.add("above_due")
         whys |= self.amiss(bid, day)
         if not whys:
             bid.state = "paid"

@@ -323,7 +323,7 @@ class Meeting:
 
     def cancel(self) -> None:
         """Issue a policy that was paid, and cancel it on its first day."""
-        paid = [name for name, deal in self.minutes.insurances.items() if deal.received and not deal.released]
+        paid = [name for name, deal in self.minutes.insurances.items() if not deal.due]
         if not paid:
             return
         name = self.rng.choice(paid)

@@ -199,7 +199,7 @@ def test_a_result_never_made_public_is_not_paid_on_either() -> None:
     pay(book, application)
 
 
-def second_fund(book: Book, policy: str) -> dict[str, str]:
+def second_fund(book: Book, policy: str, amount_fen: int = PREMIUM_FEN) -> dict[str, str]:
     """Bring an application of another fund of the estate to its approval, the owners having agreed; gives its path."""
     other, plan, vote = new_name("fund"), new_name("plan"), new_name("vote")
     opening = {
@@ -217,7 +217,7 @@ def second_fund(book: Book, policy: str) -> dict[str, str]:
     application = new_name("application")
     filing = {
         "id": application, "policy": policy, "plan": plan, "vote": vote, "pays_from": "fund_principal",
-        "amount_fen": PREMIUM_FEN,
+        "amount_fen": amount_fen,
     }  # fmt: skip
     book.act(HOLDER, "application.file", filing, fund=other)
     return {"fund": other, "application": application}
@@ -237,6 +237,25 @@ def test_a_second_fund_holds_and_orders_nothing_for_a_policy_that_is_paid() -> N
         with pytest.raises(Conflict) as refusal:
             book.act(HOUSING, f"application.{act}", words, **where)
         assert (refusal.value.code, refusal.value.details["due_fen"]) == ("above_due", 0)
+
+
+def test_two_funds_each_pay_their_part_of_a_proposal() -> None:
+    """Together they come to what is declared (MF06), and nothing is issued before both have paid (PB01)."""
+    book = funded()
+    policy = quoted(book)
+    application = filed(book, policy, *voted(book), amount_fen=5_000)
+    approve(book, application, 5_000)
+    stage(book, application)
+    path = second_fund(book, policy, 3_000)
+    book.act(HOUSING, "application.approve", {"fund_share_fen": 3_000}, **path)
+    book.act(HOUSING, "application.stage_charges", {"group": 1}, **path)
+    pay(book, application, amount_fen=5_000, line=seen(book, 5_000))
+    with pytest.raises(RuleBroken):
+        book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    said = {"payment": new_name("payment"), "payee": INSURER.party, "amount_fen": 3_000, "line": seen(book, 3_000)}
+    book.act(HOUSING, "application.pay", said, **path)
+    book.act(INSURER, "policy.issue", {"number": "PZ-1"}, policy=policy)
+    assert book.state(Policy, policy).held == {"fund_principal": PREMIUM_FEN}
 
 
 def test_only_bureau_and_bank_pay() -> None:
