@@ -75,13 +75,24 @@ def _facts(work: Work, fund: Fund, named: Mapping[str, Any]) -> Facts:
 
 def _planned_fen(work: Work, fund: Fund, plan: str) -> int:
     """Sum what applications take by the same plan, for whatever policy: the owners voted on one amount (MF05)."""
-    taken = {f"{fund.id}/{r.application}": r for r in (*fund.reservations.values(), *fund.paid.values())}
+    held = [*fund.reservations.values(), *_expired_under_way(work, fund), *fund.paid.values()]
+    taken = {f"{fund.id}/{r.application}": r for r in held}
     work.prefetch(dict.fromkeys(taken, Application))
     return sum(
         r.amount_fen + sum(r.owed.values()) - sum(fund.refunded.get(r.application, {}).values())
         for stream, r in taken.items()
         if work.read(Application, stream).plan == plan
     )
+
+
+def _expired_under_way(work: Work, fund: Fund) -> list[Reservation]:
+    """Give reservations that expired though the bank had been told to pay: it may have paid in time."""
+    work.prefetch({f"{fund.id}/{name}": Application for name in fund.released})
+    return [
+        held
+        for name, held in fund.released.items()
+        if work.read(Application, f"{fund.id}/{name}").state == "ordered"
+    ]  # fmt: skip
 
 
 def _insured_from(work: Work, plan: Plan, policy: Policy) -> dict[str, str]:
@@ -119,7 +130,7 @@ def file(work: Work, statement: Statement, path: Path) -> None:
     work.allow("application.file", **relations(work, fund))
     facts = _facts(work, fund, said)
     require_taking(facts.policy, said["pays_from"], work.today)
-    _require_open(fund, facts.policy, said["pays_from"])
+    _require_open(work, fund, facts.policy, said["pays_from"])
     _, ref, findings = _checked(work, fund, facts)
     application = work.new(Application, f"{fund.id}/{said['id']}")
     work.source(said, "application", application.id)
@@ -163,7 +174,7 @@ def approve(work: Work, statement: Statement, path: Path) -> None:
     application.require("filed")
     facts = _facts(work, fund, _named(application))
     require_taking(facts.policy, application.pays_from, work.today)
-    _require_open(fund, facts.policy, application.pays_from)
+    _require_open(work, fund, facts.policy, application.pays_from)
     pack, ref, findings = _checked(work, fund, facts)
     if not facts.emergency and (facts.vote is None or facts.vote.passed is not True):
         raise RuleBroken("the owners have not voted for this", code="not_voted", rule="vote.use_fund")
@@ -220,14 +231,17 @@ def require_due(policy: Policy, source: FundSource, amount_fen: int) -> None:
         raise Conflict("this source owes less", code="above_due", due_fen=due_fen, source=source)
 
 
-def _require_open(fund: Fund, policy: Policy, source: FundSource) -> None:
+def _require_open(work: Work, fund: Fund, policy: Policy, source: FundSource) -> None:
     """Raise Conflict unless an application may be made: nothing is held, and something is due of a paid or issued one.
+
+    Held is also what expired while its order is under way.
 
     `policy_applied_already` for what another application of this fund holds or has settled, `above_due` when nothing
     is due. Each source of the fund is applied for by itself.
     """
     paid = None if policy.due_fen(source) else taken_by(fund.paid.values(), policy.id, source)
-    other = taken_by(fund.reservations.values(), policy.id, source) or paid
+    held = [*fund.reservations.values(), *_expired_under_way(work, fund)]
+    other = taken_by(held, policy.id, source) or paid
     if other is not None:
         raise applied_already(other)
     if policy.state != "proposed":

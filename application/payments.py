@@ -38,7 +38,7 @@ from domain.policies import Policy
 from domain.policy_checks import check_arrival
 from domain.policy_shapes import FUND_SOURCES
 from domain.subsidies import Subsidy
-from domain.time import require_not_later
+from domain.time import civil_midnight, require_not_later
 
 Path = Mapping[str, str]
 
@@ -207,19 +207,23 @@ def settle(work: Work, payment: Payment, cause: Because, line: SeenLine) -> None
 def _post(work: Work, payment: Payment, cause: Because, line: SeenLine, *, accepts: bool) -> bool:
     """Post a payment of the fund; False when nothing stands behind it any more and it is due back.
 
-    Nothing stands behind one that was noted as failed once another was ordered in its place.
+    Nothing stands behind one that was noted as failed once another was ordered in its place. Whether the reservation
+    had expired is judged by the day of value: what expired while the order was under way was kept apart for it (C3).
     """
     stream = payment.application or ""
     name, _, application_name = stream.partition("/")
     fund, application = work.change(Fund, name), work.change(Application, stream)
     amounts = {"payment": payment.id, "line": line.id, "amount_fen": payment.amount_fen}
-    held = application_name in fund.reservations and application.payment in {None, payment.id}
-    if held and accepts:
+    own = application.payment in {None, payment.id}
+    held = fund.reservations.get(application_name)
+    if held is None and application.state == "ordered":
+        held = fund.released.get(application_name)
+    if own and held is not None and civil_midnight(line.on) < held.expires and accepts:
         fund.pay(cause, application_name, payment.id, line.id)
         application.record(Application.Paid, cause, amounts)
         return True
     fund.suspend(cause, payment.id, payment.amount_fen, line.id)
-    if held:
+    if own and application_name in fund.reservations:
         fund.void(cause, application_name)
     application.record(Application.ReturnDue, cause, amounts)
     return False

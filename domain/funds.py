@@ -304,8 +304,8 @@ class Fund(Aggregate):
         return True
 
     def pay(self, cause: Because, application: str, payment: str, line: str) -> Because:
-        """Post the premium of a reserved application; raises Conflict as `reservation`."""
-        held = self.reservation(application)
+        """Post the premium of an application with a reservation, or one that expired since; raises as `reservation`."""
+        held = self.released.get(application) or self.reservation(application)
         rows = entry(self.premium_account, BANK, held.amount_fen)
         return self._post(cause, "premium", rows, held.amount_fen, application=application, payment=payment, line=line)
 
@@ -360,7 +360,7 @@ def _income(fund: Fund, found: Mapping[str, Any]) -> None:
 
 
 def _premium(fund: Fund, found: Mapping[str, Any]) -> None:
-    held = fund.reservations.pop(found["application"])
+    held = fund.reservations.pop(found["application"], None) or fund.released.pop(found["application"])
     fund.paid[held.application] = held
     fund.paid_fen += held.amount_fen
     if held.source in POOLED:

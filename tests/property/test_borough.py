@@ -37,11 +37,13 @@ CHAIN = (
 APPLY = ("file", "approve", "stage", "order")
 LOST = (*APPLY, "give_up", "confirm", "come_back")
 AGAIN = (*APPLY, "fail", "order", "confirm", "confirm", "come_back")
+LATE = (*CHAIN[:10], "term", "sweep", "confirm", "file", "approve")
+"""What was set aside expires while the bank pays, or before it is told to."""
 UNSURE = ("order", "fail", "confirm", "give_up", "order", "confirm", "sweep")
 """What the bank and the bureau may say of money that is under way, in whatever order."""
 BOTH = ("quote", *APPLY, "confirm", "elsewhere", *APPLY, "confirm", "issue")
 PARTS = tuple((act,) for act, often in ACTS.items() for _ in range(often))
-CHAINS = (*(CHAIN[start:] for start in (0, 0, 0, 1, 6)), *(("quote", *rest) for rest in (LOST, AGAIN)), BOTH, BOTH, *(UNSURE,) * 4) * 8
+CHAINS = (*(CHAIN[start:] for start in (0, 0, 0, 1, 6)), *(("quote", *rest) for rest in (LOST, AGAIN)), LATE, (*LATE[:9], *LATE[10:]), BOTH, BOTH, *(UNSURE,) * 4) * 8
 CHEQUES = {"under_way": "instructed", "failed": "failed", "paid": "confirmed", "out": "return_due"}
 
 

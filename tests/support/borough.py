@@ -144,6 +144,10 @@ class Borough:
         self.today += self.rng.choice((1, 1, 3, 8, 31)) if days is None else days
         self.book.now = f"{written(self.today)}T02:00:00.000000Z"
 
+    def term(self) -> None:
+        """Let as many days pass as money of the fund at hand is set aside for, or nearly."""
+        self.wait(self.town.chests[self.fund].custom.aside + self.rng.choice((-1, 0, 1, 2)))
+
     def who(self, *of: str) -> tuple[Author, set[str]]:
         """Draw who acts of bureau, bank and committee (or manager) of the fund at hand: mostly one who may."""
         bureau, bank, committee = self.people[self.fund]

@@ -195,7 +195,7 @@ class Town:
         deal = self.deals[slip.policy]
         whys, due = deal.shut(slip.source, today), deal.due(slip.source)
         twins = [s for s in self.of(slip.fund).values() if (s.policy, s.source) == (slip.policy, slip.source)]
-        if any(twin.aside or (twin.state == "paid" and not due) for twin in twins):
+        if any(twin.aside or twin.state == "ordered" or (twin.state == "paid" and not due) for twin in twins):
             whys.add("policy_applied_already")
         if deal.state != "proposed" and not due:
             whys.add("above_due")
@@ -218,7 +218,7 @@ class Town:
         costs = sum(
             other.share + sum(other.owed.values()) - other.came_back
             for other in self.of(slip.fund).values()
-            if other.plan == slip.plan and (other.aside or other.state == "paid")
+            if other.plan == slip.plan and (other.aside or other.state in {"ordered", "paid"})
         )  # fmt: skip
         return whys | ({"above_plan"} if slip.amount + costs > plan.amount else set())
 
@@ -320,7 +320,9 @@ class Town:
         chest, deal = self.chests[slip.fund], self.deals[slip.policy]
         own = slip.order in {None, cheque}
         chest.bank -= slip.share
-        if own and slip.aside and not deal.shut(slip.source, day) and slip.share <= deal.due(slip.source):
+        # What a cheque under way was to pay is kept for it, whenever the clerk hears that it left in time.
+        kept = (slip.aside or slip.state == "ordered") and not self.expired(slip, day)
+        if own and kept and not deal.shut(slip.source, day) and slip.share <= deal.due(slip.source):
             written.state, slip.state = "paid", "paid"
             deal.coins[cheque] = Coins(slip.source, slip.share, slip.share)
             deal.paid = deal.paid or deal.whole()

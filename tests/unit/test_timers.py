@@ -13,20 +13,24 @@ from application.saves import NewEvent, Save
 from application.timers import Due, fire_due, timer_act
 from audit import canonical
 from domain.aggregate import Event
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, NotFound, RuleBroken
 from domain.funds import EXPIRY_RULE, Fund
+from domain.policies import Policy
 from tests.support.book import ORIGIN, Book
 from tests.support.funding import (
     BANK,
     FUND,
     HOUSING,
+    PREMIUM_FEN,
     approve,
+    balances,
     filed,
     fund,
     funded,
     on,
     pay,
     quoted,
+    quoted_again,
     ready,
     seen,
     stage,
@@ -111,15 +115,45 @@ def test_what_expired_frees_the_money_and_is_not_paid() -> None:
         stage(book, application)
 
 
-def test_money_under_way_at_the_expiry_is_due_back() -> None:
-    """The bank's confirmation after the timer is a fact all the same (C3)."""
+@pytest.mark.parametrize("fired", [True, False])
+@pytest.mark.parametrize("day, state", [("2026-05-14", "paid"), ("2026-05-15", "return_due")])
+def test_money_under_way_at_the_expiry_counts_by_the_day_it_left(day: str, state: str, *, fired: bool) -> None:
+    """What left in time is premium, whenever timer and statement are read; what left later is due back (C3)."""
     book = funded()
-    _, application = ready(book)
+    policy, application = ready(book)
+    pay(book, application)
+    book.now = "2026-05-16T02:00:00.000000Z"
+    if fired:
+        void(book)
+    payment = on(book, application).payment or ""
+    book.act(BANK, "payment.confirm", {"line": seen(book, day=day)}, payment=payment)
+    known = fund(book)
+    assert (on(book, application).state, known.reservations, known.bank_fen) == (state, {}, 300_000 - PREMIUM_FEN)
+    assert known.balance_fen == (known.bank_fen if state == "paid" else 300_000)
+    assert book.state(Policy, policy).held == ({"fund_principal": PREMIUM_FEN} if state == "paid" else {})
+    assert balances(book, known.paid) == {name: account.balance_fen for name, account in known.houses.items()}
+
+
+def test_what_expired_under_way_is_applied_for_again_once_the_bank_could_not_pay() -> None:
+    """Until then the plan has no money left for it, nor does the policy need any: it may have been paid in time."""
+    book = funded()
+    plan, vote = voted(book, amount_fen=PREMIUM_FEN)
+    policy = quoted(book)
+    application = filed(book, policy, plan, vote)
+    other = filed(book, quoted_again(book), plan, vote)
+    approve(book, application)
+    stage(book, application)
     pay(book, application)
     void(book)
+    with pytest.raises(Conflict) as held:
+        filed(book, policy, plan, vote)
+    assert (held.value.code, held.value.details["by"]) == ("policy_applied_already", application)
+    with pytest.raises(RuleBroken) as spent:
+        approve(book, other)
+    assert spent.value.details["finding"] == "above_plan"
     payment = on(book, application).payment or ""
-    book.act(BANK, "payment.confirm", {"line": seen(book)}, payment=payment)
-    assert on(book, application).state == "return_due"
+    book.act(BANK, "payment.fail", {"reason": "account_unknown"}, payment=payment)
+    approve(book, filed(book, policy, plan, vote))
 
 
 @pytest.mark.parametrize("moved", ["early", "paid", "voided", "fired", "another_instant"])
