@@ -8,14 +8,14 @@ from datetime import date
 from typing import Any
 
 from application.ids import new_name
-from application.work import Author, Work
-from domain.aggregate import Event, Statement
+from application.work import Author
+from domain.aggregate import Event
 from domain.funds import Fund
 from domain.lifts import Lift
 from tests.support.book import Book
 from tests.support.funding import BANK, BUILDING, COMMITTEE, HOUSING, LIFT, OTHER_BUILDING, PREMIUM_FEN, funded
-from tests.support.insuring import AREA, BUREAU, HOLDER, INSURER, OPERATOR, RIVAL, derive, line, proposed
-from tests.support.naive_funds import PRINCIPAL, Chest, Custom, Deal, Slip, Town
+from tests.support.insuring import AREA, BUREAU, HOLDER, INSURER, OPERATOR, RIVAL
+from tests.support.naive_funds import PRINCIPAL, Chest, Custom, Town
 from tests.support.naive_votes import LONG_AGO, Deed, Home, Minutes, Paper, Poll, Scheme
 from tests.support.seeding import seed
 from tests.support.voting import AREAS, CHOICES, PEOPLE, said_of, written
@@ -64,6 +64,9 @@ class Borough:
         self.book: Book = funded(())
         self.town = Town()
         self.count = 0
+        self.smooth = True
+        """Whether nobody errs."""
+        self.wealth = rng.choice((6_500, 14_000, 60_000))
         self.today = FIRST
         self.wait(0)
         self.lines: list[str] = []
@@ -74,8 +77,8 @@ class Borough:
         """What each fund is meant to bear of a policy, by source."""
         self._adopt()
         self.lifts = self._found()
-        self.fund = rng.choice(self.funds)
-        for self.fund in self.funds:
+        for fund in self.funds:
+            self.fund = fund
             for _ in range(rng.randrange(1, 4)):
                 self.join()
             self.income()
@@ -144,6 +147,18 @@ class Borough:
         self.today += self.rng.choice((1, 1, 3, 8, 31)) if days is None else days
         self.book.now = f"{written(self.today)}T02:00:00.000000Z"
 
+    def odd(self, share: float) -> bool:
+        """Draw whether something odd is done, which it never is while all goes smoothly."""
+        return not self.smooth and self.rng.random() < share
+
+    def rough(self) -> None:
+        """Let people err from now on."""
+        self.smooth = False
+
+    def ease(self) -> None:
+        """Let nobody err from now on, nor anything be late."""
+        self.smooth = True
+
     def term(self) -> None:
         """Let as many days pass as money of the fund at hand is set aside for, or nearly."""
         self.wait(self.town.chests[self.fund].custom.aside + self.rng.choice((-1, 0, 1, 2)))
@@ -152,7 +167,7 @@ class Borough:
         """Draw who acts of bureau, bank and committee (or manager) of the fund at hand: mostly one who may."""
         bureau, bank, committee = self.people[self.fund]
         known = {"bureau": bureau, "bank": bank, "committee": committee, "manager": HOLDER}
-        if self.rng.random() < 0.02:
+        if self.odd(0.03):
             others = [author for pair in self.people.values() for author in (*pair, RIVAL)]
             others = [author for author in others if author not in known.values()] + [RIVAL]
             return self.rng.choice(others), {"right_missing"}
@@ -160,22 +175,24 @@ class Borough:
 
     def near(self, *days: int) -> int:
         """Draw a day at, before or after one of these, or of the last weeks."""
+        if self.smooth:
+            return days[0]
         day = self.rng.choice((*days, *days, *days, self.today - self.rng.randrange(20)))
         return day + self.rng.choice((-1, 0, 0, 0, 0, 1))
 
     def late(self, wanted: list[str], others: list[str] | None = None) -> str | None:
         """Draw one of the wanted names, mostly the last; seldom one of others, and not often where none is wanted."""
         names = wanted
-        if others and self.rng.random() < (0.04 if wanted else 0.2):
+        if others and self.odd(0.05 if wanted else 0.25):
             names = others
         if not names:
             return None
-        return names[-1] if self.rng.random() < 0.7 else self.rng.choice(names)
+        return names[-1] if not self.odd(0.4) else self.rng.choice(names)
 
     def seen(self, fen: int, direction: str, day: int | None = None) -> tuple[str, set[str]]:
         """Note a bank's line of the fund at hand, mostly the right one; gives it and what is wrong with it."""
         rng, (_, bank, _) = self.rng, self.people[self.fund]
-        draw, whys = rng.random(), set[str]()
+        draw, whys = rng.uniform(0.08, 1) if self.smooth else rng.random(), set[str]()
         wrong = {"in": "out", "out": "in"}[direction]
         if draw < 0.02 and self.lines:
             return rng.choice(self.lines), {"line_used"}
@@ -187,12 +204,13 @@ class Borough:
             bank, whys = BANK if bank is BANK_2 else BANK_2, {"line_of_other_account"}
         elif draw < 0.15 and direction == "out":
             bank, direction = INSURER, "in"
+        name = self.name("bankline")
         said = {
-            "id": self.name("bankline"), "digest": "a" * 64, "amount_fen": fen, "direction": direction,
+            "id": name, "digest": "a" * 64, "amount_fen": fen, "direction": direction,
             "on": written(self.today if day is None else day),
         }  # fmt: skip
         self.book.act(bank, "bankline.see", said)
-        return said["id"], whys
+        return name, whys
 
     # ------------------------------------------------------------------------------------------------------ houses
 
@@ -205,7 +223,7 @@ class Borough:
         """Let a house enter the fund at hand."""
         rng, (owners, delivered), name = self.rng, self.owners(), self.name("house")
         area, building = rng.choice(AREAS), rng.choice((*BUILDINGS, BUILDINGS[0]))
-        fen = rng.choice((0, 3_000, 12_000, *(60_000,) * 15))
+        fen = rng.choice((0, 3_000, *(self.wealth,) * 15))
         said = {
             "id": name, "fund": self.fund, "area_m2_hundredths": area, "building": building, "delivered": delivered,
             "first_deposit_fen": fen, **said_of(owners),
@@ -233,7 +251,7 @@ class Borough:
         for _ in range(rng.randrange(1, 6)):
             fund = self.fund if rng.random() < 0.8 else rng.choice(self.funds)
             chest, day = self.town.chests[fund], self.today + rng.choice((0, 0, -1, 1))
-            house, fen = rng.choice(list(chest.minutes.homes)), rng.choice((1, 500, 4_000))
+            house, fen = rng.choice(list(chest.minutes.homes)), rng.choice((1, 500, 8_000))
             why = "date_in_future" if day > self.today else None
             wanted.append(why if author in self.people[fund] else "right_missing")
             lines.append({"house": house, "amount_fen": fen, "on": written(day)})
@@ -256,9 +274,10 @@ class Borough:
         """Put a plan on the notice board, mostly of the estate's own lift."""
         rng, trial, name = self.rng, deepcopy(self.town), self.name("plan")
         buildings = rng.choice((None, None, list(BUILDINGS), [BUILDINGS[0]]))
-        since = rng.choice((*[self.today - 30] * 6, self.today - 26, self.near(self.today - 9)))
+        custom = self.town.chests[self.fund].custom
+        since = self.near(self.today - custom.plan - custom.result - rng.choice((4, 4, 20)))
         amount = rng.choice((PREMIUM_FEN, PREMIUM_FEN + 3_000, *[3 * PREMIUM_FEN] * 4, 90_000))
-        lift = self.lifts[self.fund] if rng.random() < 0.95 else rng.choice([*self.lifts.values(), LIFT])
+        lift = self.lifts[self.fund] if not self.odd(0.1) else rng.choice([*self.lifts.values(), LIFT])
         of, chest = None if buildings is None else frozenset(buildings), trial.chests[self.fund]
         author, whys = self.who("committee", "manager")
         whys |= chest.minutes.publish(of, since, self.today)
@@ -274,7 +293,7 @@ class Borough:
         if plan is None:
             return
         trial, name, since = deepcopy(self.town), self.name("vote"), self.minutes.schemes[plan].since
-        day = self.rng.choice((*[min(self.today, since + 11)] * 8, min(self.today, since + 8), self.near(since + 8)))
+        day = self.near(since + self.town.chests[self.fund].custom.plan + 1, self.today)
         minutes, (author, whys) = trial.chests[self.fund].minutes, self.who("committee", "manager")
         whys |= minutes.open(plan, day, self.today)
         minutes.polls[name] = Poll(plan, day)
@@ -289,10 +308,10 @@ class Borough:
 
     def ballot(self, poll: Poll) -> tuple[Paper, bool, dict[str, Any]]:
         """Draw a ballot, mostly of a house of the fund at hand; gives paper, whether it replaces another, and words."""
-        rng, fund = self.rng, self.fund if self.rng.random() < 0.95 else self.rng.choice(self.funds)
-        on = rng.choice((None, None, *[min(poll.opened + 1, self.today)] * 5, self.near(poll.opened)))
+        rng, fund = self.rng, self.rng.choice(self.funds) if self.odd(0.1) else self.fund
+        on = rng.choice((None, self.near(min(poll.opened + 1, self.today))))
         house, again = rng.choice(list(self.town.chests[fund].minutes.homes)), rng.random() < 0.3
-        paper = Paper(house, rng.choice((*CHOICES, *[CHOICES[0]] * 20)), on, self.today)
+        paper = Paper(house, rng.choice(CHOICES) if self.odd(0.6) else CHOICES[0], on, self.today)
         said: dict[str, Any] = {"house": paper.house, "choice": paper.choice}
         return paper, again, said | ({} if on is None else {"on": written(on)}) | ({"replaces": True} if again else {})
 
@@ -302,7 +321,7 @@ class Borough:
             return
         author, whys = self.who("committee", "manager")
         path, trial = {"fund": self.fund, "vote": name}, deepcopy(self.town)
-        if self.rng.random() < 0.2:
+        if self.odd(0.3):
             paper, again, said = self.ballot(self.minutes.polls[name])
             minutes = trial.chests[self.fund].minutes
             whys |= minutes.cast(minutes.polls[name], paper, self.today, again=again)
@@ -342,7 +361,7 @@ class Borough:
         minutes, (author, whys) = trial.chests[self.fund].minutes, self.who("committee", "manager")
         poll = minutes.polls[name]
         last = max((paper.on for paper in poll.papers if paper.on is not None), default=poll.opened)
-        day = self.rng.choice((*[last] * 8, self.near(last, self.today)))
+        day = self.near(last, last, self.today)
         whys |= minutes.close(poll, day, self.today)
         said = {"closed_on": written(day)}
         events = self.tried(author, "vote.close", said, trial, whys, fund=self.fund, vote=name)
@@ -363,7 +382,7 @@ class Borough:
         trial = deepcopy(self.town)
         poll, (author, whys) = trial.chests[self.fund].minutes.polls[name], self.who("committee", "manager")
         closed = poll.closed if poll.closed is not None else self.today
-        day = self.rng.choice((*[closed] * 8, self.near(closed, self.today)))
+        day = self.near(closed, closed, self.today)
         whys |= {"date_in_future"} if day > self.today else set()
         whys |= {"vote_dates"} if poll.closed is None or day < poll.closed else set()
         poll.public = day

@@ -10,7 +10,7 @@ from domain.aggregate import Event
 from domain.funds import Fund
 from tests.support.borough import SOURCES, Borough
 from tests.support.funding import PREMIUM_FEN
-from tests.support.insuring import HOLDER, INSURER, RIVAL, derive, line, proposed
+from tests.support.insuring import INSURER, RIVAL, derive, line, proposed
 from tests.support.naive_funds import PRINCIPAL, Deal, Slip
 from tests.support.voting import written
 
@@ -34,12 +34,16 @@ class Exchequer(Borough):
         lines = [line("", lift, PREMIUM_FEN, **term) for lift in lifts]
         parts: dict[tuple[str, str], int] = {}
         whole, source = PREMIUM_FEN * len(lifts), rng.choice((*SOURCES, PRINCIPAL, PRINCIPAL, PRINCIPAL))
-        for fund in funds:
-            fen = whole // len(funds)
+        first = rng.choice((whole // 2, 5_000, whole))  # what the first of two is to pay; all, if each means to
+        for number, fund in enumerate(funds):
+            fen = whole if len(funds) == 1 or first == whole else (first, whole - first)[number]
             pooled = rng.choice((0, 0, 0, 1_000, 3_333)) if source == PRINCIPAL else 0
             parts |= {(fund, source): fen - pooled} | ({(fund, "fund_income"): pooled} if pooled else {})
         borne = {kind: sum(fen for (_, of), fen in parts.items() if of == kind) for kind in SOURCES}
-        valid = self.today + rng.choice((5, 40, 170))
+        if sum(borne.values()) > whole:
+            parts = {(fund, source): whole for fund in funds}
+            borne = dict.fromkeys(SOURCES, 0) | {source: whole}
+        valid = self.today + rng.choice((5, 170) if self.odd(0.3) else (170,))
         sources = [{"kind": kind, "amount_fen": fen} for kind, fen in borne.items() if fen]
         name = proposed(self.book, *lines, sources=sources, valid_until=written(valid), **term)
         self.town.deals[name] = Deal({kind: fen for kind, fen in borne.items() if fen}, valid)
@@ -112,15 +116,16 @@ class Exchequer(Borough):
         ]  # fmt: skip
         if not minutes.schemes or not self.parts:
             return
+        if open_ones and not self.odd(0.5):
+            open_ones = [row for row in open_ones if self.town.deals[row[0]].due(row[1])][-2:] or open_ones
         policy, source, fen = rng.choice(open_ones or [(rng.choice(list(self.parts)), PRINCIPAL, PREMIUM_FEN)])
-        if rng.random() < 0.15:
+        if self.odd(0.2):
             policy, source, fen = rng.choice(list(self.parts)), rng.choice(SOURCES), rng.choice((fen, fen // 2, 16_000))
         passed = [name for name in minutes.polls if minutes.polls[name].passed]
-        poll = self.late(passed if passed and rng.random() < 0.9 else list(minutes.polls))
-        poll = None if rng.random() < 0.05 else poll
-        plan = minutes.polls[poll].plan if poll and rng.random() < 0.97 else rng.choice(list(minutes.schemes))
+        poll = self.late(passed, list(minutes.polls)) if not self.odd(0.1) else None
+        plan = minutes.polls[poll].plan if poll and not self.odd(0.05) else rng.choice(list(minutes.schemes))
         trial, name = deepcopy(self.town), self.name("application")
-        slip = trial.slips[name] = Slip(self.fund, plan, poll, policy, source, fen, rng.random() < 0.1, self.today)
+        slip = trial.slips[name] = Slip(self.fund, plan, poll, policy, source, fen, rng.random() < 0.07, self.today)
         author, whys = self.who("committee", "manager")
         whys |= trial.shut(slip, self.today)
         bears, free = trial.bears(slip), trial.free(self.fund, source)
@@ -139,7 +144,7 @@ class Exchequer(Borough):
             return
         trial = deepcopy(self.town)
         slip, (author, whys) = trial.slips[name], self.who("bureau")
-        share = max(1, trial.bears(slip) + self.rng.choice((0, 0, 0, 0, 0, 0, 0, 0, 1, -1)))
+        share = max(1, trial.bears(slip) + (self.rng.choice((1, -1)) if self.odd(0.1) else 0))
         whys |= trial.approve(slip, share, self.today)
         path = {"fund": self.fund, "application": name}
         self.tried(author, "application.approve", {"fund_share_fen": share}, trial, whys, **path)
@@ -195,10 +200,10 @@ class Exchequer(Borough):
             return
         rng, trial, cheque = self.rng, deepcopy(self.town), self.name("payment")
         slip, (author, whys) = trial.slips[name], self.who("bureau", "bank")
-        fen = (slip.share or PREMIUM_FEN) + rng.choice((0,) * 12 + (1,))
+        fen = (slip.share or PREMIUM_FEN) + self.odd(0.1)
         said: dict[str, Any] = {"payment": cheque, "amount_fen": fen}
-        said["payee"], bad = rng.choice(((INSURER.party, set[str]()),) * 20 + ((RIVAL.party, {"payee_not_insurer"}),))
-        day, at_once = self.today - rng.choice((0, 0, 0, 1, 5)), rng.random() < 0.3
+        said["payee"], bad = (RIVAL.party, {"payee_not_insurer"}) if self.odd(0.05) else (INSURER.party, set[str]())
+        day, at_once = self.today - (rng.choice((0, 1, 5)) if self.odd(0.4) else 0), rng.random() < 0.3
         if at_once:
             said["line"], wrong = self.seen(fen, "out", day)
             bad |= wrong
@@ -281,9 +286,10 @@ class Exchequer(Borough):
         rng, trial = self.rng, deepcopy(self.town)
         slip, (author, whys) = trial.slips[name], self.who("bureau", "bank")
         left, due = slip.share - slip.came_back, max(0, trial.let_go(slip) - slip.came_back)
-        if not due and rng.random() < 0.6:
+        if not due and not self.odd(0.4):
             return
-        fen = rng.choice((due, due, due // 2, due + 1, left // 3, left, left + 1)) or 1
+        drawn = rng.choice((due, 1, 7, due // 2, due + 1, left // 3, left, left + 1))
+        fen = (drawn if self.odd(0.8) else due // 2) or 1
         old, known = rng.random() < 0.05, self.refunds.setdefault(self.fund, [])
         payment = rng.choice(known) if old and known else self.name("payment")
         whys |= slip.wants("paid") | ({"refund_too_high"} if fen > left else set())
@@ -291,7 +297,8 @@ class Exchequer(Borough):
         bank_line, wrong = self.seen(fen, "in")
         whys |= wrong
         odd = not whys and trial.refund(slip, fen)
-        said, path = {"payment": payment, "amount_fen": fen, "line": bank_line}, {"fund": self.fund, "application": name}
+        said = {"payment": payment, "amount_fen": fen, "line": bank_line}
+        path = {"fund": self.fund, "application": name}
         events = self.tried(author, "application.refund", said, trial, whys, **path)
         if events is not None:
             known.append(payment)

@@ -364,7 +364,7 @@ class Town:
         chest.pool += fen if slip.pooled else 0
         chest.bank += fen
         kept = slip.came_back - self.let_go(slip)
-        if kept > 0:  # the insurer gave back what he was to keep: he has it no longer, and asks for it again before the end
+        if kept > 0:  # the insurer gave back what he was to keep: of a policy that ended he asks for it no more
             deal.coins[slip.order or ""].held -= kept
             deal.paid = deal.paid and deal.whole()
             if deal.earned is not None:

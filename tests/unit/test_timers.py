@@ -131,7 +131,7 @@ def test_money_under_way_at_the_expiry_counts_by_the_day_it_left(day: str, state
     assert (on(book, application).state, known.reservations, known.bank_fen) == (state, {}, 300_000 - PREMIUM_FEN)
     assert known.balance_fen == (known.bank_fen if state == "paid" else 300_000)
     assert book.state(Policy, policy).held == ({"fund_principal": PREMIUM_FEN} if state == "paid" else {})
-    assert balances(book, known.paid) == {name: account.balance_fen for name, account in known.houses.items()}
+    assert balances(book, [*known.paid]) == {name: account.balance_fen for name, account in known.houses.items()}
 
 
 def test_what_expired_under_way_is_applied_for_again_once_the_bank_could_not_pay() -> None:
