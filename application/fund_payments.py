@@ -67,11 +67,10 @@ def stage_charges(work: Work, statement: Statement, path: Path) -> None:
         },
     )  # fmt: skip
     whole_fen = sum(shares.values())
-    areas = sum(fund.houses[house].area_m2_hundredths for house in shares)
     work.prefetch(dict.fromkeys(houses, House))
     for name in houses:
         working = {
-            "area_m2_hundredths": fund.houses[name].area_m2_hundredths, "areas_m2_hundredths": areas,
+            "area_m2_hundredths": fund.houses[name].area_m2_hundredths, "areas_m2_hundredths": held.area_m2_hundredths,
             "whole_fen": whole_fen, "method": "largest_remainder",
         }  # fmt: skip
         kind = House.Charged if name in held.charged else House.ShareOwed

@@ -39,11 +39,15 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Allotment:
-    """Shares of an amount by house (fen): `charged` to sub-accounts, `owed` by owners whose account cannot bear it."""
+    """Shares of an amount by house (fen): `charged` to sub-accounts, `owed` by owners whose account cannot bear it.
+
+    `area_m2_hundredths` is that of the whole scope, with houses whose share comes to no fen.
+    """
 
     charged: Mapping[str, int]
     owed: Mapping[str, int]
     amount_fen: int
+    area_m2_hundredths: int = 0
 
     @property
     def owed_fen(self) -> int:
@@ -53,7 +57,7 @@ class Allotment:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Money held for an approved application until `expires` (an instant)."""
+    """Money held for an approved application until `expires` (an instant), and the area it was divided by."""
 
     application: str
     policy: str
@@ -62,6 +66,7 @@ class Reservation:
     expires: str
     charged: Mapping[str, int]
     owed: Mapping[str, int]
+    area_m2_hundredths: int = 0
 
 
 def by_house(reservations: Iterable[Reservation]) -> dict[str, int]:
@@ -86,11 +91,12 @@ def allotted(total_fen: int, scope: Mapping[str, HouseAccount], taken: Mapping[s
     """
     charged: dict[str, int] = {}
     owed: dict[str, int] = {}
-    for house, fen in apportion(total_fen, {n: h.area_m2_hundredths for n, h in scope.items()}).items():
+    areas = {name: house.area_m2_hundredths for name, house in scope.items()}
+    for house, fen in apportion(total_fen, areas).items():
         bears = scope[house].balance_fen - taken.get(house, 0) >= fen
         if fen:
             (charged if bears else owed)[house] = fen
-    return Allotment(charged, owed, sum(charged.values()))
+    return Allotment(charged, owed, sum(charged.values()), sum(areas.values()))
 
 
 def borne_fen(

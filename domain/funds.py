@@ -138,7 +138,7 @@ class Fund(Aggregate):
                 raise Conflict("the shares do not come to the amount reserved", code="shares_differ")
             aggregate.reservations[found["application"]] = Reservation(
                 found["application"], found["policy"], found["source"], found["amount_fen"], found["expires"],
-                allotment.charged, allotment.owed,
+                allotment.charged, allotment.owed, allotment.area_m2_hundredths,
             )  # fmt: skip
 
     class ReservationVoided(Event):

@@ -77,6 +77,16 @@ def test_staged_shares_count_only_once_posted() -> None:
     assert fund(book).houses[name].balance_fen == 97_333
 
 
+def test_the_working_of_a_share_names_the_area_of_the_whole_scope() -> None:
+    """Also where a house's share comes to no fen, and a house joined since the approval."""
+    book = funded((9_000, 9_000, 9_000))
+    application = filed(book, quoted(book, 2), *voted(book), amount_fen=2)
+    approve(book, application, 2)
+    house(book, 9_000)
+    told = [event.found["working"] for event in stage(book, application) if event.TOPIC == "house.Charged"]
+    assert [(row["areas_m2_hundredths"], row["whole_fen"]) for row in told] == [(27_000, 2)] * 2
+
+
 def test_what_is_not_approved_is_not_paid() -> None:
     """The bureau's approval comes first."""
     book = funded()
