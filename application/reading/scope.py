@@ -319,7 +319,7 @@ def merged_lifts(asking: Asking, known: int, effective: str) -> dict[str, str]:
     told = {row["key"] for row in asking.reads.views.find("lifts", known, effective=effective, where={"key": ends})}
     before = {row["key"] for row in rows if covered_by(row, effective)}
     for end in ends:
-        stands = min((lift for lift in before if final[lift] == end), default=None)
+        stands = min((lift for lift in before if final.get(lift) == end), default=None)
         if end not in told and stands is not None:
             same = {lift for lift, of in final.items() if of == end} | {end}
             final |= dict.fromkeys(same - {stands}, stands)

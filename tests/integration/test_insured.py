@@ -86,3 +86,20 @@ def test_it_is_told_to_whoever_reads_all_certificates_of_a_lift(ledger: TestLedg
             with pytest.raises(Forbidden) as refused:
                 listed(reads, "none", Author(party, kind))
             assert refused.value.code == "right_missing"
+
+
+def test_lifts_count_before_the_records_that_go_on_say_anything(ledger: TestLedger) -> None:
+    """Two lifts at once: each by the record that went up in one of a later day."""
+    made = random.Random(6)
+    said = {"identifiers": [], "variety": "3110", "status": "in_use", "area": "370102001"}
+    told = []
+    for _ in range(2):
+        old, new = sorted(name(made, "lift") for _ in range(2))
+        for lift, on in ((old, "2025-01-01"), (new, "2025-06-01")):
+            told.append(Told(lift, "lift.Registered", {**said, "id": lift}, {"on": on}, f"{on}T00:00:00.000000Z"))
+        told.append(Told(old, "lift.MergedInto", {"into": new}, {"on": "2025-07-01"}, None))
+    store(ledger, told)
+    with reading(ledger) as reads:
+        for day in ("2025-03-01", "2025-08-01"):
+            assert coverage.coverage(ask(reads, OPERATOR, effective_at=day))["total"]["in_use"] == 2
+            assert len(listed(reads, "none", effective_at=day)) == 2
