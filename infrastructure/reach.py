@@ -1,15 +1,18 @@
 """What a reader stands in a relation to, as conditions of SQL: one definition for lists and for single things.
 
 A relation to a lift is a span of time of the lift's row that names the party; one to a claim is found from the claim,
-from the policies that covered the loss, or from its lift, now or on the day of the loss.
+from the policies that covered the loss, or from its lift, now or on the day of the loss. Two records of one lift are
+one (C11): relations to what a record went up in are relations to it, and who insures one insures all (adr/0029).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
+    CTE,
     Column,
     ColumnElement,
     Select,
@@ -33,6 +36,7 @@ from infrastructure.schema import NAME
 
 PAST: Final = "had_"
 SUPERVISES: Final = "supervises"
+INSURES: Final = "insures"
 Instant = ColumnElement[str] | str
 Spans = Select[tuple[str, str, str | None]]
 """Rows (key, effective_from, effective_to): when a relation to the lift `key` holds."""
@@ -55,17 +59,48 @@ def in_areas(area: Column[Any], stems: Sequence[str]) -> ColumnElement[bool]:
     return or_(false(), *(area.startswith(stem, autoescape=True) for stem in stems))
 
 
+# ------------------------------------------------------------------------------------------- records of one lift
+
+
+@lru_cache(maxsize=8)
+def _mergers(known: int) -> CTE:
+    """Give the records (was, now) that went up in others."""
+    lifts = tables["lifts"].alias()
+    merged = known_at(lifts, known), lifts.c.merged_into.is_not(None)
+    return select(lifts.c.key.label("was"), lifts.c.merged_into.label("now")).where(*merged).distinct().cte()
+
+
+@lru_cache(maxsize=8)
+def _going_on(known: int) -> CTE:
+    """Give each with all records (was, now) that it went up in, one after another."""
+    step = _mergers(known)
+    found = select(step.c.was, step.c.now).cte(recursive=True)
+    return found.union(select(found.c.was, step.c.now).join(step, step.c.was == found.c.now))
+
+
+@lru_cache(maxsize=8)
+def _alike(known: int) -> CTE:
+    """Give each record of a lift that has several with each of them (was, now)."""
+    step = _mergers(known)
+    both = union_all(select(step.c.was, step.c.now), select(step.c.now.label("was"), step.c.was.label("now"))).cte()
+    found = select(both.c.was, both.c.now).cte(recursive=True)
+    return found.union(select(found.c.was, both.c.now).join(both, both.c.was == found.c.now))
+
+
 # ------------------------------------------------------------------------------------------------ relations to lifts
 
 
-def _named(member: str) -> Callable[[Reach, Sequence[str]], Spans]:
-    def spans(reach: Reach, parties: Sequence[str]) -> Spans:
-        lifts = tables["lifts"].alias()
-        return select(lifts.c.key, lifts.c.effective_from, lifts.c.effective_to).where(
-            known_at(lifts, reach.known), lifts.c[member].in_(parties)
-        )
+def _said(lifts: Any, reach: Reach, *conditions: ColumnElement[bool]) -> Spans:  # noqa: ANN401 - an alias
+    """Give the times of rows, without what a record says of days from its merger on: nobody could correct it."""
+    closed, end = lifts.c.closed_from, func.least(lifts.c.effective_to, lifts.c.closed_from)
+    return select(lifts.c.key, lifts.c.effective_from, end.label("effective_to")).where(
+        known_at(lifts, reach.known), or_(closed.is_(None), lifts.c.effective_from < closed), *conditions
+    )
 
-    return spans
+
+def _used(reach: Reach, parties: Sequence[str]) -> Spans:
+    lifts = tables["lifts"].alias()
+    return _said(lifts, reach, lifts.c.use_unit.in_(parties))
 
 
 def _maintained(reach: Reach, parties: Sequence[str]) -> Spans:
@@ -95,9 +130,7 @@ def _holder(reach: Reach, parties: Sequence[str]) -> Spans:
 
 def _supervised(reach: Reach, parties: Sequence[str]) -> Spans:
     lifts = tables["lifts"].alias()
-    return select(lifts.c.key, lifts.c.effective_from, lifts.c.effective_to).where(
-        known_at(lifts, reach.known), _supervising(lifts, reach, parties)
-    )
+    return _said(lifts, reach, _supervising(lifts, reach, parties))
 
 
 def _supervising(lifts: Any, reach: Reach, parties: Sequence[str]) -> ColumnElement[bool]:  # noqa: ANN401 - as above
@@ -124,8 +157,7 @@ def _under(covers: Any, policies: Any, reach: Reach, parties: Sequence[str]) -> 
 
 
 LIFTS: Final[dict[str, Callable[[Reach, Sequence[str]], Spans]]] = {
-    "holder": _holder, "manages": _named("use_unit"), "maintains": _maintained, "insures": _insured,
-    SUPERVISES: _supervised,
+    "holder": _holder, "manages": _used, "maintains": _maintained, INSURES: _insured, SUPERVISES: _supervised,
 }  # fmt: skip
 """How each relation to a lift is found."""
 
@@ -135,17 +167,27 @@ def _relations(reach: Reach) -> list[str]:
     return sorted({name.removeprefix(PAST) for name in reach.acting} & LIFTS.keys())
 
 
-def _spans(relation: str, reach: Reach) -> Any:  # noqa: ANN401 - a subquery with the columns of Spans
-    return LIFTS[relation](reach, reach.acting.get(relation) or reach.acting[PAST + relation]).subquery()
+def _spans(relation: str, reach: Reach) -> Iterator[Any]:
+    """Give when a relation to lifts holds, as subqueries of Spans: by their own records, and by others of one lift."""
+    own = LIFTS[relation](reach, reach.acting.get(relation) or reach.acting[PAST + relation]).subquery()
+    same = (_alike if relation == INSURES else _going_on)(reach.known)
+    yield own
+    yield (
+        select(same.c.was.label("key"), own.c.effective_from, own.c.effective_to)
+        .join(own, own.c.key == same.c.now)
+        .subquery()
+    )
 
 
 def lift_spans(lift: str, reach: Reach) -> Select[Any] | None:
     """Give all spans of the reach's relations to one lift as (relation, effective_from, effective_to)."""
-    parts = []
-    for relation in _relations(reach):
-        span = _spans(relation, reach)
-        found = select(literal(relation, NAME).label("relation"), span.c.effective_from, span.c.effective_to)
-        parts.append(found.where(span.c.key == lift))
+    parts = [
+        select(literal(relation, NAME).label("relation"), span.c.effective_from, span.c.effective_to).where(
+            span.c.key == lift
+        )
+        for relation in _relations(reach)
+        for span in _spans(relation, reach)
+    ]
     return select(union_all(*parts).subquery()) if parts else None
 
 
@@ -169,16 +211,18 @@ def _in_time(
 def _lifts(table: Table, reach: Reach, known: int, effective: str | None) -> list[ColumnElement[bool]]:
     keys, conditions = [], []
     for relation in _relations(reach):
-        span = _spans(relation, reach)
-        in_time = _in_time(span, relation, reach, effective or reach.now)
-        if relation != SUPERVISES:
-            keys.append(select(span.c.key).where(in_time))
-            continue
-        if known == reach.known and effective is not None and PAST + relation in reach.acting:
+        past = relation == SUPERVISES and PAST + relation in reach.acting
+        if past and known == reach.known and effective is not None:
             # The row that is listed says it itself; what follows is then seldom asked.
-            conditions.append(_supervising(table, reach, reach.acting[PAST + relation]))
-        # It is most of the list, so rows are looked up one by one instead of all being gathered.
-        conditions.append(exists().where(span.c.key == table.c.key, in_time))
+            says = or_(table.c.closed_from.is_(None), table.c.closed_from > effective)
+            conditions.append(and_(says, _supervising(table, reach, reach.acting[PAST + relation])))
+        for span in _spans(relation, reach):
+            in_time = _in_time(span, relation, reach, effective or reach.now)
+            if relation == SUPERVISES:
+                # It is most of the list, so rows are looked up one by one instead of all being gathered.
+                conditions.append(exists().where(span.c.key == table.c.key, in_time))
+            else:
+                keys.append(select(span.c.key).where(in_time))
     return [*conditions, *([table.c.key.in_(union_all(*keys))] if keys else [])]
 
 
@@ -202,10 +246,15 @@ def _policies(table: Table, reach: Reach, _known: int, _effective: str | None) -
 
 def _covers_supervised(policies: Any, reach: Reach) -> ColumnElement[bool]:  # noqa: ANN401 - an alias
     """Hold policies to those under which a lift has or had a certificate that one supervises: a policy has no venue."""
-    covers, span = tables["covers"].alias(), _spans(SUPERVISES, reach)
-    return exists().where(
-        covers.c.policy == policies.c.key, known_at(covers, reach.known), span.c.key == covers.c.lift,
-        _in_time(span, SUPERVISES, reach, reach.now),
+    covers = tables["covers"].alias()
+    return or_(
+        *(
+            exists().where(
+                covers.c.policy == policies.c.key, known_at(covers, reach.known), span.c.key == covers.c.lift,
+                _in_time(span, SUPERVISES, reach, reach.now),
+            )
+            for span in _spans(SUPERVISES, reach)
+        )
     )  # fmt: skip
 
 
@@ -221,8 +270,10 @@ def _claims(table: Table, reach: Reach, _known: int, _effective: str | None) -> 
             keys += [mine.where(condition) for condition in _insurers(claims, reach, parties)]
     # Who registered, maintains or insures a lift has for that no part in its claims (`reading.scope.DEALINGS`).
     for relation in sorted({"manages", SUPERVISES} & set(_relations(reach))):
-        span = _spans(relation, reach)
-        conditions.append(exists().where(span.c.key == table.c.lift, _in_time(span, relation, reach, table.c.loss_at)))
+        conditions += [
+            exists().where(span.c.key == table.c.lift, _in_time(span, relation, reach, table.c.loss_at))
+            for span in _spans(relation, reach)
+        ]
     return [*conditions, *([table.c.key.in_(union_all(*keys))] if keys else [])]
 
 
@@ -233,17 +284,22 @@ def _insurers(claims: Any, reach: Reach, parties: Sequence[str]) -> list[ColumnE
     whoever has a certificate made out for himself afterwards is not to read what others settle.
     """
     taken, covers, policies = (tables[name].alias() for name in ("policies", "covers", "policies"))
-    insured = select(covers.c.lift).where(_under(covers, policies, reach, parties))
-    covered = exists().where(
+    same = _alike(reach.known)
+    under = _under(covers, policies, reach, parties)
+    insured = select(covers.c.lift).where(under)
+    beside = select(same.c.was).where(same.c.now == covers.c.lift, under)
+    covering = (
         or_(claims.c.insurer.is_(None), claims.c.insurer == any_(policies.c.insurers)), claims.c.policy.is_(None),
-        covers.c.lift == claims.c.lift, _under(covers, policies, reach, parties), policies.c.in_force.is_(True),
-        claims.c.part == any_(covers.c.parts),
+        under, policies.c.in_force.is_(True), claims.c.part == any_(covers.c.parts),
         covers.c.interest == claims.c.interest, effective_at(covers, claims.c.loss_at),
         effective_at(policies, claims.c.loss_at),
     )  # fmt: skip
+    covered = exists().where(covers.c.lift == claims.c.lift, *covering)
+    by_other = exists().where(same.c.was == claims.c.lift, same.c.now == covers.c.lift, *covering)
     on_policy = select(taken.c.key).where(known_at(taken, reach.known), taken.c.insurers.overlap(list(parties)))
     return [
         claims.c.insurer.in_(parties), claims.c.policy.in_(on_policy), and_(claims.c.lift.in_(insured), covered),
+        and_(claims.c.lift.in_(beside), by_other),
     ]  # fmt: skip
 
 

@@ -19,6 +19,9 @@ UNCONFIRMED = Column("unconfirmed", "texts")
 CO_MAINTAINERS = Column("co_maintainers", "texts")
 """Whose contracts run besides that of `maintainer`, which began last: overlapping words displace nobody."""
 
+CLOSED = Column("closed_from")
+"""From when on a record that went up in another gives its use unit and its authorities nothing (adr/0029)."""
+
 
 def _evolve() -> Mapping[str, Evolve]:
     plain = folds(Lift)
@@ -71,6 +74,7 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
         value: str | None = at(track, max(day, track[0][0])) if track else None
         return value
 
+    closed_from = begins(lift.merged_on) if lift.merged_on else None
     for day, end in zip(order, [*order[1:], None], strict=True):
         yield Row(
             "", begins(day), None if end is None else begins(end),
@@ -80,15 +84,15 @@ def _rows(_stream: str, state: State) -> Iterator[Row]:
                 told("estate", day), lift.merged_into, lift.class_on(day), lift.status_on(day),
                 lift.use_unit_on(day), lift.maintainer_on(day), lift.holder, lift.variety,
                 lift.contested or None, lift.maintainers_on(day)[1:] or None,
-                lift.unconfirmed_on(day) or None,
+                lift.unconfirmed_on(day) or None, closed_from,
             ),
         )  # fmt: skip
 
 
 LIFTS = Bitemporal(
     name="lifts",
-    version=6,
-    columns=(*map(Column, COLUMNS), HELD, CO_MAINTAINERS, UNCONFIRMED),
+    version=7,
+    columns=(*map(Column, COLUMNS), HELD, CO_MAINTAINERS, UNCONFIRMED, CLOSED),
     evolve=_evolve(),
     rows=lambda stream, state: merged(_rows(stream, state)),
 )

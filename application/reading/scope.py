@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from application.projections.folding import begins
 from application.reading.asking import Asking
 from application.reading.ports import FUND_RELATIONS, Cut, Found, Reach
 from application.rights import allowed, granted
 from domain.aggregate import fold
 from domain.errors import NotFound
-from domain.lifts import Lift, day_of
+from domain.lifts import Lift
 from domain.mandates import ACTS
 from domain.parties import Party
 from domain.schemes import stem, within
@@ -197,53 +196,13 @@ def to_lift(asking: Asking, lift: str) -> Standing:
     what is so now; and whoever insures the lift on whichever record insures it. That somebody registered a record which
     went up in another gives him nothing there.
     """
-    records = _goes_on(asking, lift)
-    last = records[-1]
-    beside = [other for other in (last, *absorbed(asking, last, asking.present)) if other not in records]
+    if not asking.reads.views.find("lifts", asking.present, where={"key": lift}, limit=1):
+        raise NotFound("the ledger knows no such lift", code="lift_unknown", lift=lift)
     party = (asking.author.party,)
     acting = {name: party for action in ("lift.read", "cover.read") for name in granted(action, asking.author.kind)}
-    known = _reach(asking, acting)
-    found = [span for record in records for span in _said(asking, record, asking.reads.views.spans(record, known))]
-    found += [span for record in beside for span in asking.reads.views.spans(record, known) if _insures(span)]
+    found = asking.reads.views.spans(lift, _reach(asking, acting))
     held = ((span["relation"], span["effective_from"], span["effective_to"]) for span in found)
     return Standing.of(held, _now(asking), latest=frozenset({"supervises"}))
-
-
-def _said(asking: Asking, record: str, spans: Sequence[Found]) -> list[Found]:
-    """Give spans to a record without what it says of days from its merger on (`relations.to_lift`)."""
-    closed = [event for event in asking.reads.streams.events(record) if isinstance(event, Lift.MergedInto)]
-    on = day_of(closed[-1]) if closed else ""
-    if not on:
-        return [*spans]
-    ends = {"effective_to": begins(on)}
-    cut = [
-        {**span, **ends}
-        if span["relation"] in DEALINGS and _later(span["effective_to"], ends["effective_to"])
-        else span
-        for span in spans
-    ]
-    return [span for span in cut if _later(span["effective_to"], span["effective_from"])]
-
-
-def _later(end: str | None, instant: str) -> bool:
-    return end is None or end > instant
-
-
-def _insures(span: Found) -> bool:
-    return bool(span["relation"] == "insures")
-
-
-def _goes_on(asking: Asking, lift: str) -> list[str]:
-    """Give a lift's record and those that it went up in, one after another. Raises NotFound `lift_unknown`."""
-    records: list[str] = []
-    name: str | None = lift
-    while name is not None and name not in records:
-        rows = asking.reads.views.find("lifts", asking.present, where={"key": name}, limit=1)
-        if not rows and not records:
-            raise NotFound("the ledger knows no such lift", code="lift_unknown", lift=lift)
-        records.append(name)
-        name = rows[0]["merged_into"] if rows else None
-    return records
 
 
 def absorbed(asking: Asking, lift: str, known: int) -> list[str]:

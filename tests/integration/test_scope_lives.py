@@ -49,17 +49,17 @@ def told_of(rnd: Random, lift: str, term: Care, until: str | None, ends: Sequenc
     return Told(lift, "lift.MaintainerChanged", None, found, civil_midnight(term.from_date))
 
 
-def lived(rnd: Random) -> tuple[str, Hoist, list[tuple[Told, str]]]:
+def lived(rnd: Random, begun: str = BEGUN) -> tuple[str, Hoist, list[tuple[Told, str]]]:
     """Tell a lift's life: what is known of it, and its events, each with the day from which it is so."""
     lift = name(rnd, "lift")
-    known = Hoist(PARTY, [(BEGUN, UNITS[0])], [(BEGUN, AREAS[0])], [Care(SHOPS[0], BEGUN, None)])
+    known = Hoist(PARTY, [(begun, UNITS[0])], [(begun, AREAS[0])], [Care(SHOPS[0], begun, None)])
     said: dict[str, Any] = {
         "id": lift, "identifiers": [{"scheme": "s", "value": lift}], "variety": "3110", "area": AREAS[0],
         "status": "in_use", "use_unit": UNITS[0], "maintainer": SHOPS[0],
     }  # fmt: skip
-    told = [(Told(lift, "lift.Registered", said, {}, civil_midnight(BEGUN)), BEGUN)]
+    told = [(Told(lift, "lift.Registered", said, {}, civil_midnight(begun)), begun)]
     for _ in range(9):
-        on = rnd.choice(DAYS)
+        on = rnd.choice([each for each in DAYS if each > begun])
         at = civil_midnight(on)
         match rnd.choice(["unit", "area", "shop", "shop", "again", "again", "class"]):
             case "unit":

@@ -9,6 +9,7 @@ from application.reading import claims, lifts, policies
 from domain.errors import Forbidden
 from tests.support.district import (
     FIRST_INSURER,
+    LATER,
     PARTNER,
     SECOND_INSURER,
     SECOND_SHOP,
@@ -64,6 +65,34 @@ def test_two_records_of_one_lift_are_read_by_who_has_to_do_with_the_lift(distric
     line = lifts.timeline(district.ask(SECOND_USER, {"lift": district.lift}))
     assert (line["limited"], "lift.MergedInto" in {entry["type"] for entry in line["entries"]}) == (True, False)
     assert not lifts.timeline(district.ask(unit, {"lift": district.lift}))["limited"]
+
+
+def test_lists_go_through_all_records_of_a_lift(district: District) -> None:
+    """Who has the lift by the record that goes on lists both, and the claims of his time; the other's unit no longer.
+
+    Nobody could change what the closed record says of today; whoever insured a loss by it reads it by either name.
+    """
+    other, unit = name(random.Random(71), "lift"), an_author(72, "use_unit")
+    said = {
+        "id": other, "identifiers": [], "variety": "3110", "area": "370102001", "status": "in_use",
+        "use_unit": unit.party,
+    }  # fmt: skip
+    registered = Told(other, "lift.Registered", said, {"on": "2026-01-01"}, "2025-12-31T16:00:00.000000Z")
+    merger = Told(district.lift, "lift.MergedInto", {"into": other}, {"on": "2026-01-15"}, None)
+    absorbed = {"lift": district.lift, "identifiers": [], "settled": []}
+    loss = name(random.Random(74), "claim", 4)
+    notice = {"lift": other, "loss_at": LATER, "part": "entrapment", "interest": "owner", "kind": "entrapment"}
+    notified = Told(f"{other}/{loss}", "claim.Notified", notice, {"cover": None, "entrapment": None}, LATER)
+    district.store(registered, merger, Told(other, "lift.Absorbed", None, absorbed, None), notified)
+    for author, records, told in (
+        (unit, {other, district.lift}, {district.claims[1], loss}), (SECOND_USER, set(), set()),
+        (SECOND_INSURER, {other, district.lift}, {district.claims[1], loss}),
+    ):  # fmt: skip
+        listed = lifts.listed(district.ask(author, effective_at="2026-10-01"))["lifts"]
+        assert {row["lift"] for row in listed} == records
+        assert {row["claim"] for row in claims.register(district.ask(author))["claims"]} == told
+    listed = lifts.listed(district.ask(SECOND_USER, effective_at="2025-10-01"))["lifts"]
+    assert [row["lift"] for row in listed] == [district.lift]
 
 
 def test_who_leads_the_insurers_reads_what_one_of_them_was_told(district: District) -> None:

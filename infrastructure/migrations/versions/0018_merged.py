@@ -1,0 +1,22 @@
+"""From when on a lift's record that went up in another says nothing, and an index of what went up in what."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    folder = files("infrastructure.migrations").joinpath("sql")
+    op.get_bind().connection.cursor().execute(folder.joinpath("0018_merged.sql").read_text(encoding="utf-8"))
+
+
+def downgrade() -> None:
+    message = "a ledger is not taken back; make a new schema"
+    raise NotImplementedError(message)
