@@ -166,9 +166,9 @@ class Policy(Aggregate):
         TOPIC = "policy.PremiumReturned"
 
         def apply(self, aggregate: Policy) -> None:
-            """Hold so much less of that payment; a quotation no longer paid stands by its validity alone."""
+            """Hold so much less of it, at least nothing; a quotation no longer paid stands by its validity alone."""
             receipt = aggregate.receipts[self.found["payment"]]
-            less = replace(receipt, held_fen=receipt.held_fen - self.found["amount_fen"])
+            less = replace(receipt, held_fen=max(0, receipt.held_fen - self.found["amount_fen"]))
             aggregate.receipts = {**aggregate.receipts, self.found["payment"]: less}
             aggregate.paid = aggregate.paid and self.found["complete"]
             if aggregate.earned is not None:  # what the insurer gives back after the end it does not ask for again

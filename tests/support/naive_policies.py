@@ -196,13 +196,27 @@ class Books:
     attached: list[Certificate] = field(default_factory=list)
     """All certificates in the order they were attached."""
     losses: dict[str, Loss] = field(default_factory=dict)
+    into: dict[str, str] = field(default_factory=dict)
+    """Which record of a lift went up in which other, in the order in which that was found."""
+
+    def last(self, lift: str) -> str:
+        """Give the record that goes on."""
+        return self.last(self.into[lift]) if lift in self.into else lift
+
+    def records(self, lift: str) -> list[str]:
+        """Give all records of a lift: the one that is asked, the one that goes on, and what went up in it."""
+        found = list(dict.fromkeys([lift, self.last(lift)]))
+        for into in (self.last(lift), *self.into):
+            found += [name for name in self.into if self.into[name] == into and self.last(name) == self.last(lift)]
+        return list(dict.fromkeys(found))
 
     def covers(self, loss: Loss) -> list[Certificate]:
-        """Give what insures a loss, as is known now."""
+        """Give what insures a loss, as is known now, on whichever record of its lift; on its own first."""
         return [
             c
+            for record in self.records(loss.lift)
             for c in self.attached
-            if c.lift == loss.lift and loss.part in c.parts and c.deal.interest == loss.interest
+            if c.lift == record and loss.part in c.parts and c.deal.interest == loss.interest
             and c.insures(loss.on) and c.deal.in_force(loss.on)
         ]  # fmt: skip
 
@@ -210,7 +224,7 @@ class Books:
         """Yield what insures the same lift, part and interest on some of the days, and on which."""
         for old in self.attached:
             shared = set(old.parts) & set(new.parts)
-            if old.lift == new.lift and shared and old.deal.interest == new.deal.interest:
+            if self.last(old.lift) == self.last(new.lift) and shared and old.deal.interest == new.deal.interest:
                 days = [
                     day for day in range(new.begins, new.ends)
                     if old.insures(day) and (old.deal is new.deal or old.deal.holds(day, today))
@@ -228,7 +242,7 @@ class Books:
 
     def attach(self, new: Certificate, today: int) -> set[str]:
         """Attach a certificate; gives why it cannot be."""
-        deal, whys = new.deal, set[str]()
+        deal, whys = new.deal, {"lift_merged"} if new.lift in self.into else set[str]()
         if not (deal.begins <= new.begins and new.ends <= deal.ends):
             whys.add("certificate_outside_policy")
         if new.ends < anniversary(new.begins, 1) and new.ends != deal.ends:
@@ -274,9 +288,10 @@ class Books:
         deal, part = certificate.deal, certificate.deal.parts[loss.part]
         others = [o for o in self.losses.values() if o is not loss and o.deal is deal and o.held]
         year = [o for o in others if deal.year(o.on) == deal.year(loss.on)]
-        of_lift = [o for o in year if o.lift == loss.lift]
+        records = self.records(loss.lift)
+        of_lift = [o for o in year if o.lift in records]
         terms = deal.limits_on(loss.on)
-        owns = [c.terms(loss.on)[1] for c in deal.certificates if c.lift == loss.lift and c.insures(loss.on)]
+        owns = [c.terms(loss.on)[1] for c in deal.certificates if c.lift in records and c.insures(loss.on)]
         free = {
             "lift": max(terms["per_lift_year_fen"] if own is None else own for own in owns)
             - sum(o.held for o in of_lift)
@@ -294,7 +309,7 @@ class Books:
         if "per_person_fen" in part:
             free["person"] = part["per_person_fen"]
         if "per_accident_fen" in part:
-            same = [o for o in others if o.part == loss.part and o.lift == loss.lift and o.at == loss.at]
+            same = [o for o in others if o.part == loss.part and o.lift in records and o.at == loss.at]
             free["accident"] = part["per_accident_fen"] - sum(o.held for o in same)
         return free
 

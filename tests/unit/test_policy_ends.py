@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from application.ids import new_name
+from application.replay import effective, state_of
 from domain.aggregate import Event
 from domain.earning import Charged
 from domain.errors import Conflict
@@ -260,3 +261,24 @@ def test_days_that_nobody_kept_are_taken_to_be_the_policys() -> None:
     assert book.state(Policy, policy).charged == (
         Charged("2026-04-01", "2027-04-01", 16_000, 2), Charged("2026-10-01", "2027-04-01", 88, 0),
     )  # fmt: skip
+
+
+def test_a_policy_stands_as_of_a_day_before_what_its_money_was_held_by() -> None:
+    """Without an endorsement of a day to come less was premium than went back: nothing is held of it, and no less."""
+    book = funded()
+    policy = issued(book, line("", LIFT, 8_000))
+    (paid,) = (each.found["payment"] for each in book.events(policy) if isinstance(each, Policy.PremiumReceived))
+    more = {
+        "adds": [line(policy, HOMES, 100, from_date="2027-03-01")],
+        "sources": [{"kind": "property_fee", "amount_fen": 100}],
+    }
+    endorse(book, policy, "2027-03-01", 100, **more)
+    received = {"source": "property_fee", "amount_fen": 100, "received_fen": 8_100, "over_fen": 0, "complete": True}
+    seed(book, Policy, policy, INSURER.party, Policy.PremiumReceived, {}, {"payment": "payment:b", **received})
+    back = {"payment": paid, "amount_fen": 8_000, "complete": False}
+    seed(book, Policy, policy, INSURER.party, Policy.PremiumReturned, {}, back)
+    cancel(book, policy, "2026-04-01", 0)
+    events = book.events(policy)
+    state = state_of(events, effective(events, "2026-05-01T00:00:00.000000Z"))
+    assert state is not None
+    assert (state["state"], state["receipts"][paid]["held_fen"]) == ("cancelled", 0)
