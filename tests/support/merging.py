@@ -70,9 +70,9 @@ class Merging(World):
 
     # -------------------------------------------------------------------------------------------------------- fund
 
-    def plan_lifts(self) -> None:
+    def plan_lifts(self, names: Sequence[str] = ()) -> None:
         """Publish a plan for some records, and let the owners agree to it; no lift stands in it twice."""
-        names = self.rng.sample(LIFTS, self.rng.choice((1, 1, 2)))
+        names = names or self.rng.sample(LIFTS, self.rng.choice((1, 1, 2)))
         plan, vote = new_name("plan"), new_name("vote")
         said = {"id": plan, "lifts": names, "amount_fen": 1_000_000, "published_on": "2026-02-01"}
         whys = set() if len({*map(self.books.last, names)}) == len(names) else {"lift_twice"}
