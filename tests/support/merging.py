@@ -93,7 +93,7 @@ class Merging(World):
         return len(covered) == len(planned) == sum(c.ended is None for c in deal.certificates)
 
     def fund_pays(self) -> None:
-        """Let the fund pay what it owes by a plan of either record, perhaps with a merger before it is approved."""
+        """Let the fund pay what it owes by a plan of either record, perhaps with mergers before filing or approval."""
         found = self.pick("proposed", "issued")
         if found is None or not found.due("fund_principal"):
             return
