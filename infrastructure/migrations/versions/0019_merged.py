@@ -6,15 +6,15 @@ from importlib.resources import files
 
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     folder = files("infrastructure.migrations").joinpath("sql")
-    op.get_bind().connection.cursor().execute(folder.joinpath("0018_merged.sql").read_text(encoding="utf-8"))
+    op.get_bind().connection.cursor().execute(folder.joinpath("0019_merged.sql").read_text(encoding="utf-8"))
 
 
 def downgrade() -> None:
