@@ -65,8 +65,8 @@ class Payer(World):
         if not self.books.losses:
             return
         trial = deepcopy(self.books)
-        covered = sorted(name for name, loss in trial.losses.items() if loss.held or trial.covers(loss))
-        name = rng.choice(covered if covered and rng.random() < 0.95 else sorted(trial.losses))
+        covered = [name for name, loss in trial.losses.items() if loss.held or trial.covers(loss)]
+        name = rng.choice(covered if covered and rng.random() < 0.95 else [*trial.losses])
         loss, fen = trial.losses[name], rng.choice(AMOUNTS)
         if rng.random() < (0.3 if loss.held else 0.8):
             self.take(trial, name, rng.choice(TAKES), fen)
@@ -138,9 +138,7 @@ class Payer(World):
 
     def arrive(self, payment: str | None = None) -> None:
         """Let what was asked for arrive, sometimes more of it."""
-        waiting = sorted(
-            name for name, (deal, _, _) in self.asked.items() if name not in self.books.deal(deal).receipts
-        )
+        waiting = [name for name, (deal, _, _) in self.asked.items() if name not in self.books.deal(deal).receipts]
         if not waiting:
             return
         name = self.rng.choice(waiting) if payment is None else payment
@@ -206,7 +204,7 @@ class Payer(World):
         if not self.applications:
             return
         whole, trial = payment is not None, deepcopy(self.books)
-        payment = payment or rng.choice(sorted(self.applications))
+        payment = payment or rng.choice([*self.applications])
         deal = next(deal for deal in trial.deals if payment in deal.receipts)
         receipt = deal.receipts[payment]
         fen = rng.choice((receipt.open, receipt.open, receipt.open, receipt.open + 1, receipt.came - receipt.back))
