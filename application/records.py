@@ -11,11 +11,17 @@ from application.work import Work
 from domain.lifts import Lift
 
 
+def chain_of(work: Work, lift: Lift) -> list[Lift]:
+    """Give a lift's record, the one that it went up in, that one's, and so on to the record that goes on."""
+    chain = [lift]
+    while (into := chain[-1].merged_into) is not None:
+        chain.append(work.read(Lift, into))
+    return chain
+
+
 def last_of(work: Work, lift: Lift) -> Lift:
     """Give the record that goes on: the one that a lift's record went up in, and that in turn, or itself."""
-    while lift.merged_into is not None:
-        lift = work.read(Lift, lift.merged_into)
-    return lift
+    return chain_of(work, lift)[-1]
 
 
 def records_of(work: Work, name: str) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from application.records import last_of
+from application.records import chain_of
 from application.work import Work
 from domain.aggregate import Statement
 from domain.buildings import Building, Estate
@@ -70,18 +70,17 @@ def to_lift(work: Work, lift: Lift, on: str, until: str) -> dict[str, bool]:
     """Give the relations for `Work.allow` that hold on two civil dates: holder, manages, maintains, supervises.
 
     The holder is who registered the lift, on any day; the use unit manages; supervision is by authority or area. Of a
-    record that went up in another they are those to the one that goes on as well (C11): from the day of the merger it
-    alone says who manages and supervises, for nobody can correct the other any more.
+    record that went up in another they are those to each that it went up in as well (C11): from the day of its merger
+    on a record no longer says who manages and supervises, for nobody can correct it any more.
     """
-    last = last_of(work, lift)
-    held = [(_on(work, each, on), _on(work, each, until)) for each in (lift, last)]
+    held = [(_on(work, each, on), _on(work, each, until)) for each in chain_of(work, lift)]
     return {name: any(first[name] and end[name] for first, end in held) for name in held[0][0]}
 
 
 def users_on(work: Work, lift: Lift, day: str) -> frozenset[str]:
-    """Give who used a lift on a civil date (`LiftDays.users_on`), also by the record that its own went up in."""
-    own = lift.users_on(day) if not lift.merged_on or day <= lift.merged_on else ()
-    return frozenset((*own, *last_of(work, lift).users_on(day)))
+    """Give who used a lift on a civil date (`LiftDays.users_on`), also by the records that its own went up in."""
+    records = (each for each in chain_of(work, lift) if not each.merged_on or day <= each.merged_on)
+    return frozenset(user for each in records for user in each.users_on(day))
 
 
 def _on(work: Work, lift: Lift, day: str) -> dict[str, bool]:

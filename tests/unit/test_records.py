@@ -223,6 +223,25 @@ def test_from_its_merger_on_a_closed_record_says_no_more_who_uses_the_lift() -> 
     assert users_on(reading_as(book, UNIT), closed, "2025-11-02") == {NEXT_UNIT.party}
 
 
+def test_between_two_mergers_the_record_in_the_middle_says_who_uses_the_lift() -> None:
+    """Also of the one that went up in it first: of those days nobody else does."""
+    book = contracting()
+    gone = stated(book)
+    seed(book, Party, NEXT_UNIT.party, UNIT.party, Party.Registered, {"id": NEXT_UNIT.party, "kind": "use_unit"})
+    book.act(
+        REGULATOR, "lift.name_use_unit", {"use_unit": NEXT_UNIT.party, "effective_on": "2024-02-01"}, lift=LIFTS[0]
+    )
+    merge(book, gone, LIFTS[0], REGULATOR)
+    book.now = "2025-12-01T02:00:00.000000Z"
+    merge(book, LIFTS[0], LIFTS[1], REGULATOR)
+    first = book.state(Lift, gone)
+    assert (first.merged_on, book.state(Lift, LIFTS[0]).merged_on) == ("2025-11-01", "2025-12-01")
+    for day, middle in (("2025-11-20", True), ("2025-12-01", False)):
+        assert to_lift(reading_as(book, NEXT_UNIT), first, day, day)["manages"] is middle
+    assert NEXT_UNIT.party in users_on(reading_as(book, UNIT), first, "2025-11-20")
+    assert NEXT_UNIT.party not in users_on(reading_as(book, UNIT), first, "2025-12-02")
+
+
 def reading_as(book: Book, author: Author) -> Work:
     """Give a unit of work of somebody that reads the book."""
     cache = AggregateCache()
