@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.funds import reservations
+from application.reading.lists import page_of
 from application.reading.ports import Found
-from application.reading.rows import row_name, shown
-from application.reading.scope import filtered, reach
+from application.reading.rows import shown
 from application.reading.shapes import Page
 from domain.applications import State
 from domain.findings import Verdict
@@ -82,12 +82,7 @@ class ApplicationList(Page):
 
 def listed(asking: Asking) -> Answer:
     """Answer GET /applications: those to funds that the reader keeps, manages, represents or supervises."""
-    rows = asking.reads.views.find(
-        "applications", asking.known.position, effective=asking.effective,
-        where={name: asking.query[name] for name in FILTERS if name in asking.query}, areas=filtered(asking),
-        reach=reach(asking, "application.read"), after=asking.cursor(str, str, str), limit=asking.limit + 1,
-    )  # fmt: skip
-    page, following = asking.paged(rows, row_name)
+    page, following = page_of(asking, "applications", "application.read", FILTERS, effective=asking.effective)
     names = sorted({row["fund"] for row in page})
     held = {(row["fund"], row["item"]): row for row in reservations(asking, names)}
     funds = _places(asking, names)

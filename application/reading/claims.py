@@ -10,9 +10,9 @@ from typing_extensions import TypedDict
 from application.projections.claims import stretches
 from application.reading.asking import AREA, JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
-from application.reading.rows import row_name, shown
+from application.reading.lists import page_of
+from application.reading.rows import shown
 from application.reading.schemes import Rules
-from application.reading.scope import filtered, reach
 from application.reading.shapes import Page
 from domain.aggregate import Event, fold
 from domain.claim_shapes import LossKind
@@ -72,12 +72,7 @@ class ClaimsRegister(Page):
 
 def register(asking: Asking) -> Answer:
     """Answer GET /claims: those that the reader insures, notified, supervises, or whose lift is or was his to use."""
-    rows = asking.reads.views.find(
-        "claims", asking.known.position, effective=asking.effective,
-        where={name: asking.query[name] for name in FILTERS if name in asking.query}, areas=filtered(asking),
-        reach=reach(asking, "claim.read"), after=asking.cursor(str, str, str), limit=asking.limit + 1,
-    )  # fmt: skip
-    page, following = asking.paged(rows, row_name)
+    page, following = page_of(asking, "claims", "claim.read", FILTERS, effective=asking.effective)
     return asking.cited(effective_at=asking.effective, claims=[shown(row, SHOWN) for row in page], next=following)
 
 
@@ -108,13 +103,10 @@ def awaiting(asking: Asking) -> Answer:
     Of what was so at the instant: papers, agreements and payments that were yet to come are not looked at.
     """
     position, judged_at = asking.known.position, asking.judged_at
-    limit = min(asking.limit, JUDGED_MAX)
-    rows = asking.reads.views.find(
-        "claims", position, effective=judged_at,
-        where={"state": list(WAITING)} | {name: asking.query[name] for name in OF_CLAIMS if name in asking.query},
-        areas=filtered(asking), reach=reach(asking, "claim.read"), after=asking.cursor(str, str, str), limit=limit + 1,
-    )  # fmt: skip
-    page, following = asking.paged(rows, row_name, limit)
+    waiting = {"state": list(WAITING)}
+    page, following = page_of(
+        asking, "claims", "claim.read", OF_CLAIMS, effective=judged_at, where=waiting, limit=JUDGED_MAX
+    )
     streams = asking.reads.streams.many(sorted({row[name] for row in page for name in ("key", "lift")}))
     known = {name: [e for e in of if e.position is not None and e.position <= position] for name, of in streams.items()}
     rules: dict[str, Rules] = {}

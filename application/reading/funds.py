@@ -10,9 +10,10 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import AREA, JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
+from application.reading.lists import page_of
 from application.reading.ports import Cut, Found
-from application.reading.rows import row_name, shown
-from application.reading.scope import covered_by, filtered, lies_in, reach, to_fund, to_house
+from application.reading.rows import shown
+from application.reading.scope import covered_by, lies_in, to_fund, to_house
 from application.reading.shapes import Cited, Page
 from domain.fund_shapes import FundSource
 from domain.shapes import (
@@ -170,13 +171,9 @@ def reservations(asking: Asking, funds: Sequence[str]) -> list[Found]:
 
 def listed(asking: Asking) -> Answer:
     """Answer GET /funds: those that the reader keeps, manages, represents or supervises, as they stood then."""
-    limit = min(asking.limit, JUDGED_MAX)
-    rows = asking.reads.views.find(
-        "funds", asking.known.position, effective=asking.effective,
-        where={name: asking.query[name] for name in FILTERS if name in asking.query}, areas=filtered(asking),
-        reach=reach(asking, "fund.read"), after=asking.cursor(str, str, str), limit=limit + 1,
+    page, following = page_of(
+        asking, "funds", "fund.read", FILTERS, effective=asking.effective, limit=JUDGED_MAX
     )  # fmt: skip
-    page, following = asking.paged(rows, row_name, limit)
     names = [row["key"] for row in page]
     balances = asking.reads.views.balances_fen(names, asking.known.position, asking.effective)
     reserved = dict.fromkeys(names, 0)

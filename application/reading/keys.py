@@ -9,8 +9,7 @@ from typing_extensions import TypedDict
 from application.projections.keys import COLUMNS
 from application.reading.asking import KNOWN_AT, PAGES, WAIT_FOR, Answer, Asking, Question
 from application.reading.filters import only
-from application.reading.rows import row_name
-from application.reading.scope import reach
+from application.reading.lists import page_of
 from application.reading.shapes import Page
 from domain.parties import KeyHolder, RevocationReason
 from domain.shapes import Instant, KeyName, PartyName
@@ -40,12 +39,7 @@ class KeyList(Page):
 
 def listed(asking: Asking) -> Answer:
     """Answer GET /keys: keys are open to every party, for whoever is told something wants to know who signed it."""
-    after = asking.cursor(str, str, str)
-    rows = asking.reads.views.find(
-        "keys", asking.known.position, where={name: asking.query[name] for name in FILTERS if name in asking.query},
-        reach=reach(asking, "key.read"), after=after, limit=asking.limit + 1,
-    )  # fmt: skip
-    page, following = asking.paged(rows, row_name)
+    page, following = page_of(asking, "keys", "key.read", FILTERS)
     keys = [{"key": row["key"], **{name: row[name] for name in COLUMNS}} for row in page]
     return asking.cited(keys=keys, next=following)
 

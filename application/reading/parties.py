@@ -6,8 +6,8 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import KNOWN_AT, PAGES, WAIT_FOR, Answer, Asking, Parameter, Question
 from application.reading.filters import only
-from application.reading.rows import row_name, shown
-from application.reading.scope import reach
+from application.reading.lists import page_of
+from application.reading.rows import shown
 from application.reading.shapes import Page
 from domain.parties import PartyKind
 from domain.schemes import around
@@ -42,13 +42,8 @@ class PartyList(Page):
 
 def listed(asking: Asking) -> Answer:
     """Answer GET /parties: the directory, in which everybody finds everybody."""
-    rows = asking.reads.views.find(
-        "parties", asking.known.position,
-        where={name: asking.query[name] for name in FILTERS if name in asking.query},
-        contains={"areas": around(asking.query["area"])} if "area" in asking.query else None,
-        reach=reach(asking, "party.read"), after=asking.cursor(str, str, str), limit=asking.limit + 1,
-    )  # fmt: skip
-    page, following = asking.paged(rows, row_name)
+    there = {"areas": around(asking.query["area"])} if "area" in asking.query else None
+    page, following = page_of(asking, "parties", "party.read", FILTERS, contains=there, areas=False)
     return asking.cited(parties=[{"party": row["key"], **shown(row, SHOWN)} for row in page], next=following)
 
 

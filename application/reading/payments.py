@@ -8,8 +8,8 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
-from application.reading.rows import row_name, shown
-from application.reading.scope import reach
+from application.reading.lists import page_of
+from application.reading.rows import shown
 from application.reading.shapes import Page
 from domain.payments import Direction, PaymentState
 from domain.policy_shapes import SourceKind
@@ -88,7 +88,7 @@ class LineList(Page):
 
 def listed(asking: Asking) -> Answer:
     """Answer GET /payments: those that the reader asked for, pays or is paid, or that a fund he reads pays."""
-    page, following = _page(asking, "payments", "payment.read", PAYMENT_FILTERS)
+    page, following = page_of(asking, "payments", "payment.read", PAYMENT_FILTERS, effective=asking.effective)
     told = [
         {"payment": row["key"], "application": (row["application"] or "").partition("/")[2] or None,
          **shown(row, PAYMENT)}
@@ -99,22 +99,13 @@ def listed(asking: Asking) -> Answer:
 
 def lines(asking: Asking) -> Answer:
     """Answer GET /banklines: those that the reader noted; `unused` are those that no money was recorded by yet."""
-    page, following = _page(asking, "banklines", "bankline.read", LINE_FILTERS)
+    page, following = page_of(asking, "banklines", "bankline.read", LINE_FILTERS, effective=asking.effective)
     told = [
         {"line": row["key"], **shown(row, ("state", "seen_by", "direction", "amount_fen", "payment")),
          "on": row["value_on"]}
         for row in page
     ]  # fmt: skip
     return asking.cited(effective_at=asking.effective, lines=told, next=following)
-
-
-def _page(asking: Asking, view: str, action: str, filters: tuple[str, ...]) -> tuple[list[Answer], str | None]:
-    rows = asking.reads.views.find(
-        view, asking.known.position, effective=asking.effective,
-        where={name: asking.query[name] for name in filters if name in asking.query}, reach=reach(asking, action),
-        after=asking.cursor(str, str, str), limit=asking.limit + 1,
-    )  # fmt: skip
-    return asking.paged(rows, row_name)
 
 
 QUESTIONS = (

@@ -9,9 +9,10 @@ from typing_extensions import TypedDict
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.lifts import COVER, Certificate, PolicyState
+from application.reading.lists import page_of
 from application.reading.ports import Found
 from application.reading.rows import row_name, shown
-from application.reading.scope import covered_by, filtered, reach
+from application.reading.scope import covered_by
 from application.reading.shapes import Cited, Page
 from application.reading.sight import readable
 from domain.aggregate import fold
@@ -36,6 +37,8 @@ SHOWN = (
     "state", "in_force", "number", "product", "area", "holder", "insurer", "insurers", "interest", "premium_fen",
     "received_fen", "lifts", "fund_paid", "services", "from_date", "to_date", "valid_until",
 )  # fmt: skip
+
+FILTERS = ("state", "holder", "product")
 
 
 class PolicyTerm(TypedDict):
@@ -122,13 +125,7 @@ def require_readable(asking: Asking, policy: str) -> None:
 
 def listed(asking: Asking) -> Answer:
     """Answer GET /policies: those that the reader insures, holds, supervises, or was let read by their holder."""
-    rows = asking.reads.views.find(
-        "policies", asking.known.position, effective=asking.effective_given,
-        where={n: asking.query[n] for n in ("state", "holder", "product") if n in asking.query},
-        areas=filtered(asking), reach=reach(asking, "policy.read"), after=asking.cursor(str, str, str),
-        limit=asking.limit + 1,
-    )  # fmt: skip
-    page, following = asking.paged(rows, row_name)
+    page, following = page_of(asking, "policies", "policy.read", FILTERS, effective=asking.effective_given)
     return asking.cited(policies=[_told(row) for row in page], next=following)
 
 
@@ -181,7 +178,7 @@ def _told(row: Found) -> Answer:
 QUESTIONS = (
     Question(
         "policy.list", "/policies", listed, PolicyList,
-        (*only(PolicyTerm, "state", "holder", "product"), AREA, *TIMES, *PAGES),
+        (*only(PolicyTerm, *FILTERS), AREA, *TIMES, *PAGES),
         "Policies one has to do with", "保单清单",
     ),
     Question("policy.read", "/policies/{policy}", one, PolicyAnswer, TIMES, "A policy over its term", "保单"),

@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
-from application.reading.rows import row_name, shown
-from application.reading.scope import filtered, reach
+from application.reading.lists import page_of
+from application.reading.rows import shown
 from application.reading.shapes import Page
 from domain.policy_shapes import Part, ServiceCode
 from domain.products import PARTS_MAX
@@ -51,12 +51,7 @@ class ProductList(Page):
 
 def listed(asking: Asking) -> Answer:
     """Answer GET /products: what was filed for an area, and what of it is on sale on the day."""
-    rows = asking.reads.views.find(
-        "products", asking.known.position, effective=asking.effective,
-        where={name: asking.query[name] for name in FILTERS if name in asking.query}, areas=filtered(asking),
-        reach=reach(asking, "product.read"), after=asking.cursor(str, str, str), limit=asking.limit + 1,
-    )  # fmt: skip
-    page, following = asking.paged(rows, row_name)
+    page, following = page_of(asking, "products", "product.read", FILTERS, effective=asking.effective)
     return asking.cited(products=[{"product": row["key"], **shown(row, SHOWN)} for row in page], next=following)
 
 

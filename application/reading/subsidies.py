@@ -8,8 +8,8 @@ from typing_extensions import TypedDict
 
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
-from application.reading.rows import row_name, shown
-from application.reading.scope import filtered, reach
+from application.reading.lists import page_of
+from application.reading.rows import shown
 from application.reading.shapes import Page
 from domain.shapes import AreaCode, Code, Fen, Instant, PartyName, PolicyName, SubsidyName
 
@@ -50,12 +50,7 @@ class SubsidyList(Page):
 
 def listed(asking: Asking) -> Answer:
     """Answer GET /subsidies: those that the reader claimed, or as the treasury of their area decides on."""
-    rows = asking.reads.views.find(
-        "subsidies", asking.known.position, effective=asking.effective,
-        where={name: asking.query[name] for name in FILTERS if name in asking.query}, areas=filtered(asking),
-        reach=reach(asking, "subsidy.read"), after=asking.cursor(str, str, str), limit=asking.limit + 1,
-    )  # fmt: skip
-    page, following = asking.paged(rows, row_name)
+    page, following = page_of(asking, "subsidies", "subsidy.read", FILTERS, effective=asking.effective)
     told = [{"subsidy": row["key"], **shown(row, SHOWN)} for row in page]
     return asking.cited(effective_at=asking.effective, subsidies=told, next=following)
 
