@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.district import district
 from tests.support.postgres import database_url, database_url_16, postgres, postgres16
-from tests.support.saving import ledger, parts, scripted_ledger
+from tests.support.saving import ledger, migrated, parts, scripted_ledger
 from tests.support.scratch import use_memory
 from tests.support.written import written
 
@@ -15,6 +15,7 @@ __all__ = [
     "database_url_16",
     "district",
     "ledger",
+    "migrated",
     "parts",
     "postgres",
     "postgres16",

@@ -107,7 +107,7 @@ def test_a_certificate_out_of_its_time_is_refused(tmp_path: Path, http: httpx.Cl
 
 def test_a_stamp_outlives_its_authoritys_certificate(tmp_path: Path, http: httpx.Client) -> None:
     """What was stamped while the certificate was valid verifies after it has expired."""
-    lasting_s = 10.0
+    lasting_s = 6.0
     authority = AuthorityFolder(tmp_path / "brief", days=(-1, lasting_s / 86_400)).make()
     until = time.monotonic() + lasting_s + 1
     with answering(authority) as url:
