@@ -39,7 +39,7 @@ def summed(rows: Any, by: Sequence[str], sums: Sequence[str]) -> Select[Any]:  #
     groups = [_group(rows, name).label(name) for name in by]
     totals = [cast(func.coalesce(func.sum(rows.c[name]), 0), BigInteger).label(name) for name in sums]
     query = select(*groups, func.count().label("rows"), *totals).select_from(rows)
-    return query.group_by(*groups).order_by(*groups) if groups else query
+    return query.group_by(*groups).order_by(*groups)
 
 
 def _group(rows: Any, name: str) -> ColumnElement[Any]:  # noqa: ANN401 - as above

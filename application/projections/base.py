@@ -7,7 +7,7 @@ effective from-to as the fold says, known from-to as the batch finds by comparin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -134,6 +134,14 @@ def at(track: Track, instant: str) -> Any:  # noqa: ANN401 - tracks hold any val
             break
         held = value
     return held
+
+
+def track_rows(names: Iterable[str], track: Track) -> Iterator[Row]:
+    """Give the rows of a track of values by the names of columns, each until the next."""
+    columns = tuple(names)
+    for number, (since, value) in enumerate(track):
+        until = track[number + 1][0] if number + 1 < len(track) else None
+        yield Row("", since, until, tuple(value.get(name) for name in columns))
 
 
 def spans(*tracks: Track) -> list[tuple[str, str | None]]:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from application.projections.base import Bitemporal, Column, Evolve, Listing, LoggedEvent, Row, State, Value, put
-from application.projections.registers import register_rows
+from application.projections.base import (
+    Bitemporal,
+    Column,
+    Evolve,
+    Listing,
+    LoggedEvent,
+    Row,
+    State,
+    Value,
+    put,
+    track_rows,
+)
 from domain.houses import owners_of
 
 SIGNS: Final[Mapping[str, int]] = {
@@ -135,7 +145,7 @@ FUNDS = Bitemporal(
     version=1,
     columns=tuple(map(Column, _FUND)),
     evolve={"fund.Opened": _fund, "fund.Changed": _fund},
-    rows=register_rows(_FUND),
+    rows=lambda _stream, state: track_rows(_FUND, state["track"]),
 )
 
 
@@ -157,5 +167,5 @@ HOUSES = Bitemporal(
     version=3,
     columns=(Column("fund"), Column("building"), Column("area_m2_hundredths", "integer"), Column("owners", "texts")),
     evolve={"house.Opened": _house, "house.Transferred": _house},
-    rows=register_rows(_HOUSE),
+    rows=lambda _stream, state: track_rows(_HOUSE, state["track"]),
 )

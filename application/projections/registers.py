@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias, TypeVar
 
-from application.projections.base import ALWAYS, Evolve, LoggedEvent, Row, State, Track, Value
+from application.projections.base import ALWAYS, Evolve, LoggedEvent, Row, State, Track, Value, track_rows
 from application.projections.folding import AGGREGATE, folds
 from domain.aggregate import Aggregate
 
@@ -45,16 +45,9 @@ def registers(
     return dict.fromkeys(plain, evolve)
 
 
-def stretches(names: tuple[str, ...], track: Track) -> Iterator[Row]:
-    """Give the rows of a track of values by the names of columns."""
-    for number, (since, value) in enumerate(track):
-        until = track[number + 1][0] if number + 1 < len(track) else None
-        yield Row("", since, until, tuple(value.get(name) for name in names))
-
-
 def register_rows(names: tuple[str, ...]) -> Callable[[str, State], Iterator[Row]]:
     """Give the function that makes a register's rows."""
-    return lambda _stream, state: stretches(names, state[TRACK])
+    return lambda _stream, state: track_rows(names, state[TRACK])
 
 
 def last_row(names: tuple[str, ...]) -> Callable[[str, State], Iterator[Row]]:

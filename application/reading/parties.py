@@ -19,7 +19,7 @@ IN_AREA = Parameter("area", "Only those whose areas this lies in.", "^[0-9]{6}([
 
 
 class ListedParty(TypedDict):
-    """A party; `name` and credit code are an organisation's, a natural person has neither.
+    """A party; `name` and credit code are an organisation's, whereas a natural person's name is sealed (`person_name`).
 
     `areas` are those of an authority, `sectors` the kinds of place that alone it supervises there.
     """

@@ -7,14 +7,16 @@ begins, claims under the one of the day of loss (按起保日期、出险日期)
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Final, Literal, NotRequired
+from typing import Annotated, Final, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from application.reading.asking import AREA, TIMES, Answer, Asking, Parameter, Question
+from application.reading.claims import FILTERS as CLAIM_FILTERS
 from application.reading.claims import ClaimState, RegisteredClaim
 from application.reading.filters import grouping, only
 from application.reading.lifts import PolicyState
+from application.reading.policies import FILTERS as POLICY_FILTERS
 from application.reading.policies import PolicyTerm
 from application.reading.ports import Found
 from application.reading.scope import filtered, reach
@@ -29,8 +31,6 @@ OF_POLICIES: Final = ("insurer", "quarter", "district", "product", "state")
 OF_CLAIMS: Final = ("insurer", "quarter", "kind", "part", "state")
 POLICY_SUMS: Final = ("policies", "lifts", "premium_fen", "received_fen")
 CLAIM_SUMS: Final = ("claims", "reserved_fen", "approved_fen", "advanced_fen", "paid_fen")
-POLICY_FILTERS: Final = ("state", "holder", "product")
-CLAIM_FILTERS: Final = ("state", "kind", "part", "insurer", "policy", "lift", "occurrence")
 
 Quarter = Annotated[str, Pattern("^[0-9]{4}-Q[1-4]$")]
 """A quarter of a calendar year in Asia/Shanghai."""
@@ -115,12 +115,11 @@ def _summed(
     )  # fmt: skip
     if len(rows) > GROUPS_MAX:
         raise Invalid("these are too many groups", code="groups_too_many", maximum=GROUPS_MAX)
-    told = [{**{name: row[name] for name in by}, sums[0]: row["rows"], **_of(row, sums)} for row in rows]
+    told = [
+        {**{name: row[name] for name in by}, sums[0]: row["rows"], **{name: row[name] for name in sums[1:]}}
+        for row in rows
+    ]
     return asking.cited(effective_at=asking.effective, by=list(by), total=_total(told, sums), rows=told)
-
-
-def _of(row: Found, sums: Iterable[str]) -> dict[str, Any]:
-    return {name: row[name] for name in sums if name in row}
 
 
 def _total(rows: Sequence[Found], sums: Iterable[str]) -> dict[str, int]:

@@ -9,12 +9,9 @@ import pytest
 
 from application.ids import new_name
 from application.reading import claims
-from application.reading.asking import Asking, Reads
+from application.reading.asking import Asking
 from application.work import Author
 from domain.errors import Forbidden
-from infrastructure.clock import ScriptedClock
-from infrastructure.mapper import LogStreams
-from infrastructure.views import SqlViews
 from tests.support.claiming import (
     AREA,
     BY_INSURER,
@@ -28,8 +25,8 @@ from tests.support.claiming import (
     papers,
     payment,
 )
-from tests.support.kept import Kept
-from tests.support.saving import SCRIPTED, TestLedger
+from tests.support.kept import Kept, keeping
+from tests.support.saving import TestLedger
 
 READER = Author(OPERATOR, "operator")
 
@@ -37,11 +34,8 @@ READER = Author(OPERATOR, "operator")
 @pytest.fixture
 def kept(scripted_ledger: TestLedger) -> Iterator[Kept]:
     """A book with one insured lift, whose events are stored; it is the 5 March 2026."""
-    ledger = scripted_ledger
-    views, clock = SqlViews(ledger.database, SCRIPTED), ScriptedClock(ledger.database, refresh_s=0)
-    yield Kept(ledger, Reads(SCRIPTED, ledger.recorder, views, LogStreams(ledger.recorder), clock), insured())
-    views.close()
-    clock.close()
+    with keeping(scripted_ledger, insured()) as opened:
+        yield opened
 
 
 def listed(kept: Kept, reader: Author = READER, **query: str) -> dict[str, list[str]]:

@@ -9,15 +9,12 @@ from typing import Any
 import pytest
 
 from application.reading import limits, parties, products, schemes
-from application.reading.asking import Asking, Reads
+from application.reading.asking import Asking
 from application.work import Author
 from domain.errors import Forbidden, Invalid
 from domain.packs import load_pack
 from domain.schemes import around, within
 from domain.time import civil_midnight
-from infrastructure.clock import ScriptedClock
-from infrastructure.mapper import LogStreams
-from infrastructure.views import SqlViews
 from tests.support.claiming import (
     BY_INSURER,
     BY_USE_UNIT,
@@ -32,10 +29,10 @@ from tests.support.claiming import (
     registered,
 )
 from tests.support.history import PARTIES, Told, history, name
-from tests.support.kept import Kept
+from tests.support.kept import Kept, keeping
 from tests.support.projecting import store
 from tests.support.reading import OPERATOR, adopted, ask, reading
-from tests.support.saving import SCRIPTED, TestLedger
+from tests.support.saving import TestLedger
 
 STRANGER = Author(PARTIES[0], "owner")
 RNG = random.Random(3)
@@ -44,11 +41,8 @@ RNG = random.Random(3)
 @pytest.fixture
 def kept(scripted_ledger: TestLedger) -> Iterator[Kept]:
     """A book with one insured lift, whose events are stored."""
-    ledger = scripted_ledger
-    views, clock = SqlViews(ledger.database, SCRIPTED), ScriptedClock(ledger.database, refresh_s=0)
-    yield Kept(ledger, Reads(SCRIPTED, ledger.recorder, views, LogStreams(ledger.recorder), clock), insured())
-    views.close()
-    clock.close()
+    with keeping(scripted_ledger, insured()) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("area", ["370000", "370100", "370102", "370102001", "370102000", "370102001002", "441900"])

@@ -10,20 +10,17 @@ import pytest
 
 from application.ids import new_name
 from application.reading import applications, funds, payments, subjects, uses
-from application.reading.asking import Asking, Reads
+from application.reading.asking import Asking
 from application.work import Author
 from domain.errors import Forbidden
-from infrastructure.clock import ScriptedClock
-from infrastructure.mapper import LogStreams
-from infrastructure.views import SqlViews
 from tests.support import funding
 from tests.support.funding import BANK, ESTATE, FUND, HOUSING, LIFT, PREMIUM_FEN
 from tests.support.history import PARTIES, Told, history, name
 from tests.support.insuring import HOLDER, INSURER
-from tests.support.kept import Kept
+from tests.support.kept import Kept, keeping
 from tests.support.projecting import store
 from tests.support.reading import OPERATOR, reading
-from tests.support.saving import SCRIPTED, TestLedger
+from tests.support.saving import TestLedger
 
 DOCUMENT = "d" * 64
 STRANGER = Author(new_name("party"), "housing_bureau")
@@ -32,12 +29,8 @@ STRANGER = Author(new_name("party"), "housing_bureau")
 @pytest.fixture
 def kept(scripted_ledger: TestLedger) -> Iterator[Kept]:
     """A fund with three houses, of which one is as large as both others, whose events are stored."""
-    ledger = scripted_ledger
-    views, clock = SqlViews(ledger.database, SCRIPTED), ScriptedClock(ledger.database, refresh_s=0)
-    reads = Reads(SCRIPTED, ledger.recorder, views, LogStreams(ledger.recorder), clock)
-    yield Kept(ledger, reads, funding.funded((9_000, 9_000, 18_000)))
-    views.close()
-    clock.close()
+    with keeping(scripted_ledger, funding.funded((9_000, 9_000, 18_000))) as opened:
+        yield opened
 
 
 def asked(kept: Kept, answer: Any, *who: Author, path: Any = None, **query: str) -> Any:  # noqa: ANN401 - JSON

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -13,16 +12,12 @@ from hypothesis import strategies as st
 
 from application.ids import new_name
 from application.reading import maintenance
-from application.reading.asking import Asking, Reads
+from application.reading.asking import Asking
 from application.work import Author
 from domain.errors import Forbidden
 from domain.lifts import Lift
-from infrastructure.clock import ScriptedClock
-from infrastructure.mapper import LogStreams
-from infrastructure.views import SqlViews
 from tests.property.test_maintenance import HISTORIES, play
-from tests.support.book import Book
-from tests.support.kept import BEGUN, Kept
+from tests.support.kept import BEGUN, Kept, keeping
 from tests.support.postgres import fresh_database
 from tests.support.saving import SCRIPTED, TestLedger, ledger_in
 from tests.support.seeding import seed
@@ -41,17 +36,6 @@ from tests.support.visiting import (
 
 READER = Author(OPERATOR, "operator")
 DAY = "2026-03-20"
-
-
-@contextmanager
-def keeping(ledger: TestLedger, book: Book | None = None) -> Iterator[Kept]:
-    """Open the reading side over a book whose events are stored."""
-    views, clock = SqlViews(ledger.database, SCRIPTED), ScriptedClock(ledger.database, refresh_s=0)
-    try:
-        yield Kept(ledger, Reads(SCRIPTED, ledger.recorder, views, LogStreams(ledger.recorder), clock), book)
-    finally:
-        views.close()
-        clock.close()
 
 
 @pytest.fixture

@@ -13,15 +13,12 @@ from rich.console import Console
 from api import replaying
 from application.ids import new_name
 from application.reading import lifts, subjects
-from application.reading.asking import Asking, Reads
+from application.reading.asking import Asking
 from application.replay import replay
 from application.work import Author
 from domain.lifts import Lift
-from infrastructure.clock import ScriptedClock
-from infrastructure.mapper import LogStreams
-from infrastructure.views import SqlViews
-from tests.support.kept import BEGUN, Kept
-from tests.support.saving import SCRIPTED, TestLedger
+from tests.support.kept import BEGUN, Kept, keeping
+from tests.support.saving import TestLedger
 from tests.support.seeding import seed
 from tests.support.visiting import (
     AREA,
@@ -47,11 +44,8 @@ IN_TIME, OVER = "2026-03-03T04:00:00.000000Z", "2026-03-03T04:00:01.000000Z"
 @pytest.fixture
 def kept(scripted_ledger: TestLedger) -> Iterator[Kept]:
     """A workshop whose events are stored."""
-    ledger = scripted_ledger
-    views, clock = SqlViews(ledger.database, SCRIPTED), ScriptedClock(ledger.database, refresh_s=0)
-    yield Kept(ledger, Reads(SCRIPTED, ledger.recorder, views, LogStreams(ledger.recorder), clock))
-    views.close()
-    clock.close()
+    with keeping(scripted_ledger) as opened:
+        yield opened
 
 
 def test_a_visit_that_nobody_signed_is_found_once_its_time_is_over(kept: Kept) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from itertools import groupby
 
 from application.reading import lifts, subjects
 from application.reading.asking import Asking, Reads
 from application.work import Author
 from domain.errors import Conflict
-from infrastructure.clock import set_scripted
+from infrastructure.clock import ScriptedClock, set_scripted
+from infrastructure.mapper import LogStreams
 from infrastructure.projector import Projector
+from infrastructure.views import SqlViews
 from tests.support.book import Book
 from tests.support.history import Told
 from tests.support.projecting import store
@@ -62,3 +65,14 @@ class Kept:
         missing = {visit: [m["code"] for m in told["missing"] if m["visit"] == visit] for visit in found}
         assert missing == found
         return found
+
+
+@contextmanager
+def keeping(ledger: TestLedger, book: Book | None = None) -> Iterator[Kept]:
+    """Open the reading side over a book whose events are stored."""
+    views, clock = SqlViews(ledger.database, SCRIPTED), ScriptedClock(ledger.database, refresh_s=0)
+    try:
+        yield Kept(ledger, Reads(SCRIPTED, ledger.recorder, views, LogStreams(ledger.recorder), clock), book)
+    finally:
+        views.close()
+        clock.close()
