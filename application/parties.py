@@ -24,6 +24,7 @@ from domain.parties import (
     PartiesRegistration,
     Party,
     PartySuspension,
+    require_sealed,
 )
 from domain.visit_checks import check_certificate
 
@@ -68,6 +69,7 @@ def register(work: Work, statement: Statement, _path: Path) -> None:
         at = f"/parties/{index}"
         if said["kind"] == "operator":
             raise Invalid("the operator is made by init", code="kind_reserved", at=f"{at}/kind")
+        require_sealed(said, f"{at}/name")
         party = work.new(Party, said["id"])
         work.source(said, "party", party.id)
         party.record(Party.Registered, statement.part(at, said))

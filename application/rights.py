@@ -117,6 +117,20 @@ FUND_READERS: Final = _of(
 FUND: Final = _any_of(READERS, FUND_READERS, _of(housing_bureau="supervises", finance_bureau="supervises"))
 """Who reads a maintenance fund with what was asked of it and paid from it."""
 
+LIFT: Final = _any_of(
+    PAST_SUPERVISORS,
+    USERS,
+    _of(
+        use_unit="holder",
+        institution="holder",
+        manufacturer="holder maintains had_maintains",
+        maintainer="holder maintains had_maintains",
+        insurer="holder insures had_insures",
+        inspection_body="any",
+    ),
+)
+"""Who reads a lift, with the visits of its maintenance."""
+
 RIGHTS: Final[dict[str, Rule]] = {
     # parties ------------------------------------------------------------------------------------------------------
     "party.register": _of(operator="any"),
@@ -277,18 +291,8 @@ RIGHTS: Final[dict[str, Rule]] = {
     "access.read": READERS,
     "coverage.read": SUPERVISORS,
     # A list shows what its reader may read of each, so lists have no rows of their own.
-    "lift.read": _any_of(
-        PAST_SUPERVISORS,
-        USERS,
-        _of(
-            use_unit="holder",
-            institution="holder",
-            manufacturer="holder maintains had_maintains",
-            maintainer="holder maintains had_maintains",
-            insurer="holder insures had_insures",
-            inspection_body="any",
-        ),
-    ),
+    "lift.read": LIFT,
+    "visit.read": _any_of(LIFT, _of(maintainer="wrote", manufacturer="wrote")),
     "cover.read": _any_of(PAST_SUPERVISORS, USERS, _all("holder insures")),
     "policy.read": _any_of(SUPERVISORS, _all("holder insures")),
     "claim.read": _any_of(

@@ -74,7 +74,10 @@ class KeyRegistration(TypedDict):
 
 @strict
 class PartyRegistration(TypedDict):
-    """A party: organisations have `name` (单位名称) and credit code, natural persons a sealed `person_name`."""
+    """A party: organisations have `name` (单位名称) and credit code, natural persons a sealed `person_name`.
+
+    Of an owner (业主), mostly a person, `name` is taken with the credit code only.
+    """
 
     id: PartyName
     kind: PartyKind
@@ -85,6 +88,19 @@ class PartyRegistration(TypedDict):
     sectors: NotRequired[Annotated[list[Code], Len(0, SECTORS_MAX)]]
     key: NotRequired[KeyRegistration]
     source: NotRequired[Source]
+
+
+def require_sealed(said: Mapping[str, Any], at: str) -> None:
+    """Refuse an owner's name in clear unless it comes with a credit code: most owners are natural persons.
+
+    The directory repeats a clear name to everybody, and nothing erases it (个人信息保护法 art. 47). `at` is the name's
+    pointer. Raises Invalid `owner_name_in_clear`.
+    """
+    if said["kind"] == "owner" and "name" in said and "uscc" not in said:
+        raise Invalid(
+            "a person's name is sealed as `person_name`; an organisation's comes with its credit code",
+            code="owner_name_in_clear", at=at,
+        )  # fmt: skip
 
 
 @strict

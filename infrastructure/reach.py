@@ -79,7 +79,7 @@ def _going_on(known: int) -> CTE:
 
 
 @lru_cache(maxsize=8)
-def _alike(known: int) -> CTE:
+def alike(known: int) -> CTE:
     """Give each record of a lift that has several with each of them (was, now)."""
     step = _mergers(known)
     both = union_all(select(step.c.was, step.c.now), select(step.c.now.label("was"), step.c.was.label("now"))).cte()
@@ -170,7 +170,7 @@ def _relations(reach: Reach) -> list[str]:
 def _spans(relation: str, reach: Reach) -> Iterator[Any]:
     """Give when a relation to lifts holds, as subqueries of Spans: by their own records, and by others of one lift."""
     own = LIFTS[relation](reach, reach.acting.get(relation) or reach.acting[PAST + relation]).subquery()
-    same = (_alike if relation == INSURES else _going_on)(reach.known)
+    same = (alike if relation == INSURES else _going_on)(reach.known)
     yield own
     yield (
         select(same.c.was.label("key"), own.c.effective_from, own.c.effective_to)
@@ -277,6 +277,16 @@ def _claims(table: Table, reach: Reach, _known: int, _effective: str | None) -> 
     return [*conditions, *([table.c.key.in_(union_all(*keys))] if keys else [])]
 
 
+def _visits(table: Table, reach: Reach, _known: int, _effective: str | None) -> list[ColumnElement[bool]]:
+    """Give whose visits one reads: one's own, and those of lifts that one has to do with, now or on their day."""
+    own = [table.c.party.in_(reach.acting["wrote"])] if "wrote" in reach.acting else []
+    return own + [
+        exists().where(span.c.key == table.c.lift, _in_time(span, relation, reach, table.c.at))
+        for relation in _relations(reach)
+        for span in _spans(relation, reach)
+    ]
+
+
 def _insurers(claims: Any, reach: Reach, parties: Sequence[str]) -> list[ColumnElement[bool]]:  # noqa: ANN401 - an alias
     """Give when a party insures a loss: it was told so, it stands on the claim's policy, or on one that covered it.
 
@@ -284,7 +294,7 @@ def _insurers(claims: Any, reach: Reach, parties: Sequence[str]) -> list[ColumnE
     whoever has a certificate made out for himself afterwards is not to read what others settle.
     """
     taken, covers, policies = (tables[name].alias() for name in ("policies", "covers", "policies"))
-    same = _alike(reach.known)
+    same = alike(reach.known)
     under = _under(covers, policies, reach, parties)
     insured = select(covers.c.lift).where(under)
     beside = select(same.c.was).where(same.c.now == covers.c.lift, under)
@@ -348,7 +358,7 @@ def _subsidies(table: Table, reach: Reach, _known: int, _effective: str | None) 
 _VIEWS: Final = {
     "lifts": _lifts, "policies": _policies, "claims": _claims, "funds": _by_fund("key"),
     "applications": _by_fund("fund"), "payments": _payments, "banklines": _bank_lines,
-    "subsidies": _subsidies,
+    "subsidies": _subsidies, "visits": _visits,
 }  # fmt: skip
 
 
@@ -357,7 +367,7 @@ def within(view: str, reach: Reach, known: int, effective: str | None = None) ->
     return or_(false(), *_VIEWS[view](tables[view], reach, known, effective))
 
 
-def placed_in(table: Table, areas: Sequence[str], known: int, effective: str | None) -> ColumnElement[bool]:
+def placed_in(table: Table, areas: Sequence[str], known: int, effective: Instant | None) -> ColumnElement[bool]:
     """Hold rows to areas: by their own area, that of the lift they are of then, or of their fund, which never moves."""
     if "area" in table.c:
         return in_areas(table.c.area, areas)

@@ -116,6 +116,11 @@ class Roles:
         yield f"GRANT SELECT ON view_subsidies TO {self.writer}, {self.checkpointer}"
         yield f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON view_subsidies TO {self.projector}"
 
+    def grants_0020(self) -> Iterator[str]:
+        """Give the grants of revision 0020."""
+        yield f"GRANT SELECT ON view_visits TO {self.writer}, {self.checkpointer}"
+        yield f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON view_visits TO {self.projector}"
+
     def grants(self, revision: str) -> Iterator[str]:
         """Give the grants of all revisions up to one, for tables that came without them (a backup that is put back).
 
@@ -125,7 +130,7 @@ class Roles:
             ("0001", self.grants_0001), ("0002", self.grants_0002), ("0003", self.grants_0003),
             ("0004", self.grants_0004), ("0005", self.grants_0005), ("0007", self.grants_0007),
             ("0015", self.grants_0015), ("0016", self.grants_0016),
-            ("0017", self.grants_0017), ("0018", self.grants_0018),
+            ("0017", self.grants_0017), ("0018", self.grants_0018), ("0020", self.grants_0020),
         ):  # fmt: skip
             if of <= revision:
                 yield from grants()

@@ -50,8 +50,12 @@ def _group(rows: Any, name: str) -> ColumnElement[Any]:  # noqa: ANN401 - as abo
 
 
 def _quarter(rows: Any) -> ColumnElement[str]:  # noqa: ANN401 - as above
-    """Give the quarter of the first day of a policy's term, or of a claim's day of loss in Shanghai."""
+    """Give the quarter of the first day of a policy's term, or of a claim's day of loss."""
     if "loss_at" in rows.c:
-        instant = func.timezone(_ZONE, cast(rows.c.loss_at, DateTime(timezone=True)))
-        return func.to_char(instant, _FORM)
+        return quarter_of(rows.c.loss_at)
     return func.to_char(func.to_date(rows.c.from_date, "YYYY-MM-DD"), _FORM)
+
+
+def quarter_of(instant: ColumnElement[str]) -> ColumnElement[str]:
+    """Give the quarter that an instant lies in, in Shanghai."""
+    return func.to_char(func.timezone(_ZONE, cast(instant, DateTime(timezone=True))), _FORM)

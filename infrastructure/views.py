@@ -29,19 +29,20 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from application.errors import DatabaseAway
-from application.reading.ports import Cut, Found, Insured, Reach, Tracked
+from application.reading.ports import Cut, Found, Insured, Reach, Tracked, VisitsAsked
 from application.timers import DUE_PER_ROUND_MAX, Due
 from domain.funds import EXPIRY_RULE
 from domain.persons import RETENTION_RULE
 from domain.schemes import DISTRICT_DIGITS
 from infrastructure.connection import Database, connect_plain, is_away, lock_key
 from infrastructure.fund_views import counted_entries, house_uses, in_periods
-from infrastructure.lift_views import goes_on, insured_lifts, placed, visited
+from infrastructure.lift_views import goes_on, insured_lifts, placed
 from infrastructure.projection_tables import parked, tables, tracking
 from infrastructure.projector import TRACKING
 from infrastructure.reach import effective_at, in_areas, known_at, lift_spans, placed_in, within
 from infrastructure.schema import NAME, evidence
 from infrastructure.sum_views import Summed, rows_to_sum, summed
+from infrastructure.visit_views import visit_groups, visit_records, visited
 
 CONNECTIONS_MAX: Final = 4
 WAIT_S_MAX: Final = 10.0
@@ -209,6 +210,17 @@ class SqlViews:
         if after is not None:
             query = query.where(lifts.c.key > after)
         return self._found(query.order_by(lifts.c.key).limit(limit))
+
+    def visits(self, asked: VisitsAsked, *, after: tuple[str, int] | None, limit: int) -> list[Found]:
+        """Give visits in the order in which they began."""
+        table, query = tables["visits"], visit_records(asked, elsewhere=True)
+        if after is not None:
+            query = query.where(tuple_(table.c.at, table.c.position) > tuple_(*map(literal, after)))
+        return self._found(query.order_by(table.c.at, table.c.position).limit(limit))
+
+    def visit_sums(self, asked: VisitsAsked, *, by: Sequence[str], limit: int) -> list[Found]:
+        """Give visits in groups."""
+        return self._found(visit_groups(asked, by).limit(limit))
 
     def timeline(
         self, lifts: Sequence[str], known: int, *, effective: str | None, after: tuple[int, int] | None, limit: int,

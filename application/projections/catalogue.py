@@ -19,8 +19,9 @@ from application.projections.policies import POLICIES
 from application.projections.products import PRODUCTS
 from application.projections.subsidies import SUBSIDIES
 from application.projections.timeline import TIMELINE
+from application.projections.visits import VISITS
 
 PROJECTIONS: Final[tuple[Projection, ...]] = (
     LIFTS, COVERS, POLICIES, CLAIMS, FUNDS, HOUSES, RESERVATIONS, ENTRIES, TIMELINE, PERSONS, KEYS,
-    APPLICATIONS, PAYMENTS, BANK_LINES, PARTIES, PRODUCTS, LIMITS, SUBSIDIES,
+    APPLICATIONS, PAYMENTS, BANK_LINES, PARTIES, PRODUCTS, LIMITS, SUBSIDIES, VISITS,
 )  # fmt: skip

@@ -22,12 +22,13 @@ from application.reading import (
     subsidies,
     sums,
     uses,
+    visits,
 )
 from application.reading.asking import Question
 
 QUESTIONS: Final[tuple[Question, ...]] = (
-    *coverage.QUESTIONS, *lifts.QUESTIONS, *maintenance.QUESTIONS, *policies.QUESTIONS, *limits.QUESTIONS,
-    *schemes.QUESTIONS, *products.QUESTIONS, *parties.QUESTIONS, *claims.QUESTIONS, *sums.QUESTIONS,
+    *coverage.QUESTIONS, *lifts.QUESTIONS, *maintenance.QUESTIONS, *visits.QUESTIONS, *policies.QUESTIONS,
+    *limits.QUESTIONS, *schemes.QUESTIONS, *products.QUESTIONS, *parties.QUESTIONS, *claims.QUESTIONS, *sums.QUESTIONS,
     *funds.QUESTIONS, *applications.QUESTIONS, *payments.QUESTIONS, *subsidies.QUESTIONS, *uses.QUESTIONS,
     *keys.QUESTIONS, *subjects.QUESTIONS,
 )  # fmt: skip

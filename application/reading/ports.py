@@ -57,6 +57,26 @@ class Cut:
     positions: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class VisitsAsked:
+    """Which maintenance visits: known at a position, begun from an instant until before another.
+
+    `where` holds `lift`, `maintainer`, `level`, `state` to a value; `worker` was there, `finding` was recorded of it;
+    with `elsewhere` a worker of it was at another lift at that time. `areas` are beginnings of the codes of areas that
+    the lift lay in then; `reach` is whom the list is for.
+    """
+
+    known: int
+    where: Mapping[str, str]
+    since: str | None = None
+    until: str | None = None
+    worker: str | None = None
+    finding: str | None = None
+    elsewhere: bool = False
+    areas: Sequence[str] | None = None
+    reach: Reach | None = None
+
+
 class Views(Protocol):
     """Reads the read models; every method but `tracked` gives what was known at a position, for ever the same."""
 
@@ -118,6 +138,20 @@ class Views(Protocol):
 
         A visit is one of these levels that was ended, not corrected and not told ahead, by who maintained the lift on
         its day. Records that went up in others are left out, and what was written of them is not looked at.
+        """
+
+    def visits(self, asked: VisitsAsked, *, after: tuple[str, int] | None, limit: int) -> list[Found]:
+        """Give visits in the order in which they began, behind (`opened_at`, `position`) of the last one seen.
+
+        Rows {visit, lift, year, position, maintainer, level, workers, opened_at, ended_at, state, signed_at, signer,
+        signed_on_behalf_at, corrects, corrected_by, disputes, findings, elsewhere}; `position` is the opening's.
+        """
+
+    def visit_sums(self, asked: VisitsAsked, *, by: Sequence[str], limit: int) -> list[Found]:
+        """Give groups {by…, visits, ended, countersigned, signed_on_behalf, disputed, with_findings, corrected}.
+
+        Of what was corrected it is only counted that it was. `by` are columns of `visits`, the `quarter` in which a
+        visit began, and each `finding` by itself (null of those without); without any, there is one group.
         """
 
     def timeline(

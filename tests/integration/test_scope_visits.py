@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from application.reading import lifts, subjects
+from application.reading import lifts, subjects, visits
 from application.work import Author
 from domain.errors import Forbidden
 from tests.support.district import (
+    AUDITOR,
+    ELSEWHERE,
     FIRST_INSURER,
     FIRST_SHOP,
     FIRST_USER,
+    INSPECTOR,
     NOTIFIER,
     OLD_DISTRICT,
     SECOND_INSURER,
@@ -43,6 +46,10 @@ def _visit(lift: str, label: str, at: str, by: Author, signed_at: str) -> Iterat
     yield Told(stream, "visit.Corrected", {**named, "why": "typo"}, {"corrected_by": "n"}, None, NOTIFIER.party)
 
 
+def _listed(district: District, who: Author) -> set[str]:
+    return {row["visit"] for row in visits.listed(district.ask(who))["visits"]}
+
+
 def test_a_past_maintainer_follows_his_own_visits_and_no_others(district: District) -> None:
     """How they were signed, disputed and corrected, whenever that was written; of the successor's nothing."""
     lift, after = district.lift, "2025-07-01T02:00:00.000000Z"
@@ -65,6 +72,7 @@ def test_a_past_maintainer_follows_his_own_visits_and_no_others(district: Distri
             if e["body"] is not None and e["header"]["type"].startswith("visit.")
         }
         assert bodies == {(label, each) for label in wanted for each in {*alone, "visit.NodesReceived"}}, who
+        assert _listed(district, who) == wanted, who
 
 
 def test_a_maintainer_reads_his_own_visits_from_before_his_time(district: District) -> None:
@@ -97,9 +105,10 @@ def test_who_maintains_by_his_own_word_alone_reads_his_own_visits(district: Dist
     )
     events = subjects.everything(district.ask(shop, {"subject": lift}))["events"]
     bodies = [(e["header"]["type"], e["body"]["said"]) for e in events if e["body"] is not None]
-    (contract,), visits = bodies[:1], bodies[1:]
+    (contract,), bodies_of_visits = bodies[:1], bodies[1:]
     assert contract == ("lift.MaintainerChanged", None)
-    assert [_label(said) for _, said in visits] == ["visit:own"] * 6
+    assert [_label(said) for _, said in bodies_of_visits] == ["visit:own"] * 6
+    assert _listed(district, shop) == {"visit:own"}
     with pytest.raises(Forbidden):
         lifts.timeline(district.ask(shop, {"lift": lift}))
 
@@ -119,7 +128,9 @@ def test_in_whose_area_a_lift_lay_twice_reads_the_visits_of_both_times(district:
     )
     line = lifts.timeline(district.ask(OLD_DISTRICT, {"lift": lift}))["entries"]
     told = {_label(e["facts"]) for e in line if e["type"].startswith("visit.") and e["facts"] is not None}
-    assert told == {"visit:first", "visit:again"}
+    assert told == _listed(district, OLD_DISTRICT) == {"visit:first", "visit:again"}
+    inside = {row["visit"] for row in visits.listed(district.ask(AUDITOR, area="370102"))["visits"]}
+    assert inside == {"visit:first", "visit:again"}, "where the lift lay on the day of the visit"
 
 
 def test_what_was_told_under_another_record_of_the_lift_is_read_with_it(district: District) -> None:
@@ -146,6 +157,10 @@ def test_what_was_told_under_another_record_of_the_lift_is_read_with_it(district
     assert {"cover.Attached", "claim.Notified", "claim.Assessed"} <= seen(FIRST_INSURER)
     assert not {"cover.Attached", "claim.Notified"} & seen(SECOND_INSURER)
     assert {"visit.Opened", "visit.Countersigned", "visit.Disputed", "visit.Corrected"} <= seen(FIRST_SHOP)
+    for who in (FIRST_SHOP, SECOND_SHOP, FIRST_USER, SECOND_USER, FIRST_INSURER, SECOND_INSURER, OLD_DISTRICT):
+        assert _listed(district, who) == ({"visit:twin"} if "visit.Opened" in seen(who) else set()), who
+    assert _listed(district, INSPECTOR) == {"visit:twin"}
+    assert _listed(district, ELSEWHERE) == set()
 
 
 def _label(words: Mapping[str, str]) -> str:

@@ -71,6 +71,7 @@ EXEMPLARY = {
     "lift.list": {"limit": "2"}, "lift.read": {}, "lift.timeline": {"limit": "2"}, "party.list": {"limit": "2"},
     "payment.list": {"limit": "2"}, "policy.covers": {"limit": "1"}, "policy.limits": {}, "policy.read": {},
     "policy.sums": {"by": "insurer,quarter"}, "product.list": {"limit": "1"}, "subsidy.list": {"limit": "1"},
+    "visit.list": {"limit": "1"}, "visit.sums": {"by": "maintainer,state"},
 }  # fmt: skip
 """The questions that the document shows an answer to, and what is asked."""
 _RECORDING = {"recorded_at", "registered_at", "notified_at", "instant", "judged_at"}

@@ -24,6 +24,7 @@ class Told(NamedTuple):
     effective_at: str | None
     party: str | None = None
     """By whom; None is by the one party that writes where it does not matter."""
+    agent: str | None = None
 
 
 def name(rng: random.Random, kind: str, version: int = 7) -> str:

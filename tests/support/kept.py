@@ -42,7 +42,9 @@ class Kept:
             position = store(
                 self._ledger,
                 [
-                    Told(e.originator_id, e.TOPIC, e.said, e.found, e.effective_at or at, e.author.party)
+                    Told(
+                        e.originator_id, e.TOPIC, e.said, e.found, e.effective_at or at, e.author.party, e.author.agent
+                    )
                     for e in of
                 ],
             )  # fmt: skip

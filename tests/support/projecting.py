@@ -23,10 +23,11 @@ def store(ledger: TestLedger, told: Sequence[Told]) -> int:
     """Store a history in saves of some events each; returns the last position."""
     versions: dict[str, int] = {}
     last = 0
-    for party, of in groupby(told, lambda each: each.party):
+    for (party, agent), of in groupby(told, lambda each: (each.party, each.agent)):
         events = [_new(ledger, each, versions) for each in of]
+        by = {} if party is None else {"party": party, "agent": agent}
         for start in range(0, len(events), SAVE_EVENTS):
-            made = save(*events[start : start + SAVE_EVENTS], act=act() if party is None else act(party=party))
+            made = save(*events[start : start + SAVE_EVENTS], act=act(**by))
             last = ledger.recorder.submit(made).result(30).events[-1].position
     return last
 

@@ -14,7 +14,7 @@ from application.ids import new_name
 from application.reading import personal
 from application.work import AggregateCache, Author
 from audit import note, tokens
-from domain.errors import DomainError
+from domain.errors import DomainError, Invalid
 from domain.mandates import Mandate
 from domain.parties import Agent, Key, Party
 from domain.policies import Policy
@@ -218,6 +218,17 @@ def test_the_ledger_keeps_its_operator_and_his_administrator(book: Book) -> None
     assert refusal(book, administrator, "agent.leave", {}, agent=name) == "administrator_needed"
     assert refusal(book, administrator, "key.revoke", {"reason": "lost"}, key=key) == "administrator_needed"
     assert book.act(OPERATOR, "key.revoke", {"reason": "lost"}, key=key), "another key of the operator's may"
+
+
+def test_an_owners_name_is_sealed_unless_a_credit_code_says_that_it_is_an_organisations(book: Book) -> None:
+    """The directory repeats clear names to everybody, and nothing erases them."""
+    owner = {"id": new_name("party"), "kind": "owner", "name": "王某"}
+    with pytest.raises(Invalid) as refused:
+        book.act(OPERATOR, "party.register", {"parties": [{"id": new_name("party"), "kind": "owner"}, owner]})
+    assert (refused.value.code, refused.value.details) == ("owner_name_in_clear", {"at": "/parties/1/name"})
+    assert book.act(OPERATOR, "party.register", {"parties": [{**owner, "uscc": "91350100M000100Y43"}]})
+    unit = {**owner, "id": new_name("party"), "kind": "use_unit"}
+    assert book.act(OPERATOR, "party.register", {"parties": [unit]}), "of other kinds a name is an organisation's"
 
 
 @pytest.mark.parametrize("kind", ["operator", "market_regulator"])

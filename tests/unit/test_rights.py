@@ -24,6 +24,7 @@ REVIEWED: Final = Path(__file__).parents[1] / "golden" / "rights.csv"
 """Read line by line: who does this in the field? `everyone` is every kind; `any` needs no relation."""
 READS: Final = {f"{subject.rstrip(':')}.read" for subject in SUBJECTS} | {
     "access.read", "application.read", "claim.read", "cover.read", "coverage.read", "person.search", "person.open",
+    "visit.read",
 }  # fmt: skip
 """What is read: every kind of subject, and what is cut out of a lift's."""
 
@@ -191,7 +192,7 @@ SINGLE: Final = {"policies": "policy", "subsidies": "subsidy"}
 
 
 @pytest.mark.parametrize(
-    "view", ["lifts", "policies", "claims", "funds", "applications", "payments", "banklines", "subsidies"]
+    "view", ["lifts", "policies", "claims", "funds", "applications", "payments", "banklines", "subsidies", "visits"]
 )
 def test_lists_find_the_relations_that_the_table_names(view: str) -> None:
     """Each relation of a read's row holds a list to something; one that is not of it holds it to nothing."""
