@@ -86,6 +86,12 @@ class DatabaseAway(Busy):
     code = "database_away"
 
 
+class AnswerTooSlow(Invalid):
+    """The answer would take longer than `details["seconds_max"]`; ask for a shorter time or a smaller area."""
+
+    code = "answer_too_slow"
+
+
 class LockHeld(Busy):
     """Another session holds the ledger's lock and does not let it go; nothing was written. It is for the operator."""
 

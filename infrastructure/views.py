@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
+from psycopg.errors import QueryCanceled
 from sqlalchemy import (
     Boolean,
     ColumnElement,
@@ -28,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from application.errors import DatabaseAway
+from application.errors import AnswerTooSlow, DatabaseAway
 from application.reading.ports import Cut, Found, Insured, Reach, Tracked, VisitsAsked
 from application.timers import DUE_PER_ROUND_MAX, Due
 from domain.funds import EXPIRY_RULE
@@ -86,6 +87,9 @@ class SqlViews:
                 finally:
                     connection.exec_driver_sql("RESET enable_nestloop")
         except (DatabaseError, PoolExhausted) as away:
+            if isinstance(away, DatabaseError) and isinstance(away.orig, QueryCanceled):
+                message = "the answer takes too long; ask for a shorter time or a smaller area"
+                raise AnswerTooSlow(message, seconds_max=STATEMENT_S_MAX) from away
             if isinstance(away, DatabaseError) and not is_away(away.orig):
                 raise
             raise DatabaseAway("the read models cannot be reached", retry_after_s=5) from away
@@ -106,8 +110,11 @@ class SqlViews:
         return Tracked(rows[0][0], rows[0][1], rows[0][2]) if rows else Tracked(0, 0, 0)
 
     def pass_lock(self) -> None:
-        """Wait until whatever is being written is decided."""
-        self._rows(select(func.pg_advisory_xact_lock_shared(lock_key(self._origin))))
+        """Wait until whatever is being written is decided. Raises DatabaseAway where that takes too long."""
+        try:
+            self._rows(select(func.pg_advisory_xact_lock_shared(lock_key(self._origin))))
+        except AnswerTooSlow as slow:
+            raise DatabaseAway("what is being written takes too long", retry_after_s=5) from slow
 
     def find(
         self, view: str, known: int, *, effective: str | None = None, where: Mapping[str, object] | None = None,

@@ -20,8 +20,10 @@ STEP_DAYS: Final = 2
 VISIT_MINUTES: Final = {"HM": 45, "TM": 45, "SM": 60, "OY": 75}
 """How long each level of work takes; the rules have a least time for each."""
 BEGUN_FROM: Final = 9
-BEGUN_HOURS: Final = 6
-"""Visits begin from nine o'clock on within these hours, so that all have ended when the use units sign."""
+ROUNDS: Final = 5
+ROUND_MINUTES: Final = 90
+"""Each two workers make their visits of a day one after another from nine o'clock on, and have ended all of them when
+the use units sign."""
 SIGNED_AT: Final = (17, 0)
 """When the records come in: whoever signs a record before the ledger has it is told to have done so."""
 DEEPER: Final = ((24, "OY"), (12, "SM"), (6, "TM"))
@@ -34,7 +36,7 @@ SIGNED_NEXT_MORNING: Final = (date(2026, 6, 17), date(2026, 7, 15))
 """Two weeks before the rules change and two weeks after, so that the same lifts are visited on both days."""
 NEXT_MORNING_VISITS: Final = 3
 AFTERNOON: Final = 14
-"""The hour of those days' visits; they end about 18 hours before the morning's signature."""
+"""The hour of those days' first visits; they end about 18 hours before the morning's signature."""
 MORNING_UTC: Final = 1
 """The hour at which the use units sign then: 9:00 in Shanghai."""
 
@@ -99,8 +101,9 @@ def visit_of(stage: Stage, maintainer: str, note: LiftNote, step: int, number: i
     """Give the whole record of a visit of today: the `number`th of its maintainer in a step of the year."""
     today = stage.clock.today
     workers = [c.credentials.agent for c in stage.cast.parties[maintainer].agents["worker"]]
-    pair = [workers[number % len(workers)], workers[(number + 1) % len(workers)]]
-    hour, minute = AFTERNOON if today in SIGNED_NEXT_MORNING else BEGUN_FROM + number % BEGUN_HOURS, number * 7 % 60
+    pairs = list(zip(workers[::2], workers[1::2], strict=True))
+    pair = list(pairs[number % len(pairs)])
+    hour, minute = _begun(number // len(pairs) % ROUNDS, number * 7 % 15, late=today in SIGNED_NEXT_MORNING)
     alone = (step + number) % ALONE_EACH == 0
     begun = instant(today, hour, minute)
     visit = name_of("visit")
@@ -121,6 +124,13 @@ def visit_of(stage: Stage, maintainer: str, note: LiftNote, step: int, number: i
         "items": {"results": {"normal": codes_due(note.plan.variety, level)}},
         "finished": {"finished_at": end, "photos": [_digest(visit, "end")]},
     }  # fmt: skip
+
+
+def _begun(turn: int, minute: int, *, late: bool) -> tuple[int, int]:
+    """Give hour and minute of a pair's visit; its first is late where some are signed next morning."""
+    if late and turn == 0:
+        return AFTERNOON, minute
+    return divmod(BEGUN_FROM * 60 + (turn - late) * ROUND_MINUTES + minute, 60)
 
 
 def _end(day: date, hour: int, minute: int, level: str) -> str:

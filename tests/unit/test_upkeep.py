@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ import pytest
 
 from api.demo import upkeep
 from api.demo.district import LiftPlan, sites
-from api.demo.stage import BEGIN, END, HOUR, Clockwork, LiftNote, Stage, instant
+from api.demo.stage import BEGIN, END, HOUR, LiftNote, Stage, instant
 from domain.packs import load_pack
 from domain.time import elapsed_seconds
 from domain.visit_checks import check_items
@@ -21,11 +22,11 @@ VARIETIES = sorted({lift.variety for site in sites() for lift in site.lifts} | {
 LIFT = next(lift for site in sites() for lift in site.lifts)
 
 
-def visit_at(step: int, number: int, plan: LiftPlan = LIFT) -> dict[str, Any]:
+def visit_at(step: int, number: int, plan: LiftPlan = LIFT, day: date = BEGIN) -> dict[str, Any]:
     """Give the record that a maintainer would upload."""
     workers = [SimpleNamespace(credentials=SimpleNamespace(agent=f"agent:{n}")) for n in range(6)]
     cast_ = SimpleNamespace(parties={"m": SimpleNamespace(agents={"worker": workers})})
-    stage = cast("Stage", SimpleNamespace(clock=Clockwork(lambda _: None), cast=cast_))
+    stage = cast("Stage", SimpleNamespace(clock=SimpleNamespace(today=day), cast=cast_))
     return upkeep.visit_of(stage, "m", LiftNote(plan, "lift:1", None, None), step, number)
 
 
@@ -64,6 +65,22 @@ def test_no_visit_is_too_short_or_signed_before_its_end(number: int) -> None:
         assert isinstance(minutes, int)
         assert elapsed_seconds(opened, finished) >= minutes * 60
         assert finished <= signed
+
+
+@pytest.mark.parametrize("step", [0, 24, (upkeep.SIGNED_NEXT_MORNING[0] - BEGIN).days // upkeep.STEP_DAYS])
+def test_nobody_works_at_two_lifts_at_once(step: int) -> None:
+    """Of as many visits as a maintainer makes on a day."""
+    day = BEGIN + timedelta(days=step * upkeep.STEP_DAYS)
+    visits = [visit_at(step, number, day=day) for number in range(12)]
+    spans = {
+        (worker, visit["opened"]["opened_at"], visit["finished"]["finished_at"])
+        for visit in visits
+        for worker in visit["opened"]["workers"]
+    }
+    for worker, begun, ended in spans:
+        assert {(who, b, e) for who, b, e in spans if who == worker and b < ended and begun < e} == {
+            (worker, begun, ended)
+        }
 
 
 def test_records_are_signed_when_they_have_come_in() -> None:

@@ -18,7 +18,6 @@ CREATE TABLE view_visits (
 );
 CREATE INDEX view_visits_at ON view_visits (at, position) WHERE type = 'visit.Opened' AND number = 1;
 CREATE INDEX view_visits_lift ON view_visits (lift, at) WHERE type = 'visit.Opened' AND number = 1;
-CREATE INDEX view_visits_party ON view_visits (party, at) WHERE type = 'visit.Opened' AND number = 1;
 CREATE INDEX view_visits_worker ON view_visits (worker, at) WHERE worker IS NOT NULL;
 -- What it was for is found by `view_visits_lift`.
 DROP INDEX view_timeline_visits;
