@@ -23,6 +23,7 @@ from domain.parties import (
     KeyRotation,
     PartiesRegistration,
     Party,
+    PartyReinstatement,
     PartySuspension,
     require_sealed,
 )
@@ -87,6 +88,16 @@ def suspend(work: Work, statement: Statement, path: Path) -> None:
     if party.kind == "operator":
         raise Conflict("the operator cannot be suspended", code="operator_needed")
     party.record(Party.Suspended, statement)
+
+
+def reinstate(work: Work, statement: Statement, path: Path) -> None:
+    """Let a suspended party write and read again, by the keys that it still has. Refuses `not_suspended`."""
+    work.allow("party.reinstate")
+    require_manager(work.author)
+    party = work.change(Party, path["party"])
+    if not party.suspended:
+        raise Conflict(f"{party.id} is not suspended", code="not_suspended")
+    party.record(Party.Reinstated, statement)
 
 
 def enrol(work: Work, statement: Statement, _path: Path) -> None:
@@ -167,6 +178,10 @@ ACTIONS = (
     Action(
         "party.suspend", "POST", "/parties/{party}/suspend", PartySuspension, suspend,
         (Writes("party.Suspended", "{party}"),), "Suspend a party", "停用当事人",
+    ),
+    Action(
+        "party.reinstate", "POST", "/parties/{party}/reinstate", PartyReinstatement, reinstate,
+        (Writes("party.Reinstated", "{party}"),), "Reinstate a suspended party", "恢复已停用的当事人",
     ),
     Action(
         "agent.enrol", "POST", "/agents", AgentEnrolment, enrol,

@@ -135,6 +135,7 @@ RIGHTS: Final[dict[str, Rule]] = {
     # parties ------------------------------------------------------------------------------------------------------
     "party.register": _of(operator="any"),
     "party.suspend": _of(operator="any"),
+    "party.reinstate": _of(operator="any"),
     "agent.enrol": {kind: frozenset({"self"}) for kind in KINDS},
     "agent.leave": {kind: frozenset({"self"}) for kind in KINDS},
     "key.register": {kind: frozenset({"self"}) for kind in KINDS} | {"operator": frozenset({"any"})},

@@ -70,7 +70,7 @@ class Authorship:
         self._lines = lines
         for header in (event.header for _, event in sorted(self.anchored.events.items())):
             if header.type in TELLING:
-                self._standing.take({(header.type, header.party): {header.stream: header.position}})
+                self._standing.take({(header.type, header.party): {header.stream: [header.position]}})
 
     def check(self, save: SaveProof) -> None:
         """Check one save: receipt, evidence, author, request, actions."""

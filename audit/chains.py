@@ -38,7 +38,7 @@ class Chains:
         self._author: tuple[str, str | None] | None = None
         self._acted: list[int] = []
         self._teller: tuple[str, str | None] | None = None
-        self._told: dict[str, int] = {}
+        self._told: dict[str, list[int]] = {}
 
     def lost(self, row: EventRow, leaf: str) -> None:
         """Note an event that could not be read: its row's columns stand for it, so that it is found wrong once only."""
@@ -52,7 +52,7 @@ class Chains:
             stream = self._streams.setdefault(row.stream, [row.version - 1, row.version, row.position, True])
             stream[1] = row.version
             if row.type in TELLING:
-                self._report.told.setdefault((row.type, None), {}).setdefault(row.stream, row.position)
+                self._report.told.setdefault((row.type, None), {}).setdefault(row.stream, []).append(row.position)
 
     def saving(self, events: Sequence[Seen]) -> None:
         """Check the events of one save, in order."""
@@ -103,7 +103,7 @@ class Chains:
         if self._teller != (header.type, header.party):
             self._teller = header.type, header.party
             self._told = self._report.told.setdefault(self._teller, {})
-        self._told.setdefault(header.stream, header.position)
+        self._told.setdefault(header.stream, []).append(header.position)
 
     def _reads(self, position: int, reads: object, before: Mapping[str, int]) -> None:
         """Check what a decision relied on: the version a stream had at some moment of this save, before the event."""

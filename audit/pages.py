@@ -200,7 +200,7 @@ class PageReport:
     """Positions of events on `key:` streams."""
     acting: dict[tuple[str, str | None], list[int]] = field(default_factory=dict)
     """First positions of the saves of each author, as `audit.standing.Acting`."""
-    told: dict[tuple[str, str | None], dict[str, int]] = field(default_factory=dict)
+    told: dict[tuple[str, str | None], dict[str, list[int]]] = field(default_factory=dict)
     """Events that tell who may act for whom, as `audit.standing.Told`."""
     tallies: Counter[str] = field(default_factory=Counter)
     """Rows met: events, saves, receipts, commands, lines, evidence."""

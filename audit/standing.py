@@ -1,45 +1,48 @@
-"""Who may act for whom: an agent for the party that enrolled him until he leaves, a party until it is suspended.
+"""Who may act for whom: an agent for the party that enrolled him until he leaves, a party but while it is suspended.
 
-Headers alone tell it. Who enrols an agent, takes him out or suspends a party signs that himself, and nobody enrols for
-another party; so the party that wrote an enrolment is the agent's own (domain: `agent.Enrolled`, `agent.Left`,
-`party.Suspended`).
+Headers alone tell it. Who enrols an agent, takes him out, suspends a party or reinstates it signs that himself, and
+nobody enrols for another party; so the party that wrote an enrolment is the agent's own (domain: `agent.Enrolled`,
+`agent.Left`, `party.Suspended`, `party.Reinstated`).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Final, TypeAlias
 
 __all__ = ["TELLING", "Acting", "Standing", "Told"]
 
-TELLING: Final = frozenset({"agent.Enrolled", "agent.Left", "party.Suspended"})
+REINSTATED: Final = "party.Reinstated"
+TELLING: Final = frozenset({"agent.Enrolled", "agent.Left", "party.Suspended", REINSTATED})
 """The event types that tell it."""
 Acting = Mapping[tuple[str, "str | None"], Sequence[int]]
 """The first positions of the saves that each party, or an agent for it, wrote, in order."""
-Told: TypeAlias = Mapping[tuple[str, "str | None"], Mapping[str, int]]
+Told: TypeAlias = Mapping[tuple[str, "str | None"], Mapping[str, Sequence[int]]]
 """The events that tell it: by type and the party that wrote them (None where the header could not be read) streams and
-their first positions. So a process hands over hardly more than a name for each agent that was enrolled."""
+their positions. So a process hands over hardly more than a name for each agent that was enrolled."""
 
 
 @dataclass(slots=True)
 class Standing:
-    """What was told so far: the party of each agent, and where agents and parties ended."""
+    """What was told so far: the party of each agent, and where agents and parties ended and began again."""
 
     agents: dict[str, tuple[str | None, int]] = field(default_factory=dict)
     """Agent → his party, and the position of his enrolment."""
-    ended: dict[str, int] = field(default_factory=dict)
-    """Agent or party → the position of its leaving or suspension."""
+    ended: dict[str, list[int]] = field(default_factory=dict)
+    """Agent or party → the positions of its leaving or suspensions, negative those where it was reinstated."""
 
     def take(self, told: Told) -> None:
-        """Take over what later events tell; of two that say the same, the first counts."""
+        """Take over what later events tell; of two enrolments of one agent, the first counts."""
         for (type_, party), streams in told.items():
             if type_ == "agent.Enrolled":
-                new = {stream: at for stream, at in streams.items() if stream not in self.agents}
-                self.agents.update(zip(new, zip(repeat(party), new.values()), strict=False))
+                self.agents.update({s: (party, at[0]) for s, at in streams.items() if s not in self.agents})
             else:
-                self.ended.update({stream: at for stream, at in streams.items() if stream not in self.ended})
+                sign = -1 if type_ == REINSTATED else 1
+                for stream, positions in streams.items():
+                    for at in positions:
+                        insort(self.ended.setdefault(stream, []), sign * at, key=abs)
 
     def faults(self, acting: Acting) -> Iterator[tuple[str, int, str]]:
         """Give code, position and words for each save that nobody could write so; what stands ahead is taken first."""
@@ -47,9 +50,9 @@ class Standing:
             if agent is not None:
                 yield from (("author", at, words) for at in positions if (words := self._unlike(agent, party, at)))
             for name, words in ((party, "the party was suspended"), (agent, "the agent had left")):
-                end = self.ended.get(name or "")
-                if end is not None and positions[-1] > end:
-                    yield from (("author_ended", at, words) for at in positions if at > end)
+                changes = self.ended.get(name or "", ())
+                if changes and positions[-1] > changes[0]:
+                    yield from (("author_ended", at, words) for at in positions if _over(changes, at))
 
     def _unlike(self, agent: str, party: str, first: int) -> str:
         """Give what keeps an agent from writing this save for a party; the empty string if nothing does."""
@@ -58,3 +61,9 @@ class Standing:
         if first != 1 and not 0 < enrolled < first:
             return "the agent was not enrolled before"
         return "" if own in {None, party} else "the agent is another party's"
+
+
+def _over(changes: Sequence[int], position: int) -> bool:
+    """Say whether of what ended and began again the end was the last before a position."""
+    before = bisect_left(changes, position, key=abs)
+    return before > 0 and changes[before - 1] > 0

@@ -25,7 +25,7 @@ __all__ = ["PLAIN_BYTES_MAX", "Retraced", "State"]
 
 PLAIN_BYTES_MAX: Final = 2**33
 """Bytes of the tables before they are packed: of some 40 million events."""
-_MAGIC: Final = b"ledger-verified/v2\n"
+_MAGIC: Final = b"ledger-verified/v3\n"
 _LENGTHS: Final = struct.Struct(">QQ")  # of the packed tables, of the plain ones
 _LEVEL: Final = 1
 """zlib's quickest: hashes do not pack anyway."""
@@ -55,7 +55,7 @@ class State:
     cited: Sequence[str]
     numbers: Mapping[str, Sequence[object]]
     agents: Mapping[str, tuple[str | None, int]]
-    ended: Mapping[str, int]
+    ended: Mapping[str, list[int]]
     keys: Sequence[int]
     tallies: Mapping[str, int]
     counts: Mapping[str, int]

@@ -118,6 +118,13 @@ class PartySuspension(TypedDict):
 
 
 @strict
+class PartyReinstatement(TypedDict):
+    """Why a party may write again (恢复)."""
+
+    reason: Code
+
+
+@strict
 class AgentEnrolment(TypedDict):
     """A natural person acting for a party; identity and certificate number are sealed under one person.
 
@@ -196,13 +203,22 @@ class Party(Aggregate):
             aggregate.sectors = tuple(facts.get("sectors", ()))
 
     class Suspended(Event):
-        """The party's keys authenticate no longer, for writing or reading; evidence for it is asked for by others."""
+        """The party's keys authenticate no longer, for writing or reading, until it is reinstated."""
 
         TOPIC = "party.Suspended"
 
         def apply(self, aggregate: Party) -> None:
             """Remember it."""
             aggregate.suspended = True
+
+    class Reinstated(Event):
+        """The party's keys authenticate again, those that were not ended meanwhile; what it was stays what it is."""
+
+        TOPIC = "party.Reinstated"
+
+        def apply(self, aggregate: Party) -> None:
+            """Forget the suspension."""
+            aggregate.suspended = False
 
     class MandateReceived(Event):
         """Another party lets this one act for it; `found` {mandate, giver, acts, from_date, to_date}."""

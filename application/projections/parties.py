@@ -23,7 +23,7 @@ def _note(event: LoggedEvent) -> Notes:
     return {"uscc": event.facts.get("uscc"), "registered_at": event.recorded_at}
 
 
-_OF_ITSELF: Final = frozenset({Party.Registered.TOPIC, Party.Suspended.TOPIC})
+_OF_ITSELF: Final = frozenset({Party.Registered.TOPIC, Party.Suspended.TOPIC, Party.Reinstated.TOPIC})
 """What is said of a party; the mandates it holds are listed with nobody."""
 
 PARTIES = Bitemporal(

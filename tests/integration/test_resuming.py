@@ -124,7 +124,7 @@ def test_files_that_cannot_be_used_are_refused(written: Written, tmp_path: Path)
     """Each with its own code, and before any work is done."""
     settings, out = written.settings, Console(file=io.StringIO())
     damaged = tmp_path / "damaged"
-    damaged.write_bytes(b"ledger-verified/v2\n")
+    damaged.write_bytes(b"ledger-verified/v3\n")
     for resume, keep_in, code in (
         (tmp_path / "none", None, "state_unreadable"),
         (damaged, None, "state_damaged"),

@@ -90,7 +90,7 @@ def kept() -> tuple[State, bytes]:
         origin=context.origin, size=len(stored.events), tree=tree.to_bytes(), signatures=True, compromised={},
         recorded=stored.events[-1].recorded_at, versions={"ledger": 1}, heads={"ledger": (1, "00")}, moved=["ledger"],
         roots=[3], map=heads, sources=[(1, 2)], commands=[2**63], cited=["ab"], numbers={},
-        agents={"agent": ("party", 3)}, ended={"agent": 5}, keys=[2],
+        agents={"agent": ("party", 3)}, ended={"agent": [5]}, keys=[2],
         tallies={"events": 7}, counts={"late": 1}, kept={"late": 1}, verdicts=[],
     )  # fmt: skip
     file = io.BytesIO()

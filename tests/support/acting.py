@@ -28,10 +28,10 @@ PLACES: Final = ("370102001", "370102002", "370103001")
 ROLES: Final = ("administrator", "worker", "safety_administrator")
 MANDATED: Final = ("claim.withdraw", "claim.file", "claim.assess", "policy.propose")
 ACTIONS: Final[Mapping[str, int]] = {
-    "party.register": 1, "party.suspend": 1, "agent.enrol": 4, "agent.leave": 2, "key.register": 3, "key.rotate": 3,
-    "key.revoke": 3, "mandate.give": 5, "mandate.end": 2, "lift.register": 2, "lift.name_use_unit": 6, "lift.move": 4,
-    "lift.identify": 4, "contract.begin": 4, "contract.confirm": 3, "contract.end": 3, "claim.notify": 3,
-    "claim.withdraw": 3, "claim.file": 4,
+    "party.register": 1, "party.suspend": 2, "party.reinstate": 3, "agent.enrol": 4, "agent.leave": 2,
+    "key.register": 3, "key.rotate": 3, "key.revoke": 3, "mandate.give": 5, "mandate.end": 2, "lift.register": 2,
+    "lift.name_use_unit": 6, "lift.move": 4, "lift.identify": 4, "contract.begin": 4, "contract.confirm": 3,
+    "contract.end": 3, "claim.notify": 3, "claim.withdraw": 3, "claim.file": 4,
 }  # fmt: skip
 """What is asked for, and how often beside the others."""
 OPERATOR: Final = name("party", "operator")
@@ -231,6 +231,11 @@ class Play:
     def _ask_party_suspend(self) -> Ask:
         party = self._some(self.known.firms, "party")
         return self._request(self.signer([OPERATOR]), "party.suspend", {"reason": "r"}, party=party)
+
+    def _ask_party_reinstate(self) -> Ask:
+        suspended = [name for name, firm in self.known.firms.items() if firm.suspended]
+        party = self.rnd.choice(suspended or sorted(self.known.firms))
+        return self._request(self.signer([OPERATOR]), "party.reinstate", {"reason": "r"}, party=party)
 
     def _ask_agent_enrol(self) -> Ask:
         signer, agent = self.signer(), self.rnd.choice([*self.known.people, *[self._new("agent")] * 9])

@@ -208,8 +208,8 @@ class Register:
                 for member in said["parties"]:
                     self.firms[member["id"]] = Firm(member["kind"], tuple(member.get("areas", ())))
                     self.hands[member["key"]["id"]] = Hand(member["id"], ask.signer.party)
-            case "party.suspend":
-                self.firms[path["party"]].suspended = True
+            case "party.suspend" | "party.reinstate":
+                self.firms[path["party"]].suspended = ask.action == "party.suspend"
             case "agent.enrol":
                 self.people[said["id"]] = Person(said["party"], said["role"])
                 if "key" in said:
@@ -259,6 +259,17 @@ def _suspend(known: Register, ask: Ask) -> Iterator[str]:
         yield "suspended_already"
     elif firm.kind == "operator":
         yield "operator_needed"
+
+
+def _reinstate(known: Register, ask: Ask) -> Iterator[str]:
+    firm = known.firms.get(ask.path["party"])
+    if known.kind(ask) != "operator":
+        yield "right_missing"
+    yield from known.unmanaged(ask)
+    if firm is None:
+        yield "party_unknown"
+    elif not firm.suspended:
+        yield "not_suspended"
 
 
 def _enrol(known: Register, ask: Ask) -> Iterator[str]:
@@ -367,6 +378,7 @@ def _end(known: Register, ask: Ask) -> Iterator[str]:
 
 
 _JUDGES: Final[Mapping[str, Callable[[Register, Ask], Iterator[str]]]] = {
-    "party.register": _register_party, "party.suspend": _suspend, "agent.enrol": _enrol, "agent.leave": _leave,
+    "party.register": _register_party, "party.suspend": _suspend, "party.reinstate": _reinstate,
+    "agent.enrol": _enrol, "agent.leave": _leave,
     "key.register": _add_key, "key.rotate": _rotate, "key.revoke": _revoke, "mandate.give": _give, "mandate.end": _end,
 }  # fmt: skip

@@ -176,6 +176,18 @@ def signed(book: Book, agent: str, holder: str, *, named: bool) -> bytes:
     return tokens.make_token(private, key, claims)
 
 
+def test_a_suspended_party_is_reinstated_with_what_it_was(book: Book) -> None:
+    """Its mandates let it act again; a party that is not suspended is not reinstated."""
+    book.act(HOLDER, "mandate.give", giving())
+    assert refusal(book, OPERATOR, "party.reinstate", {"reason": "mistaken"}, party=BROKER.party) == "not_suspended"
+    for _ in range(2):
+        book.act(OPERATOR, "party.suspend", {"reason": "mistaken"}, party=BROKER.party)
+        assert book.state(Party, BROKER.party).suspended
+        book.act(OPERATOR, "party.reinstate", {"reason": "mistaken"}, party=BROKER.party)
+        assert not book.state(Party, BROKER.party).suspended
+    book.act(BROKER, "policy.propose", {}, policy=quoted(book))
+
+
 @pytest.mark.parametrize("whose", ["party", "agent"])
 def test_keys_of_a_suspended_party_authenticate_nobody(book: Book, whose: str) -> None:
     """Neither its own key nor that of its agent signs once it is suspended; before, both do."""

@@ -112,8 +112,8 @@ NEVER: Final = {
     "targets are set by the market regulator": (("scheme.set_target", "scheme.withdraw_target"), {"market_regulator"}),
     "parties are admitted by the operator": (
         (
-            "party.register", "party.suspend", "person.erase", "person.open", "ledger.publish_actions",
-            "ledger.rotate_key",
+            "party.register", "party.suspend", "party.reinstate", "person.erase", "person.open",
+            "ledger.publish_actions", "ledger.rotate_key",
         ),
         {"operator"},
     ),

@@ -151,6 +151,26 @@ def test_keys_that_a_stolen_one_registered_end_with_their_agent(house: House) ->
         house.enrol(thief, name("agent", "b"))
 
 
+def test_who_was_reinstated_signs_again(house: House) -> None:
+    """What he wrote between is named, and nothing before or after; also where he was suspended once more."""
+    wrong: list[int] = []
+    for number in range(2):
+        house.ledger.act(house.operator, "party.suspend", {"reason": "x"}, party=INSURER)
+        with in_league():
+            house.enrol(house.insurer, name("agent", f"between {number}"))
+        wrong.append(len(house.log()[0].events) - 1)
+        house.ledger.act(house.operator, "party.reinstate", {"reason": "y"}, party=INSURER)
+        house.enrol(house.insurer, name("agent", f"after {number}"))
+    stored, log = house.log()
+    resumed = (stored.verify_resumed(end) for end in stored.ends() if end > wrong[0])
+    for report in (stored.verify(), stored.verify(page=1), stored.verify(signatures=False), *resumed):
+        told = [(each.code, each.position) for each in report.verdicts if each.kind == "integrity"]
+        assert told == [("author_ended", at) for at in wrong]
+    agents = [name("agent", f"{when} {number}") for number in range(2) for when in ("between", "after")]
+    bundle = verified(unpack(log.bundle(INSURER, *agents).data), log)
+    assert {at for at, found in verdicts(bundle).items() if found == ("broken",)} == set(wrong)
+
+
 def test_neither_who_left_nor_who_was_suspended_signs(house: House) -> None:
     """The save that tells it is the last; each later one is named, whatever page or part it is verified in."""
     house.ledger.act(house.worker, "agent.leave", {}, agent=WORKER)

@@ -114,6 +114,7 @@ def come_and_go(story: Story) -> None:
     (restricted,) = story.act("operator", "person.erase", {"basis": "request"}, person=person)
     until = restricted.found["until"]
     story.ledger.fire(Due(Person.Erased.TOPIC, person, until, RETENTION_RULE))
+    story.act("operator", "party.reinstate", {"reason": "licence_renewed"}, party=story.party("closed shop"))
     mandate = {
         "id": name("mandate", "broker"), "giver": story.party("manager"), "to": story.party("broker"),
         "acts": ["policy.propose", "claim.file"], "from_date": "2025-11-01", "to_date": "2026-11-01",
