@@ -9,6 +9,7 @@ from application.reading import (
     claims,
     coverage,
     funds,
+    identifiers,
     keys,
     lifts,
     limits,
@@ -27,8 +28,8 @@ from application.reading import (
 from application.reading.asking import Question
 
 QUESTIONS: Final[tuple[Question, ...]] = (
-    *coverage.QUESTIONS, *lifts.QUESTIONS, *maintenance.QUESTIONS, *visits.QUESTIONS, *policies.QUESTIONS,
-    *limits.QUESTIONS, *schemes.QUESTIONS, *products.QUESTIONS, *parties.QUESTIONS, *claims.QUESTIONS, *sums.QUESTIONS,
-    *funds.QUESTIONS, *applications.QUESTIONS, *payments.QUESTIONS, *subsidies.QUESTIONS, *uses.QUESTIONS,
-    *keys.QUESTIONS, *subjects.QUESTIONS,
+    *coverage.QUESTIONS, *lifts.QUESTIONS, *identifiers.QUESTIONS, *maintenance.QUESTIONS, *visits.QUESTIONS,
+    *policies.QUESTIONS, *limits.QUESTIONS, *schemes.QUESTIONS, *products.QUESTIONS, *parties.QUESTIONS,
+    *claims.QUESTIONS, *sums.QUESTIONS, *funds.QUESTIONS, *applications.QUESTIONS, *payments.QUESTIONS,
+    *subsidies.QUESTIONS, *uses.QUESTIONS, *keys.QUESTIONS, *subjects.QUESTIONS,
 )  # fmt: skip

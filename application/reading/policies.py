@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from typing_extensions import TypedDict
 
-from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
+from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
 from application.reading.filters import only
 from application.reading.lifts import COVER, Certificate, PolicyState
 from application.reading.lists import page_of
@@ -38,7 +38,8 @@ SHOWN = (
     "received_fen", "lifts", "fund_paid", "services", "from_date", "to_date", "valid_until",
 )  # fmt: skip
 
-FILTERS = ("state", "holder", "product")
+FILTERS = ("state", "holder", "insurer", "product")
+NUMBER = Parameter("number", "Only what the insurer gave this number.")
 
 
 class PolicyTerm(TypedDict):
@@ -125,7 +126,9 @@ def require_readable(asking: Asking, policy: str) -> None:
 
 def listed(asking: Asking) -> Answer:
     """Answer GET /policies: those that the reader insures, holds, supervises, or was let read by their holder."""
-    page, following = page_of(asking, "policies", "policy.read", FILTERS, effective=asking.effective_given)
+    page, following = page_of(
+        asking, "policies", "policy.read", (*FILTERS, NUMBER.name), effective=asking.effective_given
+    )
     return asking.cited(policies=[_told(row) for row in page], next=following)
 
 
@@ -178,7 +181,7 @@ def _told(row: Found) -> Answer:
 QUESTIONS = (
     Question(
         "policy.list", "/policies", listed, PolicyList,
-        (*only(PolicyTerm, *FILTERS), AREA, *TIMES, *PAGES),
+        (*only(PolicyTerm, *FILTERS), NUMBER, AREA, *TIMES, *PAGES),
         "Policies one has to do with", "保单清单",
     ),
     Question("policy.read", "/policies/{policy}", one, PolicyAnswer, TIMES, "A policy over its term", "保单"),

@@ -9,7 +9,7 @@ import pytest
 from api.describing import examples
 from application.reading.asking import Reads
 from tests.support import described
-from tests.support.answering import ASKED, AT, EXEMPLARY, exemplary, paths, telling, told
+from tests.support.answering import ASKED, AT, EXEMPLARY, NEEDED, exemplary, paths, telling, told
 
 MUST_HAVE = {
     "application.list": ("applications",), "bankline.list": ("lines",), "claim.list": ("claims",),
@@ -43,7 +43,7 @@ def test_answers_are_of_their_shape(name: str, reads: Reads) -> None:
     """Whatever is asked about, as of now and of a day, is answered in the published shape, with no member more."""
     question = ASKED[name]
     known = {parameter.name for parameter in question.parameters}
-    queries: list[dict[str, str]] = [{}]
+    queries: list[dict[str, str]] = [NEEDED.get(name, {})]
     if "effective_at" in known:
         queries += [{"effective_at": AT}, {"effective_at": "2025-11-20"}]
     if name in GROUPED:

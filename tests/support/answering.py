@@ -64,10 +64,13 @@ def told(reads: Reads, question: Question, path: dict[str, str], query: dict[str
 
 # ---------------------------------------------------------------------------------------------------------- examples
 
+NEEDED = {"identifier.find": {"scheme": "registration_code", "value": "3110 370102 201801 0001"}}
+"""What a question cannot be asked without."""
 EXEMPLARY = {
     "application.list": {"limit": "1"}, "bankline.list": {"limit": "2"}, "claim.list": {"limit": "2"},
     "claim.sums": {"by": "quarter,kind"}, "coverage.read": {"by": "class", "area": "370102"}, "fund.list": {},
     "fund.read": {}, "fund.statement": {"limit": "2"}, "house.statement": {"limit": "2"}, "house.uses": {"limit": "1"},
+    "identifier.find": {},
     "lift.list": {"limit": "2"}, "lift.read": {}, "lift.timeline": {"limit": "2"}, "party.list": {"limit": "2"},
     "payment.list": {"limit": "2"}, "policy.covers": {"limit": "1"}, "policy.limits": {}, "policy.read": {},
     "policy.sums": {"by": "insurer,quarter"}, "product.list": {"limit": "1"}, "subsidy.list": {"limit": "1"},
@@ -82,7 +85,7 @@ _THEN = "2026-03-05T00:00:00.000000Z"
 def exemplary(reads: Reads, name: str) -> Any:  # noqa: ANN401 - JSON
     """Give the answer that says most to a question, its instants of recording the same each time."""
     question = ASKED[name]
-    query = {**EXEMPLARY[name], "effective_at": AT, "known_at": str(reads.log.head().size)}
+    query = {**NEEDED.get(name, {}), **EXEMPLARY[name], "effective_at": AT, "known_at": str(reads.log.head().size)}
     answers = [told(reads, question, path, query) for path in paths(reads, question)]
     return _timeless(max(answers, key=lambda answer: len(orjson.dumps(answer))))
 

@@ -21,3 +21,4 @@ CREATE INDEX view_visits_lift ON view_visits (lift, at) WHERE type = 'visit.Open
 CREATE INDEX view_visits_worker ON view_visits (worker, at) WHERE worker IS NOT NULL;
 -- What it was for is found by `view_visits_lift`.
 DROP INDEX view_timeline_visits;
+CREATE INDEX view_policies_number ON view_policies (number);
