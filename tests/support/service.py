@@ -60,7 +60,8 @@ class Service:
         key = f"key:{uuid.uuid4()}"
         private: PrivateKey = generate_private_key(SECP256R1()) if curve else Ed25519PrivateKey.generate()
         registered = credentials.registration(self.origin, name, key, private, int(time.time()))
-        body = {"id": name, "kind": kind, "name": f"{kind} of a test", "key": registered, **(more or {})}
+        called = "person_name" if kind == "owner" else "name"
+        body = {"id": name, "kind": kind, called: f"{kind} of a test", "key": registered, **(more or {})}
         self.administrator.post("/parties", {"parties": [body]})
         client = Client.open(self.url, self.origin, Credentials(name, key, private))
         self.clients.append(client)
