@@ -11,7 +11,8 @@ import base64
 import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -36,7 +37,7 @@ CURSOR_CHARS_MAX: Final = 600
 LIST_CHARS: Final = 8
 """How much of a list's digest its cursors bear: lists are held apart for those who mix them up, not against forgers."""
 PAGING: Final = frozenset({"known_at", "effective_at", "wait_for", "cursor", "limit"})
-"""Parameters that may change from page to page: the times are the first page's unless others are said."""
+"""Parameters that need not be said again: the times are the first page's, and whoever says others is refused."""
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
@@ -101,7 +102,7 @@ class Asking:
     def known(self) -> Known:
         """What the read models are read at: `known_at`, else how far they are once `wait_for` is reached.
 
-        Raises Invalid `known_at_future`, `wait_for_future`, `instant_malformed`; ProjectionBehind.
+        Raises Invalid `known_at_future`, `wait_for_future`, `instant_malformed`, `cursor_malformed`; ProjectionBehind.
         """
         if self._known is None:
             wanted = self._resolved()
@@ -145,15 +146,16 @@ class Asking:
         asked = self.query.get("effective_at")
         if asked is None:
             return self.now
-        if "T" in asked:
+        with _naming("effective_at"):
+            if "T" not in asked:
+                return civil_midnight(asked)
             parse_instant(asked)
-            return asked
-        return civil_midnight(asked)
+        return asked
 
     @property
     def effective_given(self) -> str | None:
         """The instant `effective_at` means, None when it was not asked, nor of the first page."""
-        asked = "effective_at" in self.query or (self._first is not None and self._first.asked)
+        asked = "effective_at" in self.query if self._first is None else self._first.asked
         return self.effective if asked else None
 
     @property
@@ -161,9 +163,9 @@ class Asking:
         """The instant at which is judged what time alone changes: `effective_at`, else what `known_at` stands for.
 
         Whoever asks for an earlier knowledge is not told what is missing since. Else the ledger's now. Of a later page
-        it is the first one's, unless it says times itself.
+        it is the first one's.
         """
-        if self._first is not None and not {"effective_at", "known_at"} & self.query.keys():
+        if self._first is not None:
             return self._first.judged_at
         if "effective_at" not in self.query and (known := self._known or self._resolved()) and "known_at" in self.query:
             return known.instant
@@ -185,30 +187,36 @@ class Asking:
         return wanted
 
     def _resolved(self) -> Known | None:
+        asked, first = self._asked(), self._first
+        if first is None:
+            return asked
+        if not 0 <= first.position <= self.reads.log.head().size:
+            raise _no_cursor()
+        known = self._at(first.position)
+        if asked is None:
+            return known
+        if asked.position != known.position and self.query["known_at"] != known.instant:
+            raise _no_cursor("known_at")
+        return Known(known.position, asked.instant)
+
+    def _asked(self) -> Known | None:
         asked = self.query.get("known_at")
         if asked is None:
-            return self._of_the_first_page()
+            return None
         head = self.reads.log.head()
         if _NUMBER.fullmatch(asked):
             position = int(asked)
             if position > head.size:
                 raise Invalid("the log is not that long", code="known_at_future", head=head.size)
             return self._at(position)
-        parse_instant(asked)
+        with _naming("known_at"):
+            parse_instant(asked)
         now = self.reads.clock.now()
         if asked > now:
             raise Invalid("the ledger cannot know the future", code="known_at_future", ledger_time=now)
         if head.recorded_at <= asked:
             self.reads.views.pass_lock()
         return Known(self.reads.log.position_at(asked), asked)
-
-    def _of_the_first_page(self) -> Known | None:
-        first = self._first
-        if first is None:
-            return None
-        if not 0 <= first.position <= self.reads.log.head().size:
-            raise _no_cursor()
-        return self._at(first.position)
 
     def _at(self, position: int) -> Known:
         stored = self.reads.log.select_log(position, 1) if position else ()
@@ -262,6 +270,8 @@ class Asking:
             return None
         if [type(part) for part in first.after] != list(kinds):
             raise _no_cursor()
+        if self.effective != first.effective:
+            raise _no_cursor("effective_at")
         return first.after
 
     @property
@@ -320,8 +330,20 @@ class Asking:
         return {**cites, **members}
 
 
-def _no_cursor() -> Invalid:
-    return Invalid("this is no cursor of this list", code="cursor_malformed")
+def _no_cursor(other: str | None = None) -> Invalid:
+    if other is None:
+        return Invalid("this is no cursor of this list", code="cursor_malformed")
+    return Invalid(f"the cursor is of pages at another {other}", code="cursor_malformed", name=other)
+
+
+@contextmanager
+def _naming(parameter: str) -> Iterator[None]:
+    """Say in the details of a refusal which parameter it is about, since both times are written alike."""
+    try:
+        yield
+    except Invalid as refused:
+        refused.details["name"] = parameter
+        raise
 
 
 @dataclass(frozen=True, slots=True)

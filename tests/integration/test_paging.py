@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -94,3 +95,40 @@ def test_a_cursor_of_another_list_is_refused(ledger: TestLedger, reads: Reads) -
         with pytest.raises(Invalid) as refused:
             lifts.listed(Asking(reads, OPERATOR, {}, query, question))
         assert refused.value.code == "cursor_malformed"
+
+
+def test_a_page_is_of_the_times_of_the_first(reads: Reads) -> None:
+    """Times may be said again; others are refused, or a list would be put together of two states of the ledger."""
+    of, head = "lift.list", reads.log.head().size
+    asked = {"known_at": str(head - 1), "effective_at": "2025-06-15", "limit": "1"}
+    first = lifts.listed(Asking(reads, OPERATOR, {}, asked, of))
+    page = {"limit": "1", "cursor": first["next"]}
+    second = lifts.listed(Asking(reads, OPERATOR, {}, page, of))
+    again = [{name: asked[name]} for name in ("known_at", "effective_at")]
+    again += [{"effective_at": first["effective_at"]}]
+    assert all(lifts.listed(Asking(reads, OPERATOR, {}, page | times, of)) == second for times in again)
+    earlier = ("known_at", "2020-01-01T00:00:00.000000Z")
+    for name, other in (("known_at", str(head)), earlier, ("effective_at", "2025-06-16")):
+        with pytest.raises(Invalid) as refused:
+            lifts.listed(Asking(reads, OPERATOR, {}, page | {name: other}, of))
+        assert (refused.value.code, refused.value.details) == ("cursor_malformed", {"name": name})
+
+
+def test_a_page_may_say_the_instant_that_the_first_was_known_at(reads: Reads) -> None:
+    """Also where more was recorded at that very instant since: it is the same knowledge that is asked for."""
+    times = [_recorded_at(reads, position) for position in range(1, reads.log.head().size + 1)]
+    sooner = next(position for position, (one, two) in enumerate(pairwise(times), 1) if one == two)
+    instant = times[sooner - 1]
+    first = lifts.listed(ask(reads, known_at=instant, limit="1"))
+    assert first["known_at"]["position"] > sooner
+    held: Any = canonical.decode(urlsafe_b64decode(first["next"] + "=="))
+    older = urlsafe_b64encode(canonical.encode([held[0], sooner, *held[2:]])).decode()
+    for cursor, position in ((first["next"], first["known_at"]["position"]), (older, sooner)):
+        page = lifts.listed(ask(reads, known_at=instant, limit="1", cursor=cursor))
+        assert page["known_at"] == {"position": position, "instant": instant}
+
+
+def _recorded_at(reads: Reads, position: int) -> str:
+    header: Any = canonical.decode(reads.log.select_log(position, 1)[0].header)
+    recorded_at: str = header["recorded_at"]
+    return recorded_at

@@ -159,6 +159,11 @@ def test_known_at_instants(reads: Reads) -> None:
         with pytest.raises(Invalid) as refused:
             _ = ask(reads, known_at=wrong).known
         assert refused.value.code == code
+        assert refused.value.details.get("name") == ("known_at" if code == "instant_malformed" else None)
+    for wrong in ("yesterday", "2025-02-30", "2025-02-01T00:00:00Z"):
+        with pytest.raises(Invalid) as refused:
+            _ = ask(reads, effective_at=wrong).effective
+        assert refused.value.details == {"name": "effective_at"}
 
 
 def test_wait_for(ledger: TestLedger, reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
