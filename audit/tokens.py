@@ -134,6 +134,10 @@ def check_request(
     if claims.uri != uri:
         raise TokenRefused("The token is for another path or query.", code="token_uri", claim="uri")
     for name, stated, found in (("bh", claims.bh, body_hash), ("br", claims.br, lines_root), ("bn", claims.bn, count)):
+        if (stated is None) != (found is None):
+            raise TokenRefused(
+                "One JSON value is bound by bh, lines (NDJSON) by br and bn.", code="token_body", claim=name
+            )
         if stated != found:
             raise TokenRefused("The token is for another body.", code="token_body", claim=name)
 

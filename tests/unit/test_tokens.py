@@ -222,6 +222,8 @@ def test_a_token_fits_one_request(change: dict[str, Any], code: str | None, clai
     with pytest.raises(TokenRefused) as caught:
         check_request(_token(), **request)
     assert (caught.value.code, caught.value.details["claim"]) == (code, claim)
+    if code == "token_body" and request["body_hash"] is None:
+        assert "lines (NDJSON) by br and bn" in caught.value.message
     return None
 
 
