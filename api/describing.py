@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from api.bodies import JSON_TYPE
 from api.errors import MEDIA_TYPE, titles
 from application.catalogue import ACTIONS
-from application.rights import RIGHTS, SHARED
+from application.rights import KINDS, RIGHTS, SHARED
 
 REFERENCE: Final = "#/components/schemas/{model}"
 SIGNED: Final[Mapping[str, Any]] = {"security": [{"signed": []}]}
@@ -57,7 +57,7 @@ def _problem(status: int) -> dict[str, Any]:
 
 
 def rights_of(action: str) -> str:
-    """Say who may do an act or ask a question: the kinds of party, and in what relation to the thing if one is needed.
+    """Say who may do an act or ask a question: kinds of party, and the relations of which they need one, if they do.
 
     A question without a row is one about its noun; an act has the row that its use case asks for, and no other.
     """
@@ -65,10 +65,15 @@ def rights_of(action: str) -> str:
         row = RIGHTS[SHARED.get(action, action)]
     else:
         row = RIGHTS.get(action) or RIGHTS[f"{action.partition('.')[0]}.read"]
-    told = ", ".join(
-        kind if "any" in relations else f"{kind} ({', '.join(sorted(relations))})" for kind, relations in row.items()
-    )
-    return f"Open to: {told}."
+    groups: dict[str, list[str]] = {}
+    for kind, relations in row.items():
+        needed = "" if "any" in relations else f" ({', '.join(sorted(relations))})"
+        groups.setdefault(needed, []).append(kind)
+    told = sorted(groups.items(), key=lambda group: len(group[1])) if len(row) == len(KINDS) else list(groups.items())
+    named = [f"{', '.join(kinds)}{needed}" for needed, kinds in told]
+    if len(row) == len(KINDS):
+        named[-1] = f"every {'other ' if named[1:] else ''}kind{told[-1][0]}"
+    return f"Open to: {'; '.join(named)}."
 
 
 def reference(shape: Any) -> dict[str, str]:  # noqa: ANN401 - a TypedDict

@@ -23,14 +23,14 @@ from application.proving import Proofs
 from application.reading.asking import Asking, Reads
 from application.reading.bodies import Sees, sees
 from application.reading.sight import Seen
-from application.rights import allowed
+from application.rights import allowed, right_missing
 from application.saves import Command, Saved
 from application.work import AggregateCache, Author
 from audit import canonical, tokens
 from audit.events import Header, read_body
 from audit.names import subject_of
 from domain.aggregate import fold
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.errors import Conflict, Invalid, NotFound
 from domain.parties import Party
 
 (ACTION,) = ACTIONS
@@ -73,9 +73,7 @@ class Exports:
         said = self._said(request)
         author, party = identity.author, said["party"]
         if not allowed(EXPORT, author.kind, frozenset({"self"} if party == author.party else ())):
-            raise Forbidden(
-                f"a party of kind {author.kind} may not do this", code="right_missing", action=EXPORT, kind=author.kind
-            )
+            raise right_missing(f"a party of kind {author.kind} may not do this", EXPORT, author.kind)
         query = query_of(said)
         head = self.reads.log.head().size
         receiver = self._receiver(party, head, opens_own=manages(author))

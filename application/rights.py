@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from domain.errors import Forbidden
+
 KINDS: Final = (
     "operator",
     "market_regulator",  # 市场监督管理部门
@@ -53,6 +55,45 @@ DISPUTANTS: Final = (
 """Kinds of party that may open a dispute of their own."""
 HOLDERS: Final = ("operator", "market_regulator", "financial_regulator", "housing_bureau")
 """Who may order that evidence is kept, for a court or a mediator as well; whoever set a hold is its keeper."""
+
+RELATIONS: Final[Mapping[str, tuple[str, str]]] = {
+    "administers": ("is named as the estate's housing bureau", "该小区登记的住建部门"),
+    "appointed": ("the insurer mandated it to assess (`claim.assess`)", "受保险公司委托定损(claim.assess)"),
+    "bank": ("is the fund's bank", "该维修资金的专户银行"),
+    "bureau": ("is the housing bureau that keeps the fund", "该维修资金的管理部门"),
+    "certificate": ("searches by the number of a worker's certificate", "按作业人员证编号查找"),
+    "committee": ("is the owners' committee of the fund", "该维修资金的业主委员会"),
+    "filer": ("filed the application", "提交该申请的单位"),
+    "had_bank": ("was the fund's bank, of its time", "曾任专户银行(限其任内)"),
+    "had_bureau": ("kept the fund, of its time", "曾任维修资金管理部门(限其任内)"),
+    "had_committee": ("represented the owners of the fund, of its time", "曾任业主委员会(限其任内)"),
+    "had_insures": ("insured the lift, of its time", "曾承保该电梯(限承保期间)"),
+    "had_maintains": ("maintained the lift, of its time", "曾维保该电梯(限维保期间)"),
+    "had_manager": ("managed what the fund is for, of its time", "曾任物业管理单位(限其任内)"),
+    "had_manages": ("was the lift's use unit, of its time", "曾任使用单位(限其任内)"),
+    "had_owns": ("owned the house, of its time", "曾为该户业主(限其所有期间)"),
+    "had_supervises": ("had the place in its areas, of that time", "曾属其辖区(限当时)"),
+    "holder": ("holds the policy; of a lift or a place: registered it", "投保人；就电梯、场所而言为登记人"),
+    "insures": ("leads the policy, or the cover at the loss; to read: insures", "首席承保；查阅时为承保"),
+    "keeper": ("set the hold", "设定证据保全的机关"),
+    "maintains": ("maintains the lift, as who answers for it confirmed", "经使用单位确认的维保单位"),
+    "manager": ("is the property manager that the fund names", "该维修资金登记的物业管理单位"),
+    "manages": ("is the lift's use unit (使用单位)", "该电梯的使用单位"),
+    "named": ("is named in the thing's first event", "在首条记录中列名"),
+    "no_fund": ("the payment comes from no maintenance fund", "该付款不出自维修资金"),
+    "notified": ("gave notice of the loss", "报案人"),
+    "opener": ("opened the dispute", "提出争议的一方"),
+    "ordered": ("names the order or judgment it acts on (`document`)", "载明所依据的文书(document)"),
+    "owns": ("owns the house", "该户业主"),
+    "party": ("is a party to the dispute", "争议的当事一方"),
+    "payee": ("is paid", "收款人"),
+    "payer": ("pays", "付款人"),
+    "self": ("it is its own: itself, its agent, key, product, contract, record", "本单位自己的"),
+    "supervises": ("has it in its areas, and sectors where it has some", "在其辖区(及行业)内"),
+    "uses": ("was the lift's use unit on the day of the visit", "维保当日的使用单位"),
+    "wrote": ("recorded it", "登记该记录的单位"),
+}
+"""What each relation says of a party, in English and Chinese; `any` needs none."""
 
 Rule = Mapping[str, frozenset[str]]
 
@@ -311,6 +352,12 @@ SHARED: Final[Mapping[str, str]] = {"lift.import_plain": "lift.import"}
 def granted(action: str, kind: str) -> frozenset[str]:
     """Give the relations of which one is enough for a party of `kind` to do `action`; none: it may not at all."""
     return RIGHTS.get(action, {}).get(kind, frozenset())
+
+
+def right_missing(sentence: str, action: str, kind: str, **details: object) -> Forbidden:
+    """Make the refusal of `action`; `needed` are the relations of which one would do, none if none would."""
+    needed = sorted(granted(action, kind))
+    return Forbidden(sentence, code="right_missing", action=action, kind=kind, needed=needed, **details)
 
 
 def allowed(action: str, kind: str, relations: frozenset[str]) -> bool:

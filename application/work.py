@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 from application.errors import SourceTaken
 from application.ports import Streams
-from application.rights import allowed
+from application.rights import allowed, right_missing
 from application.saves import SourceKey
 from domain.aggregate import Aggregate, Authorship, Event, Journal
-from domain.errors import Conflict, Forbidden, NotFound
+from domain.errors import Conflict, NotFound
 from domain.mandates import Mandate
 from domain.parties import Party
 from domain.time import civil_date
@@ -223,10 +223,8 @@ class Work:
         if allowed(action, self.author.kind, held):
             return
         if not any(self.mandated(action, relation, giver) for relation, giver in named.items()):
-            raise Forbidden(
-                f"a party of kind {self.author.kind} may not do {action} here",
-                code="right_missing", action=action, kind=self.author.kind, relations=sorted(held),
-            )  # fmt: skip
+            sentence = f"a party of kind {self.author.kind} may not do {action} here"
+            raise right_missing(sentence, action, self.author.kind, relations=sorted(held))
 
     def mandated(self, action: str, relation: str, giver: str) -> bool:
         """Say whether a party that may do `action` in `relation` has mandated the author to do it today."""

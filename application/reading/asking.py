@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from application.errors import ProjectionBehind
 from application.ports import Clock, Recorder, Streams
 from application.reading.ports import Tracked, Views
-from application.rights import allowed
+from application.rights import allowed, right_missing
 from application.watching import UNWATCHED, Watch
 from application.work import Author
 from audit import canonical
@@ -246,10 +246,8 @@ class Asking:
 
     def refused(self, action: str) -> Forbidden:
         """Make the refusal of a read."""
-        return Forbidden(
-            f"a party of kind {self.author.kind} may not read this, as it stands to it",
-            code="right_missing", action=action, kind=self.author.kind,
-        )  # fmt: skip
+        sentence = f"a party of kind {self.author.kind} may not read this, as it stands to it"
+        return right_missing(sentence, action, self.author.kind)
 
     # ------------------------------------------------------------------------------------------------ pages
 

@@ -19,9 +19,9 @@ from application.parties import require_manager
 from application.ports import Blind, Clock, Streams
 from application.reading.asking import Answer
 from application.reading.ports import People, PersonalRead
-from application.rights import allowed
+from application.rights import allowed, right_missing
 from application.work import AggregateCache, Author
-from domain.errors import Forbidden, Invalid
+from domain.errors import Invalid
 from domain.lookups import RULE, LookupKind
 from domain.persons import Person
 from domain.shapes import AgentName, Code, Digest, DisputeName, Instant, Label, PartyName, PersonName, strict
@@ -188,9 +188,7 @@ def opening(disclosing: Disclosing, request: Request) -> Answer:
 def _allow(action: str, author: Author, *held: str) -> None:
     """Allow a read; of the operator's people his administrator alone, since every party's persons are open to him."""
     if not allowed(action, author.kind, frozenset(held)):
-        raise Forbidden(
-            f"a party of kind {author.kind} may not read this", code="right_missing", action=action, kind=author.kind
-        )
+        raise right_missing(f"a party of kind {author.kind} may not read this", action, author.kind)
     if author.kind == "operator":
         require_manager(author)
 

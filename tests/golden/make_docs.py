@@ -24,12 +24,14 @@ from application.answers import answer
 from application.catalogue import ACTIONS
 from application.door import Request
 from application.identity import TOKEN_SKEW_MAX_S
+from application.rights import RELATIONS
 from application.saves import IAT_SKEW_MAX_S
 from audit import tokens
 from audit.actions import shape_of
 from audit.names import SUBJECTS
 from domain import catalogue
 from domain.aggregate import Event, type_registry
+from domain.identifier_rules import SCHEMES
 from domain.packs import OWN, load_pack
 from tests.golden.make_events import file_of, read, types
 from tests.golden.make_openapi import document
@@ -168,6 +170,20 @@ def _plain(text: str) -> str:
 def rule_title(rule: str) -> str:
     """Give a rule's title in Chinese as the program's own packs have it; nothing for a rule of the ledger itself."""
     return next((each.title_zh for each in load_pack(OWN).rules if each.id == rule), "")
+
+
+def scheme_table() -> str:
+    """Give the identifier schemes: who must have made a number unique, and its form once it is cleaned."""
+    rows = [
+        f"| `{each.code}` | {each.zh} | {each.issuer} | `{_plain(each.form.pattern)}` |" for each in SCHEMES.values()
+    ]
+    return "\n".join(["| code | zh | issuer | form |", "|---|---|---|---|", *rows])
+
+
+def relation_table() -> str:
+    """Give the relations that rights ask for."""
+    rows = [f"| `{relation}` | {zh} | {en} |" for relation, (en, zh) in RELATIONS.items()]
+    return "\n".join(["| code | zh | en |", "|---|---|---|", *rows])
 
 
 # ------------------------------------------------------------------------------------------------------------- names
@@ -347,7 +363,7 @@ def _sentences(head: str, table: Mapping[Any, str]) -> str:
 
 PARTS: Final = {
     EVENTS: {"made: events": event_tables},
-    CODES: {"made: codes": code_tables},
+    CODES: {"made: codes": code_tables, "made: schemes": scheme_table, "made: relations": relation_table},
     FORMAT: {"made: subjects": subject_table},
     API: {
         "made: names": name_table,

@@ -19,7 +19,7 @@ from application.answers import WriteAnswer
 from application.catalogue import ACTIONS
 from application.reading.catalogue import QUESTIONS
 from application.reading.personal import DISCLOSURES
-from application.rights import RIGHTS, SHARED
+from application.rights import KINDS, RIGHTS, SHARED
 from application.salts import take_salt
 from tests.golden.make_docs import answered
 from tests.golden.make_openapi import FILE, document
@@ -106,8 +106,13 @@ def test_an_action_says_who_may_do_it(action: str) -> None:
     """By the row of the table of rights that its use case asks for, never by that of reading."""
     _, _, operation = OPERATIONS[action]
     told = operation["description"].partition("Open to: ")[2].partition(".")[0]
-    kinds = {kind.partition(" (")[0] for kind in re.split(r", (?![^(]*\))", told)}
-    assert kinds == set(RIGHTS[SHARED.get(action, action)])
+    row, said = RIGHTS[SHARED.get(action, action)], {}
+    for group in told.split("; "):
+        kinds, _, needed = group.rstrip(")").partition(" (")
+        relations = frozenset(needed.split(", ") if needed else ["any"])
+        for kind in set(KINDS) - set(said) if kinds.startswith("every ") else kinds.split(", "):
+            said[kind] = relations
+    assert said == {kind: frozenset({"any"}) if "any" in needed else needed for kind, needed in row.items()}
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, get_args
@@ -12,7 +13,8 @@ import pytest
 
 from application.catalogue import ACTIONS
 from application.reading.ports import Reach
-from application.rights import AUTHORITIES, KINDS, RIGHTS, SHARED, allowed, granted
+from application.rights import AUTHORITIES, KINDS, RIGHTS, SHARED, allowed, granted, right_missing
+from application.rights import RELATIONS as DESCRIBED
 from application.work import Work
 from audit.names import SUBJECTS
 from domain.mandates import ACTS
@@ -53,6 +55,14 @@ def test_rights_are_those_that_were_reviewed(action: str) -> None:
     for kind, held in itertools.product(KINDS, SETS):
         needed = TABLE.get((action, kind), frozenset())
         assert allowed(action, kind, held) == ("any" in needed or not needed.isdisjoint(held)), (kind, sorted(held))
+
+
+def test_every_relation_is_described() -> None:
+    """In both languages; whoever is refused is told which of them would do, and that none would for his kind."""
+    assert sorted(DESCRIBED) == list(DESCRIBED) == RELATIONS
+    assert all(english and re.search("[\u4e00-\u9fff]", chinese) for english, chinese in DESCRIBED.values())
+    refused = [right_missing("no", "claim.assess", kind).details["needed"] for kind in ("insurer", "assessor", "bank")]
+    assert refused == [["insures"], ["appointed"], []]
 
 
 def test_every_action_has_a_row() -> None:
