@@ -20,7 +20,7 @@ from application.ruling import ruling
 from application.work import Work
 from domain.aggregate import Because, Statement
 from domain.applications import Application
-from domain.errors import Conflict
+from domain.errors import Conflict, Invalid
 from domain.findings import Finding
 from domain.fund_checks import PUBLICITY, payment_order, result_publicity
 from domain.funds import Fund
@@ -64,6 +64,8 @@ def request(work: Work, statement: Statement, _path: Path) -> None:
     )  # fmt: skip
     require_taking(policy, said["source_kind"], work.today)
     require_payee(policy, said["payee"])
+    if said.get("payer", party) == said["payee"]:
+        raise Invalid("nobody pays himself: payer names who does", code="payer_is_payee")
     due_fen = policy.due_fen(said["source_kind"])
     if said["source_kind"] in FUND_SOURCES:
         raise Conflict("the fund pays by an approved application", code="application_needed")

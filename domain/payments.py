@@ -42,7 +42,7 @@ Direction = Literal["in", "out"]
 
 @strict
 class PaymentRequest(TypedDict):
-    """A payment to the insurer that leads the policy; `payer` left out is the author.
+    """A payment to the insurer that leads the policy; `payer` left out is the author, so an insurer names him.
 
     `reference` is the number that the bank's line shall carry (a code, never a name).
     """

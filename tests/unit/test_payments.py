@@ -61,6 +61,20 @@ def test_requests_that_cannot_be_premium_are_refused(changes: dict[str, Any], co
     assert refusal.value.code == code
 
 
+def test_an_insurer_that_asks_for_its_premium_names_the_payer() -> None:
+    """It does not pay itself: left out, the payer would be the author, and the policy be paid by nobody (PB01)."""
+    book = funded()
+    policy = quoted(book, 0)
+    name = new_name("payment")
+    said = {"id": name, "policy": policy, "payee": INSURER.party, "amount_fen": PREMIUM_FEN}
+    for payer in ({}, {"payer": INSURER.party}):
+        with pytest.raises(Invalid) as refusal:
+            book.act(INSURER, "payment.request", said | payer | {"source_kind": "property_fee"})
+        assert refusal.value.code == "payer_is_payee"
+    book.act(INSURER, "payment.request", said | {"payer": HOLDER.party, "source_kind": "property_fee"})
+    assert book.state(Payment, name).payer == HOLDER.party
+
+
 @pytest.mark.parametrize("source", sorted(FUND_SOURCES))
 def test_the_fund_pays_by_an_application_whatever_its_pocket(source: str) -> None:
     """No money of the owners leaves by a plain request: their vote and the bureau's approval come first."""

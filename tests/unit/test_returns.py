@@ -15,6 +15,7 @@ from domain.policies import Policy
 from tests.support.book import Book
 from tests.support.funding import (
     BANK,
+    FINANCE,
     FUND,
     LIFT,
     PREMIUM_FEN,
@@ -165,7 +166,7 @@ def test_a_payment_by_somebody_else_is_not_returned_with_it() -> None:
     (own,) = received(book, policy, 4_000)
     other = new_name("payment")
     said = {"id": other, "policy": policy, "payee": INSURER.party, "amount_fen": 4_000, "source_kind": "common_income"}
-    book.act(INSURER, "payment.request", said)
+    book.act(INSURER, "payment.request", {**said, "payer": FINANCE.party})
     confirmed(book, other)
     end(book, policy, "void")
     with pytest.raises(Conflict) as refusal:
