@@ -45,6 +45,8 @@ DESCRIPTION = (
     "HEAD is answered wherever GET is, with the same headers and no content."
 )
 
+_UNROUTED = {HTTPStatus.NOT_FOUND: "nothing has this address: GET /openapi.json gives those that there are"}
+
 log = structlog.get_logger()
 
 
@@ -94,9 +96,11 @@ def _handle_errors(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 
     async def unrouted(request: Request, error: Exception) -> Response:
         status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
-        answer = errors.answer(status, status.name.lower(), status.phrase)
-        if status == HTTPStatus.METHOD_NOT_ALLOWED:
-            answer.headers["Allow"] = ", ".join(_allowed(routes, request))
+        if status != HTTPStatus.METHOD_NOT_ALLOWED:
+            return errors.answer(status, status.name.lower(), _UNROUTED.get(status, status.phrase))
+        taken = _allowed(routes, request)
+        answer = errors.answer(status, "method_not_allowed", "the address does not take this method", {"taken": taken})
+        answer.headers["Allow"] = ", ".join(taken)
         return answer
 
     async def unforeseen(request: Request, error: Exception) -> Response:

@@ -110,15 +110,21 @@ def _check_members(said: Mapping[str, Any], policy: Policy) -> None:
         raise Invalid("an endorsement changes 1 to 100 lifts, or limits", code="too_many", maximum=ENDORSED_LIFTS_MAX)
     days = [line["from_date"] for line in said.get("adds", ())]
     days += [item["effective_on"] for key in ("changes", "removes") for item in said.get(key, ())]
-    if any(day != said["effective_on"] for day in days):
-        raise Invalid("all members hold from the endorsement's day", code="effective_on_differs")
+    on = said["effective_on"]
+    if others := sorted({day for day in days if day != on}):
+        raise Invalid("all members hold from the endorsement's day", code="effective_on_differs", on=on, others=others)
     if any(line["policy"] != policy.id for line in said.get("adds", ())):
         raise Invalid("a line names another policy", code="policy_differs")
     sum_fen = sum(part["premium_fen"] for line in said.get("adds", ()) for part in line["parts"])
     sum_fen += sum(part["delta_fen"] for change in said.get("changes", ()) for part in change.get("parts", ()))
     sum_fen -= sum(part["premium_fen"] for removal in said.get("removes", ()) for part in removal["refunds"])
     if sum_fen != said["delta_fen"]:
-        raise Invalid("the members do not sum to the delta", code="endorsement_delta", sum_fen=sum_fen)
+        raise Invalid(
+            "the members do not sum to the delta",
+            code="endorsement_delta",
+            sum_fen=sum_fen,
+            delta_fen=said["delta_fen"],
+        )
 
 
 def _parts(statement: Statement, key: str) -> Iterator[Statement]:

@@ -45,7 +45,8 @@ def offer(work: Work, statement: Statement, path: Path) -> None:
     product = work.change(Product, path["product"])
     work.allow("product.offer", self=product.insurer == work.author.party)
     if product.on_sale_from is not None and product.withdrawn_from is None:
-        raise Conflict(f"{product.id} is on sale already", code="on_sale_already", since=product.on_sale_from)
+        sentence = f"{product.id} is on sale from {product.on_sale_from} on; withdraw it to offer it from another day"
+        raise Conflict(sentence, code="on_sale_already", since=product.on_sale_from)
     product.record(Product.OnSale, statement)
 
 

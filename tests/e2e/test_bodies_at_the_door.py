@@ -343,7 +343,10 @@ def test_paths_that_lead_nowhere(
         response = send(service, insurer, path, salted(agent(insurer)), method=method)
     assert code(response) == expected
     if expected[0] == 405:
-        assert "POST" in response.headers["allow"]
+        assert "POST" in response.json()["details"]["taken"]
+        assert response.headers["allow"] == ", ".join(response.json()["details"]["taken"])
+    elif expected[1] == "not_found":
+        assert "/openapi.json" in response.json()["detail"]
 
 
 def test_a_thing_that_is_not_there(service: Service, insurer: Client) -> None:

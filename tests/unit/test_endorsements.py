@@ -331,6 +331,9 @@ def test_endorsements_that_do_not_hold_together_are_refused(delta_fen: int, memb
     with pytest.raises(DomainError) as refusal:
         endorse(book, policy, "2026-06-01", delta_fen, **members)
     assert refusal.value.code == code
+    told = {"effective_on_differs": {"on": "2026-06-01", "others": ["2026-06-02"]},
+            "endorsement_delta": {"sum_fen": 0, "delta_fen": 1}}  # fmt: skip
+    assert code not in told or refusal.value.details == told[code]
 
 
 def test_endorsements_are_the_insurers_within_the_term() -> None:

@@ -163,6 +163,7 @@ def test_a_product_is_sold_between_its_days() -> None:
     with pytest.raises(Conflict) as again:
         book.act(INSURER, "product.offer", {"from_date": "2026-01-01"}, product=PRODUCT)
     assert again.value.code == "on_sale_already"
+    assert "is on sale from 2020-01-01 on; withdraw it" in again.value.message
     book.act(INSURER, "product.withdraw", {"from_date": "2026-05-01"}, product=PRODUCT)
     product = book.state(Product, PRODUCT)
     product.require_on_sale("2026-04-30")
