@@ -42,7 +42,9 @@ DESCRIPTION = (
     "The event-sourced ledger of a district's lift “insurance + service” · 电梯“保险+服务”账本. "
     "Every write is a signed request and becomes signed, immutable events. "
     "Every answer to a request that could be read carries the ledger's time in the header `Ledger-Time`. "
-    "HEAD is answered wherever GET is, with the same headers and no content."
+    "HEAD is answered wherever GET is, with the same headers and no content. "
+    "Signing, names, errors and the order of acts are in docs/api.md; “Open to” names kinds of party, in brackets the "
+    "relations of which one is needed (docs/codes.md#relations)."
 )
 
 _UNROUTED = {HTTPStatus.NOT_FOUND: "nothing has this address: GET /openapi.json gives those that there are"}
@@ -137,6 +139,9 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     explain(components["schemas"])
     components["responses"] = responses()
     illustrate(document)
+    document["servers"] = [{"url": "/"}]
+    for operation in (each for methods in document["paths"].values() for each in methods.values()):
+        operation.setdefault("security", [])  # said outright, since generators ask for it
     components["securitySchemes"] = {
         "signed": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",

@@ -45,6 +45,10 @@ _KEY = {
     "description": "The token's `jti`, which is what makes a write idempotent; need not be sent.",
 }  # fmt: skip
 _SALT: Final = "16 to 64 random bytes in lower-case hex"
+_NOT_NEW: Final = (
+    "Stored before (of lines some group: `repeated`), nothing to write, or every line `refused` · "
+    "此前已入账(NDJSON 为其中某组)、无需入账，或各行均被拒绝"
+)
 _POSITION = {
     "Ledger-Position": {
         "schema": {"type": "integer"}, "description": "The last position written; give it to reads as `wait_for`.",
@@ -151,7 +155,7 @@ def openapi_of(action: Action, shapes: Shapes) -> dict[str, Any]:
         **SIGNED,
         "responses": {
             "201": {"description": "Stored · 已入账", "headers": _POSITION, "content": answered},
-            "200": {"description": "Stored before, or nothing to write · 此前已入账或无需入账", "content": answered},
+            "200": {"description": _NOT_NEW, "content": answered},
             **refusals(*WRITTEN),
         },
     }

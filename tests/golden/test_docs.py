@@ -26,6 +26,7 @@ from api.terminal import REFUSED
 from application.catalogue import ACTIONS
 from application.identity import TOKEN_SKEW_MAX_S
 from application.reading.asking import Asking, Reads
+from application.rights import RIGHTS
 from application.work import Author
 from audit import merkle, note, tokens
 from audit.errors import TokenRefused
@@ -354,6 +355,20 @@ def test_the_page_on_importing_says_how_it_ends() -> None:
 
 
 STATED: Final = {"`group_lines` in `GET /actions`", "tests/golden/rights.csv", "api.client.Client"}
+
+
+def test_the_way_to_a_paid_claim_is_one_of_acts() -> None:
+    """Each address of its table is an act's, which the kinds of party that stand beside it may do."""
+    table = API.read_text(encoding="utf-8").partition("## From a product to a paid claim")[2].partition("\n## ")[0]
+    paths, asked = {action.path: name for name, action in ACTIONS.by_id.items()}, 0
+    for row in table.splitlines()[6:]:
+        addresses, kinds = row.split("|")[1:3] if row else ("", "")
+        for address in re.findall("`(?:POST )?(.*?)`", addresses):
+            path = address.replace("…", "/lifts/{lift}/claims/{claim}")
+            assert path in paths, path
+            assert set(re.findall("`([a-z_]+)`", kinds)) - {"payer"} <= set(RIGHTS[paths[path]]), path
+            asked += 1
+    assert asked > 20
 
 
 def test_what_the_page_points_at_is_there() -> None:

@@ -72,7 +72,8 @@ EXEMPLARY = {
     "fund.read": {}, "fund.statement": {"limit": "2"}, "house.statement": {"limit": "2"}, "house.uses": {"limit": "1"},
     "identifier.find": {},
     "lift.list": {"limit": "2"}, "lift.read": {}, "lift.timeline": {"limit": "2"}, "party.list": {"limit": "2"},
-    "payment.list": {"limit": "2"}, "policy.covers": {"limit": "1"}, "policy.limits": {}, "policy.read": {},
+    "payment.list": {"limit": "2"}, "policy.covers": {"limit": "1"}, "policy.limits": {},
+    "policy.list": {"limit": "1"}, "policy.read": {},
     "policy.sums": {"by": "insurer,quarter"}, "product.list": {"limit": "1"}, "subsidy.list": {"limit": "1"},
     "visit.list": {"limit": "1"}, "visit.sums": {"by": "maintainer,state"},
 }  # fmt: skip
