@@ -7,6 +7,7 @@ in the chain of a subject and one by one.
 from __future__ import annotations
 
 import gzip
+import inspect
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Final
@@ -224,7 +225,7 @@ def router() -> APIRouter:
     for work, name, path, summary, kind, given, parameters, statuses in ROUTES:
         described = _openapi(name, kind, given, parameters, statuses, signed=work is entries)
         routes.add_api_route(
-            path, _endpoint(work), methods=["GET"], operation_id=name, summary=summary, description=work.__doc__,
-            openapi_extra=described, response_class=Response,
+            path, _endpoint(work), methods=["GET"], operation_id=name, summary=summary,
+            description=inspect.getdoc(work), openapi_extra=described, response_class=Response,
         )  # fmt: skip
     return routes

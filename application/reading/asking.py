@@ -385,10 +385,14 @@ class Question:
 
 
 KNOWN_AT: Final = Parameter("known_at", "What the ledger knew then: an instant up to its now, or a position.")
-EFFECTIVE_AT: Final = Parameter("effective_at", "When it is so: an instant, or a civil date of Asia/Shanghai.")
+_EFFECTIVE: Final = "When it is so: an instant, or a civil date of Asia/Shanghai; left out,"
+EFFECTIVE_AT: Final = Parameter("effective_at", f"{_EFFECTIVE} now.")
+HISTORY_AT: Final = Parameter("effective_at", f"{_EFFECTIVE} all of its time.")
 WAIT_FOR: Final = Parameter("wait_for", "A position (`Ledger-Position` of a write) to wait for.", "^[0-9]{1,15}$")
 CURSOR: Final = Parameter("cursor", "`next` of the page before; it is of the same `known_at` and time.")
 LIMIT: Final = Parameter("limit", "Rows of a page, 1 to 1,000; 100 if not said.", "^[0-9]{1,4}$")
 AREA: Final = Parameter("area", "Only in this area and its parts.", "^[0-9]{6}([0-9]{3}){0,2}$")
 TIMES: Final = (KNOWN_AT, EFFECTIVE_AT, WAIT_FOR)
+HISTORY: Final = (KNOWN_AT, HISTORY_AT, WAIT_FOR)
+"""Times of a question that is answered from `effective_given`."""
 PAGES: Final = (CURSOR, LIMIT)

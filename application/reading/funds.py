@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 from typing_extensions import TypedDict
 
-from application.reading.asking import AREA, JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
+from application.reading.asking import AREA, HISTORY, JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.lists import page_of
 from application.reading.ports import Cut, Found
@@ -227,11 +227,11 @@ QUESTIONS = (
     ),
     Question("fund.read", "/funds/{fund}", one, FundAnswer, TIMES, "A fund and what is reserved of it", "维修资金账户"),
     Question(
-        "fund.statement", "/funds/{fund}/statement", fund_statement, FundStatement, (*TIMES, *PAGES),
+        "fund.statement", "/funds/{fund}/statement", fund_statement, FundStatement, (*HISTORY, *PAGES),
         "A fund's statement", "维修资金对账单",
     ),
     Question(
-        "house.statement", "/houses/{house}/statement", house_statement, HouseStatement, (*TIMES, *PAGES),
+        "house.statement", "/houses/{house}/statement", house_statement, HouseStatement, (*HISTORY, *PAGES),
         "A house's statement", "分户账对账单",
     ),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from application.identifiers import named
 from application.projections.folding import begins
-from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
+from application.reading.asking import AREA, HISTORY, PAGES, TIMES, Answer, Asking, Parameter, Question
 from application.reading.coverage import CORE_PART
 from application.reading.filters import only
 from application.reading.overdue import Missing
@@ -358,7 +358,7 @@ QUESTIONS = (
         "lift.read", "/lifts/{lift}", one, LiftAnswer, TIMES, "A lift and its certificates", "电梯及其承保情况"
     ),
     Question(
-        "lift.timeline", "/lifts/{lift}/timeline", timeline, Timeline, (*TIMES, *PAGES), "A lift's timeline",
+        "lift.timeline", "/lifts/{lift}/timeline", timeline, Timeline, (*HISTORY, *PAGES), "A lift's timeline",
         "电梯档案时间线",
     ),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from typing_extensions import TypedDict
 
-from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Parameter, Question
+from application.reading.asking import AREA, HISTORY, PAGES, Answer, Asking, Parameter, Question
 from application.reading.filters import only
 from application.reading.lifts import COVER, Certificate, PolicyState
 from application.reading.lists import page_of
@@ -125,10 +125,12 @@ def require_readable(asking: Asking, policy: str) -> None:
 
 
 def listed(asking: Asking) -> Answer:
-    """Answer GET /policies: those that the reader insures, holds, supervises, or was let read by their holder."""
-    page, following = page_of(
-        asking, "policies", "policy.read", (*FILTERS, NUMBER.name), effective=asking.effective_given
-    )
+    """Answer GET /policies: those that the reader insures, holds, supervises, or was let read by their holder.
+
+    Each stretch of a term is a row; as of one time there is one at the most of each policy.
+    """
+    filters = (*FILTERS, NUMBER.name)
+    page, following = page_of(asking, "policies", "policy.read", filters, effective=asking.effective_given)
     return asking.cited(policies=[_told(row) for row in page], next=following)
 
 
@@ -181,12 +183,12 @@ def _told(row: Found) -> Answer:
 QUESTIONS = (
     Question(
         "policy.list", "/policies", listed, PolicyList,
-        (*only(PolicyTerm, *FILTERS), NUMBER, AREA, *TIMES, *PAGES),
+        (*only(PolicyTerm, *FILTERS), NUMBER, AREA, *HISTORY, *PAGES),
         "Policies one has to do with", "保单清单",
     ),
-    Question("policy.read", "/policies/{policy}", one, PolicyAnswer, TIMES, "A policy over its term", "保单"),
+    Question("policy.read", "/policies/{policy}", one, PolicyAnswer, HISTORY, "A policy over its term", "保单"),
     Question(
-        "policy.covers", "/policies/{policy}/covers", covers, PolicyCovers, (*TIMES, *PAGES),
+        "policy.covers", "/policies/{policy}/covers", covers, PolicyCovers, (*HISTORY, *PAGES),
         "The certificates of a policy", "保单承保明细",
     ),
 )  # fmt: skip

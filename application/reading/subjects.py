@@ -12,9 +12,9 @@ from annotated_types import Ge
 from typing_extensions import TypedDict
 
 from application.reading.asking import (
+    HISTORY,
     KNOWN_AT,
     PAGES,
-    TIMES,
     WAIT_FOR,
     Answer,
     Asking,
@@ -316,7 +316,7 @@ QUESTIONS = (
     ),
     Question(
         "subject.replay", "/subjects/{subject}/replay", replayed, ReplayAnswer,
-        (Parameter("stream", "Only this stream of the subject, `<subject>/<further head>`."), *TIMES),
+        (Parameter("stream", "Only this stream of the subject, `<subject>/<further head>`."), *HISTORY),
         "A subject as it was effective then, by what was known then", "主体回放",
     ),
     Question("event.read", "/events/{position}", one, EventAnswer, (WAIT_FOR,), "One event of the log", "单条记录"),

@@ -94,6 +94,7 @@ def test_an_operation_is_described_in_both_languages(name: str) -> None:
     assert CHINESE.search(chinese)
     assert operation["description"]
     assert "Answer GET" not in operation["description"]
+    assert "\n  " not in operation["description"]  # what is indented is shown as a program
     if path in UNSIGNED:
         assert operation["security"] == []
         return
@@ -106,7 +107,7 @@ def test_an_action_says_who_may_do_it(action: str) -> None:
     """By the row of the table of rights that its use case asks for, never by that of reading."""
     _, _, operation = OPERATIONS[action]
     told = operation["description"].partition("Open to: ")[2].partition(".")[0]
-    row, said = RIGHTS[SHARED.get(action, action)], {}
+    row, said = RIGHTS[SHARED.get(action, action)], dict[str, frozenset[str]]()
     for group in told.split("; "):
         kinds, _, needed = group.rstrip(")").partition(" (")
         relations = frozenset(needed.split(", ") if needed else ["any"])

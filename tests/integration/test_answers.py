@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from api.describing import examples
-from application.reading.asking import Reads
+from application.reading.asking import EFFECTIVE_AT, HISTORY_AT, Reads
 from tests.support import described
 from tests.support.answering import ASKED, AT, EXEMPLARY, NEEDED, exemplary, paths, telling, told
 
@@ -23,6 +23,9 @@ MUST_HAVE = {
     "visit.list": ("visits",), "visit.sums": ("rows",),
 }  # fmt: skip
 """What may not be empty in every answer, or a shape would be held true by nothing."""
+
+TIMED = ("effective_at", "judged_at", "next")
+"""Members that tell the time of the asking."""
 
 GROUPED = {
     "claim.sums": "insurer,quarter,kind,part,state", "coverage.read": "area,class,venue,group",
@@ -54,6 +57,33 @@ def test_answers_are_of_their_shape(name: str, reads: Reads) -> None:
         assert described.faults(reference, answer) == []
     for member in MUST_HAVE.get(name, ()):
         assert any(answer[member] for answer in answers), member
+
+
+HISTORIES = {
+    "fund.statement", "house.statement", "lift.timeline", "policy.covers", "policy.list", "policy.read",
+    "subject.replay",
+}  # fmt: skip
+"""What is answered over all of its time where no time is asked."""
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, question in ASKED.items() if EFFECTIVE_AT in question.parameters)
+)
+def test_a_time_that_is_left_out_is_now(name: str, reads: Reads) -> None:
+    """As the document says of all but the histories."""
+    assert {name for name, question in ASKED.items() if HISTORY_AT in question.parameters} == HISTORIES
+    for path in paths(reads, ASKED[name])[:3]:
+        left_out, now = (told(reads, ASKED[name], path, q) for q in ({}, {"effective_at": reads.clock.now()}))
+        assert {**left_out, **dict.fromkeys(TIMED)} == {**now, **dict.fromkeys(TIMED)}
+
+
+def test_policies_of_no_time_are_told_by_stretches(reads: Reads) -> None:
+    """Several rows of one that was endorsed, one at the most as of a day."""
+    question = ASKED["policy.list"]
+    rows = [
+        [row["policy"] for row in told(reads, question, {}, query)["policies"]] for query in ({}, {"effective_at": AT})
+    ]
+    assert [len(each) > len(set(each)) for each in rows] == [True, False]
 
 
 @pytest.mark.parametrize("name", sorted(EXEMPLARY))
