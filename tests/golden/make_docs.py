@@ -17,8 +17,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, Final, NotRequired, Required, get_args, get_origin, get_type_hints
 
-from api import errors, importing_rows
-from api.importing_reasons import ENDINGS, REJECTS
+from api import errors
 from application.actions import Action, Writes
 from application.answers import answer
 from application.catalogue import ACTIONS
@@ -33,6 +32,7 @@ from domain import catalogue
 from domain.aggregate import Event, type_registry
 from domain.identifier_rules import SCHEMES
 from domain.packs import OWN, load_pack
+from tests.golden.importing_tables import ending_table, grammar, mapping_tables, reject_table
 from tests.golden.make_events import file_of, read, types
 from tests.golden.make_openapi import document
 from tests.golden.stated_codes import PROBLEMS, ROOT, answered_codes, problems, program_codes
@@ -312,50 +312,6 @@ def registration_block() -> str:
 def answered_block() -> str:
     """Give the answer as the page shows it."""
     return f"```json\n{json.dumps(answered(), ensure_ascii=False, indent=1)}\n```"
-
-
-# --------------------------------------------------------------------------------------------------------- the importer
-
-
-def grammar() -> str:
-    """Give what the importer's own docstring says of a mapping."""
-    return (inspect.getdoc(importing_rows) or "").partition("\n\n")[2]
-
-
-def mapping_tables() -> str:
-    """Give the columns of each mapping that comes with the program."""
-    return "\n".join(line for name in importing_rows.known_mappings() for line in _mapping(name))
-
-
-def _mapping(name: str) -> Iterator[str]:
-    mapping = importing_rows.load_mapping(name)
-    yield f"### `{name}`"
-    yield ""
-    absent = "Columns that no row needs may be absent; others are refused." if mapping.absent_allowed else ""
-    yield f"{mapping.title}. {absent}".strip()
-    yield ""
-    yield "| column | becomes | |"
-    yield "|---|---|---|"
-    required = mapping.columns(required=True)
-    for column in mapping.columns():
-        members = (".".join(path) for path, ways in mapping.fields if any(column in way.columns for way in ways))
-        told = ", ".join(f"`{member}`" for member in members)
-        yield f"| `{column}` | {told} | {'required' if column in required else ''} |"
-    yield ""
-
-
-def reject_table() -> str:
-    """Give the importer's own reasons to reject a row."""
-    return _sentences("reason", REJECTS)
-
-
-def ending_table() -> str:
-    """Give the importer's own reasons to end early."""
-    return _sentences("code", ENDINGS)
-
-
-def _sentences(head: str, table: Mapping[Any, str]) -> str:
-    return "\n".join([f"| {head} | |", "|---|---|", *(f"| `{code}` | {said} |" for code, said in table.items())])
 
 
 # ------------------------------------------------------------------------------------------------------------- pages
