@@ -53,7 +53,8 @@ def countersign(work: Work, statement: Statement, _path: Path) -> None:
             "a new record stands in its place", code="visit_corrected", visit=said["visit"], new=visit.corrected_by
         )
     if said["digest"] != visit.digest:
-        raise Conflict("this is not what was recorded", code="digest_differs", visit=said["visit"], digest=visit.digest)
+        # What it is stays untold: a signer who is given it here would sign what he has not read.
+        raise Conflict("this is not what was recorded", code="digest_differs", visit=said["visit"])
     pack, ruled = ruling(work, lift.area_on(visit.on), visit.on)
     findings = _findings(work, year, visit, statement, pack) + check_time(said["signed_at"], work.now, pack)
     because = year.record(MaintenanceYear.Countersigned, statement, {"findings": findings, **ruled})

@@ -8,6 +8,7 @@ import pytest
 
 from application.ids import new_name
 from application.work import Author
+from domain.errors import Conflict
 from domain.lifts import Lift
 from domain.packs import load_pack
 from domain.visit_checks import uncountersigned
@@ -97,7 +98,9 @@ def test_countersignature_is_refused_where_it_proves_nothing(book: Book) -> None
     """Not over other bytes, by a worker, by another role, by another party, or before the end."""
     said = body()
     book.act(BY_MAINTAINER, "visit.submit", said)
-    assert refusal(book, BY_SIGNER, "visit.countersign", signing(book, said, digest="0" * 64)) == "digest_differs"
+    with pytest.raises(Conflict) as refused:
+        book.act(BY_SIGNER, "visit.countersign", signing(book, said, digest="0" * 64))
+    assert (refused.value.code, refused.value.details) == ("digest_differs", {"visit": said["opened"]["id"]})
     worker = Author(
         USE_UNIT, "use_unit", WORKERS[0], frozenset({"safety_administrator"}), new_name("key"), personal=True
     )
