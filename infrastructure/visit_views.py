@@ -167,7 +167,7 @@ def _record(opened: FromClause, known: int) -> Any:  # noqa: ANN401 - a lateral 
             func.max(rest.c.agent).filter(in_person).label("signer"),
             func.max(rest.c.at).filter(on_behalf).label("signed_on_behalf_at"),
             func.max(rest.c.other).filter(rest.c.type == CORRECTED).label("corrected_by"),
-            func.count().filter(rest.c.type == DISPUTED).label("disputes"),
+            func.count().filter(rest.c.type == DISPUTED).label("disputes"), func.max(rest.c.position).label("last"),
             findings.label("findings"),
         )
         .where(*_of_one(rest, opened, known))

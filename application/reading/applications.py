@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from typing_extensions import TypedDict
-
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.funds import reservations
 from application.reading.lists import page_of
 from application.reading.ports import Found
-from application.reading.rows import shown
-from application.reading.shapes import Page
+from application.reading.rows import shown, stood
+from application.reading.shapes import Page, Row
 from domain.applications import State
 from domain.findings import Verdict
 from domain.fund_shapes import FundSource
@@ -39,7 +37,7 @@ SHOWN = (
 FILTERS = ("fund", "state", "verdict", "filer", "policy", "insurer", "pays_from")
 
 
-class RegisteredApplication(TypedDict):
+class RegisteredApplication(Row):
     """An application as it stood: what it asks for, what was decided, and what became of the money.
 
     `verdict` is what the last of the checks came to. `reserved_fen` is what the fund keeps for it until
@@ -93,7 +91,7 @@ def listed(asking: Asking) -> Answer:
         application = row["key"].partition("/")[2]
         reserved = held.get((row["fund"], application), {})
         told.append({
-            "application": application, **shown(funds[row["fund"]], ("estate", "area")), **shown(row, SHOWN),
+            "application": application, **shown(funds[row["fund"]], ("estate", "area")), **stood(row, SHOWN),
             "reserved_fen": reserved.get("amount_fen"), "reserved_until": reserved.get("expires"),
         })  # fmt: skip
     return asking.cited(effective_at=asking.effective, applications=told, next=following)

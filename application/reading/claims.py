@@ -11,9 +11,9 @@ from application.projections.claims import stretches
 from application.reading.asking import AREA, JUDGED_MAX, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.lists import page_of
-from application.reading.rows import shown
+from application.reading.rows import shown, stood
 from application.reading.schemes import Rules
-from application.reading.shapes import Page
+from application.reading.shapes import Page, Row
 from domain.aggregate import Event, fold
 from domain.claim_shapes import LossKind
 from domain.claim_waits import WAITING, awaited
@@ -36,7 +36,7 @@ ClaimState = Literal["notified", "assessed", "approved", "refused", "withdrawn",
 """已报案, 已定损, 已核赔, 拒赔, 撤案, 结案."""
 
 
-class RegisteredClaim(TypedDict):
+class RegisteredClaim(Row):
     """A claim as it stood: what was assessed, reserved, approved, advanced and paid of it up to then.
 
     `policy` is the one that its money comes out of: null until some is reserved, advanced or approved, also where a
@@ -73,7 +73,7 @@ class ClaimsRegister(Page):
 def register(asking: Asking) -> Answer:
     """Answer GET /claims: those that the reader insures, notified, supervises, or whose lift is or was his to use."""
     page, following = page_of(asking, "claims", "claim.read", FILTERS, effective=asking.effective)
-    return asking.cited(effective_at=asking.effective, claims=[shown(row, SHOWN) for row in page], next=following)
+    return asking.cited(effective_at=asking.effective, claims=[stood(row, SHOWN) for row in page], next=following)
 
 
 class AwaitingClaim(TypedDict):

@@ -12,9 +12,9 @@ from application.reading.asking import AREA, HISTORY, JUDGED_MAX, PAGES, TIMES, 
 from application.reading.filters import only
 from application.reading.lists import page_of
 from application.reading.ports import Cut, Found
-from application.reading.rows import shown
+from application.reading.rows import shown, stood
 from application.reading.scope import covered_by, lies_in, to_fund, to_house
-from application.reading.shapes import Cited, Page
+from application.reading.shapes import Cited, Page, Row
 from domain.fund_shapes import FundSource
 from domain.shapes import (
     ApplicationName,
@@ -82,7 +82,7 @@ class FundAnswer(Cited, FundHead):
     reservations: list[Reservation]
 
 
-class ListedFund(FundHead):
+class ListedFund(FundHead, Row):
     """A fund in a list, with its balance and how much of it is reserved."""
 
     fund: FundName
@@ -180,7 +180,7 @@ def listed(asking: Asking) -> Answer:
     for held in reservations(asking, names):
         reserved[held["fund"]] += held["amount_fen"]
     told = [
-        {"fund": name, **shown(row, FUND), "balance_fen": balances[name], "reserved_fen": reserved[name]}
+        {"fund": name, **stood(row, FUND), "balance_fen": balances[name], "reserved_fen": reserved[name]}
         for name, row in zip(names, page, strict=True)
     ]
     return asking.cited(effective_at=asking.effective, funds=told, next=following)

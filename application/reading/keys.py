@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from typing_extensions import TypedDict
-
 from application.projections.keys import COLUMNS
 from application.reading.asking import KNOWN_AT, PAGES, WAIT_FOR, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.lists import page_of
-from application.reading.shapes import Page
+from application.reading.rows import stood
+from application.reading.shapes import Page, Row
 from domain.parties import KeyHolder, RevocationReason
 from domain.shapes import Instant, KeyName, PartyName
 
 FILTERS = ("holder", "registrar", "registered_with", "ended")
 
 
-class ListedKey(TypedDict):
+class ListedKey(Row):
     """A key: it signs from `registered_at` to `ended_at` as they stand in the log, in whose order a key counts."""
 
     key: KeyName
@@ -40,7 +39,7 @@ class KeyList(Page):
 def listed(asking: Asking) -> Answer:
     """Answer GET /keys: keys are open to every party, for whoever is told something wants to know who signed it."""
     page, following = page_of(asking, "keys", "key.read", FILTERS)
-    keys = [{"key": row["key"], **{name: row[name] for name in COLUMNS}} for row in page]
+    keys = [{"key": row["key"], **stood(row, COLUMNS)} for row in page]
     return asking.cited(keys=keys, next=following)
 
 

@@ -15,9 +15,9 @@ from application.reading.coverage import CORE_PART
 from application.reading.filters import only
 from application.reading.overdue import Missing
 from application.reading.ports import Found, Insured
-from application.reading.rows import row_name, shown
+from application.reading.rows import row_name, shown, stood
 from application.reading.scope import absorbed, filtered, lies_in, merged_lifts, reach, reach_of_dealings, to_lift
-from application.reading.shapes import Cited, Page
+from application.reading.shapes import Cited, Page, Row
 from application.reading.sight import Seen, Sight, readable, sight
 from domain.errors import Invalid
 from domain.findings import Finding
@@ -88,7 +88,7 @@ class LiftRow(TypedDict):
     unconfirmed: list[PartyName] | None
 
 
-class ListedLift(LiftRow):
+class ListedLift(LiftRow, Row):
     """A lift of the list."""
 
     lift: LiftName
@@ -231,7 +231,7 @@ def listed(asking: Asking) -> Answer:
         )  # fmt: skip
     page, following = asking.paged(rows, row_name)
     return asking.cited(
-        effective_at=asking.effective, lifts=[{"lift": row["key"], **shown(row, SHOWN)} for row in page], next=following
+        effective_at=asking.effective, lifts=[{"lift": row["key"], **stood(row, SHOWN)} for row in page], next=following
     )
 
 

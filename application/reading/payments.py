@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from typing_extensions import TypedDict
-
 from application.reading.asking import PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.lists import page_of
-from application.reading.rows import shown
-from application.reading.shapes import Page
+from application.reading.rows import stood
+from application.reading.shapes import Page, Row
 from domain.payments import Direction, PaymentState
 from domain.policy_shapes import SourceKind
 from domain.shapes import (
@@ -37,7 +35,7 @@ Payer = Annotated[str, Pattern("^(party|fund):[0-9a-f-]{36}$")]
 """A party, or the maintenance fund that pays."""
 
 
-class RegisteredPayment(TypedDict):
+class RegisteredPayment(Row):
     """A payment as it stood; of one from a maintenance fund that is the `payer`, and `application` is set.
 
     `return_due_fen` is all of it that was ever due back, of which `returned_fen` came.
@@ -67,7 +65,7 @@ class PaymentList(Page):
     payments: list[RegisteredPayment]
 
 
-class RegisteredLine(TypedDict):
+class RegisteredLine(Row):
     """A line of an account as it stood: `unused` until money was recorded by it; `on` is its day of value."""
 
     line: BankLineName
@@ -91,7 +89,7 @@ def listed(asking: Asking) -> Answer:
     page, following = page_of(asking, "payments", "payment.read", PAYMENT_FILTERS, effective=asking.effective)
     told = [
         {"payment": row["key"], "application": (row["application"] or "").partition("/")[2] or None,
-         **shown(row, PAYMENT)}
+         **stood(row, PAYMENT)}
         for row in page
     ]  # fmt: skip
     return asking.cited(effective_at=asking.effective, payments=told, next=following)
@@ -101,7 +99,7 @@ def lines(asking: Asking) -> Answer:
     """Answer GET /banklines: those that the reader noted; `unused` are those that no money was recorded by yet."""
     page, following = page_of(asking, "banklines", "bankline.read", LINE_FILTERS, effective=asking.effective)
     told = [
-        {"line": row["key"], **shown(row, ("state", "seen_by", "direction", "amount_fen", "payment")),
+        {"line": row["key"], **stood(row, ("state", "seen_by", "direction", "amount_fen", "payment")),
          "on": row["value_on"]}
         for row in page
     ]  # fmt: skip

@@ -11,9 +11,9 @@ from application.reading.filters import only
 from application.reading.lifts import COVER, Certificate, PolicyState
 from application.reading.lists import page_of
 from application.reading.ports import Found
-from application.reading.rows import row_name, shown
+from application.reading.rows import row_name, stood
 from application.reading.scope import covered_by
-from application.reading.shapes import Cited, Page
+from application.reading.shapes import Cited, Page, Row
 from application.reading.sight import readable
 from domain.aggregate import fold
 from domain.errors import NotFound
@@ -42,7 +42,7 @@ FILTERS = ("state", "holder", "insurer", "product")
 NUMBER = Parameter("number", "Only what the insurer gave this number.")
 
 
-class PolicyTerm(TypedDict):
+class PolicyTerm(Row):
     """What a policy was over one stretch of its term, endorsements counted in; `insurer` leads the `insurers`.
 
     `received_fen` is what the insurer holds as premium: what is due back or went back is no part of it. It is the same
@@ -100,7 +100,7 @@ class PolicyAnswer(Cited):
     terms: list[SharedTerm]
 
 
-class PolicyCover(Certificate):
+class PolicyCover(Certificate, Row):
     """A certificate of the policy, over one stretch of its time."""
 
     lift: LiftName
@@ -159,7 +159,7 @@ def covers(asking: Asking) -> Answer:
     page, following = asking.paged(rows, row_name)
     told = [
         {"lift": row["lift"], "effective_from": row["effective_from"], "effective_to": row["effective_to"],
-         **shown(row, COVER)}
+         **stood(row, COVER)}
         for row in page
     ]  # fmt: skip
     return asking.cited(policy=policy, covers=told, next=following)
@@ -176,7 +176,7 @@ def _shares(row: Found, insurers: Mapping[str, int]) -> list[Answer]:
 def _told(row: Found) -> Answer:
     return {
         "policy": row["key"], "effective_from": row["effective_from"], "effective_to": row["effective_to"],
-        **shown(row, SHOWN),
+        **stood(row, SHOWN),
     }  # fmt: skip
 
 

@@ -144,7 +144,8 @@ class Views(Protocol):
         """Give visits in the order in which they began, behind (`opened_at`, `position`) of the last one seen.
 
         Rows {visit, lift, year, position, maintainer, level, workers, opened_at, ended_at, state, signed_at, signer,
-        signed_on_behalf_at, corrects, corrected_by, disputes, findings, elsewhere}; `position` is the opening's.
+        signed_on_behalf_at, corrects, corrected_by, disputes, findings, elsewhere, last}; `position` is the opening's,
+        `last` that of the last event that tells any of it.
         """
 
     def visit_sums(self, asked: VisitsAsked, *, by: Sequence[str], limit: int) -> list[Found]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from annotated_types import Len
-from typing_extensions import TypedDict
 
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.lists import page_of
-from application.reading.rows import shown
-from application.reading.shapes import Page
+from application.reading.rows import stood
+from application.reading.shapes import Page, Row
 from domain.policy_shapes import Part, ServiceCode
 from domain.products import PARTS_MAX
 from domain.shapes import AreaCode, CivilDate, Label, PartyName, ProductName
@@ -23,7 +22,7 @@ SHOWN = (
 FILTERS = ("state", "insurer", "canonical")
 
 
-class ListedProduct(TypedDict):
+class ListedProduct(Row):
     """A product as it stood: `on_sale` from the day on from which it is sold until the one of its withdrawal.
 
     Its clauses with limits, benefits and rates are its filing's, `/subjects/{product}/events`.
@@ -52,7 +51,7 @@ class ProductList(Page):
 def listed(asking: Asking) -> Answer:
     """Answer GET /products: what was filed for an area, and what of it is on sale on the day."""
     page, following = page_of(asking, "products", "product.read", FILTERS, effective=asking.effective)
-    return asking.cited(products=[{"product": row["key"], **shown(row, SHOWN)} for row in page], next=following)
+    return asking.cited(products=[{"product": row["key"], **stood(row, SHOWN)} for row in page], next=following)
 
 
 QUESTIONS = (

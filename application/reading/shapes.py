@@ -31,6 +31,15 @@ class Cited(TypedDict):
     parked_streams: NotRequired[Annotated[int, Ge(1)]]
 
 
+class Row(TypedDict):
+    """A row of a list; `position` is of the last event that moved it: what it says, its time, or what goes with it.
+
+    What is worked out when it is read (balances, what is reserved) rests on others besides.
+    """
+
+    position: Annotated[int, Ge(1)]
+
+
 class Page(Cited):
     """A page of an answer."""
 

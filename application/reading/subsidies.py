@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from typing_extensions import TypedDict
-
 from application.reading.asking import AREA, PAGES, TIMES, Answer, Asking, Question
 from application.reading.filters import only
 from application.reading.lists import page_of
-from application.reading.rows import shown
-from application.reading.shapes import Page
+from application.reading.rows import stood
+from application.reading.shapes import Page, Row
 from domain.shapes import AreaCode, Code, Fen, Instant, PartyName, PolicyName, SubsidyName
 
 SHOWN = (
@@ -20,7 +18,7 @@ SHOWN = (
 FILTERS = ("state", "programme", "policy", "claimant")
 
 
-class RegisteredSubsidy(TypedDict):
+class RegisteredSubsidy(Row):
     """A subsidy as it stood; zero is what was not granted, paid or asked back.
 
     `paid_fen` is what was paid and did not come back, `clawed_back_fen` all that was asked back, `settled_fen` what of
@@ -51,7 +49,7 @@ class SubsidyList(Page):
 def listed(asking: Asking) -> Answer:
     """Answer GET /subsidies: those that the reader claimed, or as the treasury of their area decides on."""
     page, following = page_of(asking, "subsidies", "subsidy.read", FILTERS, effective=asking.effective)
-    told = [{"subsidy": row["key"], **shown(row, SHOWN)} for row in page]
+    told = [{"subsidy": row["key"], **stood(row, SHOWN)} for row in page]
     return asking.cited(effective_at=asking.effective, subsidies=told, next=following)
 
 

@@ -15,7 +15,7 @@ from application.reading.filters import grouping, only
 from application.reading.ports import Found, VisitsAsked
 from application.reading.rows import shown
 from application.reading.scope import filtered, reach
-from application.reading.shapes import Cited, Page
+from application.reading.shapes import Cited, Page, Row
 from application.reading.sums import GROUPS_MAX, Quarter
 from domain.errors import Invalid
 from domain.shapes import AgentName, Code, Count, Instant, LiftName, PartyName, VisitName, name_pattern
@@ -35,7 +35,7 @@ VisitState = Literal["open", "ended", "signed_on_behalf", "signed", "corrected"]
 """已签到, 已结束(待签字确认), 仅由单位密钥代签, 已签字确认, 已被更正."""
 
 
-class RegisteredVisit(TypedDict):
+class RegisteredVisit(Row):
     """A visit's record as far as it came in.
 
     `signer` is the safety administrator who signed with his own key. `findings` are the codes found of its events;
@@ -131,7 +131,7 @@ def _asked(asking: Asking) -> VisitsAsked:
 
 
 def _told(row: Found) -> dict[str, Any]:
-    return {**shown(row, SHOWN), "workers": row["workers"] or []}
+    return {**shown(row, SHOWN), "workers": row["workers"] or [], "position": row["last"]}
 
 
 _ASKED: Final = (

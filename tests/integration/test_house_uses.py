@@ -63,7 +63,7 @@ def test_an_application_is_followed_from_its_filing_to_the_refund(kept: Kept) ->
         "vote": vote, "emergency": None, "pays_from": "fund_principal", "premium_fen": PREMIUM_FEN,
         "amount_fen": PREMIUM_FEN, "fund_share_fen": 0, "filed_on": row["filed_on"], "approved_on": None,
         "paid_at": None, "payment": None, "reserved_fen": None, "reserved_until": None, "refund_due_fen": 0,
-        "refunded_fen": 0,
+        "refunded_fen": 0, "position": row["position"],
     }  # fmt: skip
     before = asked(kept, applications.listed)["known_at"]["position"]
     funding.approve(book, application)

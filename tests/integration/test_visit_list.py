@@ -176,7 +176,7 @@ def listed(kept: Kept, **query: str) -> list[dict[str, Any]]:
     cursor: dict[str, str] = {}
     while True:
         page: Any = visits.listed(Asking(kept.reads, READER, {}, {**query, **cursor}))
-        found += page["visits"]
+        found += [{name: told for name, told in row.items() if name != "position"} for row in page["visits"]]
         if page["next"] is None:
             return found
         cursor = {"cursor": page["next"]}
