@@ -35,7 +35,7 @@ _CHAINS: Final = (
 )
 _EVENTS: Final = (
     "SELECT e.position, e.header, e.body, e.leaf FROM unnest(string_to_array(%s, ' ')::bigint[]) q (position)"
-    " JOIN events e ON e.position = q.position ORDER BY e.position"
+    " JOIN events e ON e.position = q.position"
 )
 _VERSIONS: Final = (
     "SELECT e.stream, e.version, e.position FROM unnest(string_to_array(%s, ' '), string_to_array(%s, ' ')::int[])"

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from audit.note import Verifier
+from audit.policy import Policy, Witness
 from infrastructure import checkpoint_store
 from infrastructure.checkpoint_store import Published, Signing
 from tests.support.saving import TestLedger
@@ -73,6 +75,8 @@ def test_a_later_signature_stands_as_it_came_first(stored: psycopg.Connection) -
         later("a", ONE, 5), later("a", OTHER, 7), later("a", ONE, 9), later("b", ONE, 9)
     ]  # fmt: skip
     assert checkpoint_store.signings(stored, 20) == [later("a", OTHER, 7), later("a", ONE, 9), later("b", ONE, 9)]
+    checkpoint_store.store_signing(stored, 20, later("a", OTHER, 8))
+    assert checkpoint_store.signings(stored, 20)[0] == later("a", OTHER, 8), "in whatever order they came"
 
 
 def test_a_note_is_given_with_the_newest_signature_of_each_key(stored: psycopg.Connection) -> None:
@@ -106,6 +110,15 @@ def test_how_far_a_key_signed_is_its_own(stored: psycopg.Connection) -> None:
         (30, 3), (20, 9), (20, 9), (10, 1), None
     ]  # fmt: skip
     assert (last(stored, "a", OTHER), last(stored, "b", OTHER), last(stored, "c", ONE)) == ((20, 7), None, (10, 1))
+
+
+def test_a_witness_signs_with_the_policys_key_alone(stored: psycopg.Connection) -> None:
+    """A line of another key of its name, as of one that it had before, is none of the quorum."""
+    witness = Witness("w", Verifier("b", OTHER, lambda *_: True))
+    policy = Policy((), (witness,), (), witness.name)
+    assert checkpoint_store.last_cosigned(stored, policy, 30) is None
+    checkpoint_store.store_signing(stored, 10, later("b", OTHER, 9))
+    assert [checkpoint_store.last_cosigned(stored, policy, most) for most in (9, 10, 30)] == [None, 10, 10]
 
 
 def test_each_authority_stamps_a_checkpoint_once(stored: psycopg.Connection) -> None:

@@ -8,16 +8,21 @@ from typing import NamedTuple
 
 import pytest
 
+from api import bootstrap
 from application.bundling import Sealing
-from application.evidence_material import SaveRow, Stamped
+from application.evidence_material import Material, SaveRow, Stamped
 from application.proving import HeadProofs
 from audit import merkle
+from audit.pages import Questions
+from audit.requests import sealed_fields
 from infrastructure import checkpoint_store
 from infrastructure.checkpoint_store import Published
 from infrastructure.connection import connect_reader
 from infrastructure.evidence_reader import StoredMaterial, StoredSealings
+from infrastructure.page_answers import PageAnswers
 from tests.support.postgres import fresh_database
 from tests.support.saving import TestLedger, event, ledger_in, lift, save
+from tests.support.written import Written, agent_of
 
 ONE, OTHER = lift(), lift()
 CARE = f"{ONE}/maintenance:2025"
@@ -142,3 +147,35 @@ def test_what_a_bundle_was_sealed_with_is_kept_as_it_was_first(log: Log) -> None
     sealings.keep("22" * 32, stamped)
     assert [sealings.find(each * 32) for each in ("11", "22", "33")] == [stamped, bare, None]
     assert sealings.find("00" * 32) is None
+
+
+def test_what_a_restricted_person_is_named_in_stays_sealed(written: Written) -> None:
+    """His data are kept and nothing else (PIPL 47): no bundle has them; whoever verifies the log opens them still."""
+    insurer = written.insurer
+    agents = [agent_of(insurer.party, name="王小明"), agent_of(insurer.party, name="李小红")]
+    requests = (agents[:1], [agents[1], agent_of(insurer.party, name="张三")])
+    commands = [written.write(insurer, "agent.enrol", *each, uri="/agents") for each in requests]
+    ((one, person),), ((other, neighbour),) = (
+        sealed_fields(written.services.streams.events(agent["id"])[0].said) for agent in agents
+    )
+    where, bundles = bootstrap.place(written.settings), written.services.exports.material
+    with connect_reader(where.owner) as connection:
+        found = connection.execute("SELECT first, party, command FROM commands WHERE command = ANY (%s)", (commands,))
+        questions = Questions(commands=found.fetchall(), sealed=[one, other])
+        whole = PageAnswers(connection, where.keys.master_key())
+        told = [_told(whole, questions)]
+        for each in (person, neighbour):
+            told.append(_told(bundles, questions))
+            written.restrict(each)
+        told += [_told(bundles, questions), _told(whole, questions)]
+    opened = [("plain", True)] * 5
+    kept = ("sealed", False)
+    assert told == [opened, opened, [kept, *opened[:2], kept, opened[0]], [kept, kept, opened[0], kept, kept], opened]
+
+
+def _told(asked: Material | PageAnswers, questions: Questions) -> list[tuple[str, bool]]:
+    """Give of each request and line, and then of each value, how it is and whether its bytes are there."""
+    answers = asked.ask(questions)
+    lines = [(row.state, row.data is not None) for first in sorted(answers.lines) for row in answers.lines[first]]
+    values = ((row.state, row.plain is not None) for row in map(answers.sealed.__getitem__, questions.sealed))
+    return [*lines, *values]
