@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from api import bootstrap
 from application.errors import DatabaseAway
 from domain.errors import Conflict
 from infrastructure import log_reader, tombstones, vault
-from infrastructure.connection import connect_reader
+from infrastructure.connection import Database, connect_reader
 from infrastructure.recorder import LedgerRecorder
 from infrastructure.tombstones import FILE, Tombstones
 from tests.support.faults import Failing, Fault, break_step
@@ -173,17 +172,19 @@ def test_nobody_is_destroyed_before_he_is_noted(written: Written, *, stored: boo
 
 
 def watch(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Have whoever erases find the list, and the folder that names it, brought to the disk before."""
-    synced: set[Path] = set()
+    """Have whoever erases find the person on the list, and the folder that names it, brought to the disk before."""
+    synced: dict[Path, list[str]] = {}
     sync, erase = os.fsync, vault.erase
 
     def synced_now(handle: int) -> None:
         sync(handle)
-        synced.add(Path(f"/proc/self/fd/{handle}").readlink())
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        synced[path] = path.read_text().split() if path.name == FILE else []
 
-    def erased(*args: Any) -> vault.Erased:  # noqa: ANN401 - passed on
-        assert {folder / FILE, folder} <= synced
-        return erase(*args)
+    def erased(database: Database, origin: str, person: str) -> vault.Erased:
+        assert folder in synced
+        assert person in synced[folder / FILE]
+        return erase(database, origin, person)
 
     patch.setattr(os, "fsync", synced_now)
     patch.setattr(vault, "erase", erased)
