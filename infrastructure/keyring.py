@@ -49,8 +49,10 @@ class Keyring:
     keys: KeyFolder
 
     def require(self, ledger: Ledger) -> None:
-        """Read every secret that a ledger runs with: those in force as its log says, and those of persons' data."""
-        self.keys.master_key()
+        """Read the secrets that a ledger runs with: those in force as its log says, and the one that finds persons.
+
+        The master key is read and held against what it opens by `vault.require_master`'s callers.
+        """
         self.keys.index_key()
         self.receipt_key(ledger.receipt_key)
         self.checkpoints(ledger.checkpoint_keys)

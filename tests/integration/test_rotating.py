@@ -80,6 +80,7 @@ def test_every_worker_signs_with_the_new_key_at_once(written: Written, second: W
     assert (written.broken(), doctor(written).state) == (set(), "good")
     ledger = bootstrap.read_ledger(bootstrap.place(written.settings))
     assert (ledger.receipt_key, len(ledger.retired)) == (after[0], 2)
+    assert {each.name for each in ring(written).believed(ledger)} == {ORIGIN}, "no key of receipts signs checkpoints"
     assert written.services.vkeys()[0] == after[0]
     services = bootstrap.open_services(written.settings)
     third = replace(written, services=services)

@@ -8,7 +8,18 @@ import pytest
 
 from application.saves import RequestLine, SealedValue
 from domain.errors import Conflict
-from infrastructure.vault import KEY_BYTES, KeyVault, SealBroken, decrypt, encrypt, erase, open_request, seal_request
+from infrastructure.vault import (
+    KEY_BYTES,
+    KeyVault,
+    SealBroken,
+    decrypt,
+    encrypt,
+    erase,
+    open_request,
+    open_value,
+    seal_request,
+    unwrap_key,
+)
 from tests.support.saving import TestLedger, act, command, event, lift, save
 
 MASTER = bytes([9]) * KEY_BYTES
@@ -38,6 +49,20 @@ def test_request_needs_every_key() -> None:
     for keys in ([one], [two], [two, one], []):
         with pytest.raises(SealBroken):
             open_request(sealed, keys)
+
+
+def test_what_was_sealed_before_opens() -> None:
+    """Whatever was once wrapped or sealed is kept as it is: these bytes are for ever, as events' are."""
+    one, two = bytes([1]) * KEY_BYTES, bytes([2]) * KEY_BYTES
+    wrapped = (
+        "a0a0a0a0a0a0a0a0a0a0a0a01484e629ed13a457517fb030b079f2ed831a6b8813689aa661cce4c2a389307c"
+        "d94e38b4700c06ced1c7ca2fe95ce0a1"
+    )
+    assert unwrap_key(MASTER, bytes.fromhex(wrapped)) == one
+    value = "a1a1a1a1a1a1a1a1a1a1a1a12f88b306997e4bbd987a01eb9569a9387fc25070c669e653c6aade3ddcdc38cc8aaa1a75"
+    assert open_value(one, "ab" * 32, bytes.fromhex(value)) == b'["salt","/name","x"]'
+    request = f"{'a2' * 32}{'a3' * 12}c3602179663e3c8149b66b295e734fea68ace4b9"
+    assert open_request(bytes.fromhex(request), [one, two]) == b"line"
 
 
 def test_vault_and_erasure(ledger: TestLedger) -> None:
