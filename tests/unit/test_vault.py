@@ -36,6 +36,8 @@ def test_seal_and_open() -> None:
         (MASTER, sealed, b"there"),
         (MASTER, flipped, b"here"),
         (MASTER, sealed[:20], b"here"),
+        (MASTER, sealed[:7], b"here"),
+        (MASTER, b"", b"here"),
     ):
         with pytest.raises(SealBroken):
             decrypt(key, data, place)
