@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from domain.errors import Conflict, DomainError
+from domain.errors import DomainError
 from infrastructure.connection import ERASER_APPLICATION, Database, under_lock
 from infrastructure.errors import KeysOfAnother
 from infrastructure.recorder import LedgerRecorder
@@ -59,7 +59,7 @@ class Erased:
     keys: int
     values: int
     requests: int
-    lookups: int = 0
+    lookups: int
 
 
 def encrypt(key: bytes, plain: bytes, associated: bytes) -> bytes:
@@ -136,64 +136,13 @@ class KeyVault:
         return key, encrypt(self._master, key, _WRAP)
 
     def key(self, person: str) -> bytes | None:
-        """Give a person's data key; None when it was erased or never made. Raises SealBroken, DatabaseAway."""
-        return self.keys([person]).get(person)
+        """Give a person's data key; None when it was erased or never made. Raises SealBroken, DatabaseAway.
 
-    def keys(self, persons: Sequence[str]) -> dict[str, bytes]:
-        """Give the data keys of several persons; erased and unknown ones are absent.
-
-        They are not kept in memory: an erased key must not live on in a process that has not heard of it.
+        It is not kept in memory: an erased key must not live on in a process that has not heard of it.
         """
         with self._recorder.reading() as connection:
-            found = connection.execute(
-                "SELECT person, wrapped FROM subject_keys WHERE person = ANY(%s)", (list(persons),)
-            ).fetchall()
-        return {person: decrypt(self._master, bytes(wrapped), _WRAP) for person, wrapped in found}
-
-    def open_value(self, digest: str) -> bytes | None:
-        """Open a sealed field by its digest in `said`: canonical `[salt, pointer, value]`, None if erased.
-
-        Raises Conflict `person_restricted`.
-        """
-        with self._recorder.reading() as connection:
-            row = connection.execute(
-                "SELECT v.ciphertext, k.wrapped, v.person FROM sealed_values v JOIN subject_keys k USING (person)"
-                " WHERE v.digest = %s",
-                (bytes.fromhex(digest),),
-            ).fetchone()
-            if row is None:
-                return None
-            _require_unrestricted(connection, [row[2]])
-        key = decrypt(self._master, bytes(row[1]), _WRAP)
-        return decrypt(key, bytes(row[0]), digest.encode())
-
-    def open_line(self, party: str, command: str, line: int | None) -> bytes | None:
-        """Give the bytes of a request (line None) or of one NDJSON line; None when they were erased or not kept.
-
-        Raises Conflict `person_restricted` when they name a person whose data are kept but no longer used.
-        """
-        with self._recorder.reading() as connection:
-            row = connection.execute(
-                "SELECT data, persons FROM request_bytes WHERE party = %s AND command = %s AND line = %s",
-                (party, command, line or 0),
-            ).fetchone()
-            if row is None:
-                return None
-            _require_unrestricted(connection, row[1])
-        data, persons = bytes(row[0]), sorted(row[1])
-        if not persons:
-            return data
-        keys = self.keys(persons)
-        return open_request(data, [keys[person] for person in persons]) if len(keys) == len(persons) else None
-
-
-def _require_unrestricted(connection: psycopg.Connection, persons: Sequence[str]) -> None:
-    """Raise Conflict `person_restricted` for persons whose data may be kept and nothing else (PIPL 47)."""
-    found = connection.execute(
-        "SELECT stream FROM events WHERE stream = ANY(%s) AND type = 'person.Restricted' LIMIT 1", (list(persons),)
-    ).fetchone()
-    if found is not None:
-        raise Conflict("the data are kept under seal and used no longer", code="person_restricted", person=found[0])
+            row = connection.execute("SELECT wrapped FROM subject_keys WHERE person = %s", (person,)).fetchone()
+        return None if row is None else unwrap_key(self._master, bytes(row[0]))
 
 
 def erase(database: Database, origin: str, person: str, batch: int = ERASED_ROWS_MAX) -> Erased:

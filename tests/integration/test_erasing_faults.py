@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +14,10 @@ import pytest
 
 from api import bootstrap
 from application.errors import DatabaseAway
-from domain.errors import Conflict
+from audit.pages import Questions
 from infrastructure import log_reader, tombstones, vault
 from infrastructure.connection import Database, connect_reader
+from infrastructure.page_answers import PageAnswers
 from infrastructure.recorder import LedgerRecorder
 from infrastructure.tombstones import FILE, Tombstones
 from tests.support.faults import Failing, Fault, break_step
@@ -32,7 +32,7 @@ class Person:
 
     name: str
     digests: list[str]
-    request: tuple[str, str]
+    request: tuple[int, str, str]
 
 
 def enrolled(written: Written, *, indexed: bool = True) -> Person:
@@ -44,7 +44,8 @@ def enrolled(written: Written, *, indexed: bool = True) -> Person:
         (row,) = connection.execute("SELECT persons FROM request_bytes WHERE command = %s", (command,)).fetchall()
         (name,) = row[0]
         digests = connection.execute("SELECT encode(digest, 'hex') FROM sealed_values WHERE person = %s", (name,))
-        person = Person(name, [digest for (digest,) in digests], (written.insurer.party, command))
+        found = connection.execute("SELECT first, party, command FROM commands WHERE command = %s", (command,))
+        person = Person(name, [digest for (digest,) in digests], *found.fetchall())
     written.restrict(name)
     written.let_time_erase(name)
     return person
@@ -64,19 +65,18 @@ def left(written: Written, person: Person) -> dict[str, int]:
 
 
 def opens(written: Written, person: Person) -> bool:
-    """Say whether anything of a person opens, by whatever way there is."""
-    recorder = written.services.recorder
+    """Say whether anything of a person opens for whoever has the master key and may read all."""
+    recorder, where = written.services.recorder, bootstrap.place(written.settings)
     assert isinstance(recorder, LedgerRecorder)
-    held = vault.KeyVault(recorder, bootstrap.place(written.settings).keys.master_key())
-    if held.keys([person.name]):
-        return True
-    tries: list[Callable[[], bytes | None]] = [partial(held.open_value, digest) for digest in person.digests]
-    tries.append(partial(held.open_line, *person.request, None))
-    for each in tries:
-        with suppress(Conflict):  # restricted, which he has been since
-            if each() is not None:
-                return True
-    return False
+    master = where.keys.master_key()
+    with connect_reader(where.owner) as connection:
+        answers = PageAnswers(connection, master).ask(Questions(commands=[person.request], sealed=person.digests))
+    lines = answers.lines[person.request[0]]
+    return (
+        vault.KeyVault(recorder, master).key(person.name) is not None
+        or any(row.data is not None for row in lines)
+        or any(row.plain is not None for row in answers.sealed.values())
+    )
 
 
 def noted(written: Written) -> frozenset[str]:

@@ -7,7 +7,9 @@ from hashlib import sha256
 import pytest
 
 from application.saves import RequestLine, SealedValue
-from domain.errors import Conflict
+from audit.pages import Questions
+from infrastructure.connection import connect_reader
+from infrastructure.page_answers import PageAnswers
 from infrastructure.vault import (
     KEY_BYTES,
     KeyVault,
@@ -20,7 +22,7 @@ from infrastructure.vault import (
     seal_request,
     unwrap_key,
 )
-from tests.support.saving import TestLedger, act, command, event, lift, save
+from tests.support.saving import PARTY, TestLedger, act, command, event, lift, save
 
 MASTER = bytes([9]) * KEY_BYTES
 
@@ -68,54 +70,43 @@ def test_what_was_sealed_before_opens() -> None:
 
 
 def test_vault_and_erasure(ledger: TestLedger) -> None:
-    """A person's fields and requests are read until he is restricted, and gone once erased; another's stay his own."""
+    """A person's fields and requests open until his key is erased; another's stay his own, and so does the rest."""
     vault = KeyVault(ledger.recorder, MASTER)
-    persons = ["person:a", "person:b"]
-    made = {person: vault.new_key() for person in persons}
-    mine = command()
-    lines = {"person:a": persons, "person:b": ["person:b"]}
-    sealed = seal_request(b"both", [made[p][0] for p in persons])
-    alone = seal_request(b"alone", [made["person:b"][0]])
-    digests = {p: sha256(p.encode()).hexdigest() for p in persons}
+    one, other = persons = ("person:a", "person:b")
+    keys, wrapped = zip(*(vault.new_key() for _ in persons), strict=True)
+    mine = command(group=1, first_line=1, last_line=4)
+    digests = [sha256(person.encode()).hexdigest() for person in persons]
     ledger.recorder.submit(
         save(
             event(lift()),
             act=act(mine),
             request=(
-                RequestLine(1, "00" * 32, sealed, tuple(lines["person:a"])),
-                RequestLine(2, "00" * 32, alone, ("person:b",)),
+                RequestLine(1, "00" * 32, seal_request(b"both", keys), persons[::-1]),
+                RequestLine(2, "00" * 32, seal_request(b"alone", keys[1:]), persons[1:]),
                 RequestLine(3, "00" * 32, b"open"),
                 RequestLine(4, "00" * 32, None),
             ),
             sealed=tuple(
-                SealedValue(p, digests[p], encrypt(made[p][0], b"name", digests[p].encode())) for p in persons
+                SealedValue(person, digest, encrypt(key, b"name", digest.encode()))
+                for person, digest, key in zip(persons, digests, keys, strict=True)
             ),
-            subject_keys=tuple((p, made[p][1]) for p in persons),
+            subject_keys=tuple(zip(persons, wrapped, strict=True)),
         )
     ).result()
-    party = save().act.party
-    assert vault.key("person:a") == made["person:a"][0]
-    assert vault.key("person:c") is None
-    assert [vault.open_line(party, mine.id, line) for line in (1, 2, 3, 4, 5)] == [
-        b"both",
-        b"alone",
-        b"open",
-        None,
-        None,
-    ]
-    assert [vault.open_value(digests[p]) for p in persons] == [b"name", b"name"]
-    ledger.recorder.submit(save(event("person:a", topic="person.Restricted"))).result()
-    with pytest.raises(Conflict) as refusal:
-        vault.open_value(digests["person:a"])
-    assert refusal.value.code == "person_restricted"
-    with pytest.raises(Conflict) as refusal:
-        vault.open_line(party, mine.id, 1)
-    assert refusal.value.code == "person_restricted"
-    assert vault.open_line(party, mine.id, 2) == b"alone"
-    erase(ledger.database, ledger.origin, "person:a")
-    assert vault.keys(persons) == {"person:b": made["person:b"][0]}
-    assert [vault.open_value(digests[p]) for p in persons] == [None, b"name"]
-    assert [vault.open_line(party, mine.id, line) for line in (1, 2, 3)] == [None, b"alone", b"open"]
+    questions = Questions(commands=[(1, PARTY, mine.id)], sealed=digests)
+
+    def opened(master: bytes) -> list[bytes | None]:
+        with connect_reader(ledger.database) as connection:
+            found = PageAnswers(connection, master).ask(questions)
+        values = (found.sealed[digest].plain if digest in found.sealed else None for digest in digests)
+        return [*(row.data for row in found.lines[1]), *values]
+
+    assert [vault.key(person) for person in (*persons, "person:c")] == [*keys, None]
+    assert opened(MASTER) == [b"both", b"alone", b"open", None, b"name", b"name"]
+    assert opened(bytes(KEY_BYTES)) == [None, None, b"open", None, None, None]
+    erase(ledger.database, ledger.origin, one)
+    assert [vault.key(person) for person in persons] == [None, keys[1]]
+    assert opened(MASTER) == [None, b"alone", b"open", None, None, b"name"]
     with pytest.raises(SealBroken):
-        KeyVault(ledger.recorder, bytes(KEY_BYTES)).key("person:b")
+        KeyVault(ledger.recorder, bytes(KEY_BYTES)).key(other)
     ledger.check()
