@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -13,7 +17,7 @@ from structlog.testing import capture_logs
 from application.errors import DatabaseAway, RolledBack
 from application.rollback import Guarded
 from audit.merkle import EMPTY_ROOT, Frontier
-from infrastructure import checkpoint_store, guarding
+from infrastructure import checkpoint_store, guarding, halting
 from infrastructure.checkpoint_store import Published, Signing, store, store_signing
 from infrastructure.errors import KeptCheckpointUnusable
 from infrastructure.guarding import HELD_BACK, check_rollback
@@ -57,6 +61,48 @@ def test_a_halt_is_not_taken_back_past_what_was_added_meanwhile(tmp_path: Path) 
     assert halted(tmp_path) is not None
     go_on(tmp_path, [Reached(2, bytes(32)), Reached(1, bytes(32))])
     assert halted(tmp_path) is None
+
+
+def test_one_process_at_a_time_changes_the_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From its reading to its writing nobody else may come between; it and its lock are for their owner alone."""
+    changed: list[str] = []
+
+    def alone(change: Callable[..., object]) -> Callable[..., object]:
+        def changing(*args: object, **more: object) -> object:
+            with (tmp_path / ".halt.lock").open() as other, pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            changed.append(change.__name__)
+            return change(*args, **more)
+
+        return changing
+
+    monkeypatch.setattr(halting, "_write", alone(halting._write))  # noqa: SLF001 - the last step of a change
+    monkeypatch.setattr(Path, "unlink", alone(Path.unlink))
+    halt(tmp_path, WHY)
+    remember(tmp_path, Reached(2, bytes(32)))
+    assert {each.stat().st_mode & 0o777 for each in tmp_path.iterdir()} == {0o600}
+    go_on(tmp_path, [Reached(2, bytes(32))])
+    assert (changed[0], changed[-1]) == ("_write", "unlink")
+
+
+def test_a_word_that_was_taken_back_meanwhile_is_not_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever saw it and waited for his turn finds it gone: nobody is halted by what he would add, or take back."""
+    turn = halting._alone  # noqa: SLF001 - where changes wait for one another
+
+    @contextmanager
+    def later(folder: Path) -> Iterator[None]:
+        with turn(folder):
+            (folder / HALT).unlink()
+            yield
+
+    for change in (partial(remember, new=Reached(2, bytes(32))), go_on):
+        halt(tmp_path, WHY)
+        with monkeypatch.context() as patch:
+            patch.setattr(halting, "_alone", later)
+            change(tmp_path)
+        assert halted(tmp_path) is None
 
 
 def test_a_folder_that_the_supervisor_holds_is_halted_all_the_same(tmp_path: Path) -> None:
