@@ -5,19 +5,29 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api import bootstrap, credentials
+from api.bootstrap import places
+from api.bootstrap.guarding import folder_guard, require_keys
 from api.client import Credentials
+from application.bundling import Sealing
+from application.errors import RolledBack
+from application.proving import HeadProofs
+from application.reading.ports import PersonalRead
 from application.saves import SealedValue
 from audit.continuing import Continued
 from domain.errors import Conflict
 from infrastructure import log_reader
 from infrastructure.connection import connect_reader
+from infrastructure.embedded import DATABASE
 from infrastructure.errors import InfrastructureError, KeysOfAnother
+from infrastructure.halting import halt, halted
 from infrastructure.keys import CHECKPOINT, COSIGNER, INDEX, MASTER, RECEIPT, KeyFolder
 from infrastructure.tombstones import FILE, Tombstones
 from infrastructure.vault import encrypt
@@ -170,3 +180,60 @@ def test_no_worker_is_started_without_the_keys(settings: bootstrap.Settings, har
     assert (refused.value.code, begun.exists()) == (code, False)
     (told,) = [check for check in bootstrap.diagnose(settings) if check.code == "keys"]
     assert told.state == "wrong"
+
+
+def test_only_a_guard_that_asks_everyone_takes_a_halt_back(settings: bootstrap.Settings) -> None:
+    """Not a process that looks beside the keys after a new connection, nor one that a witness made suspicious."""
+    bootstrap.make_ledger(settings, ORIGIN)
+    halt(settings.keys_folder, RolledBack("behind", size=1, seen=2))
+    folder_guard(settings, bootstrap.place(settings)).look()
+    assert bootstrap.guard(settings, lift=False).ok
+    assert halted(settings.keys_folder) is not None
+    assert bootstrap.guard(settings).ok
+    assert halted(settings.keys_folder) is None
+
+
+@dataclass
+class Server:
+    """Stands for the embedded one: whoever comes to it acts in the role that he asks for; its owner may be away."""
+
+    url: str
+    migration_url: str
+    admin_url: str = ""
+
+    def address(self, role: str, database: str) -> str:
+        """Give the address of a test's database for a role."""
+        assert database == DATABASE
+        return f"{self.url}options=-c%20role%3D{role}"
+
+
+def test_no_process_of_a_running_ledger_needs_more_than_its_role(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each does its work in the role that it has (event-format §7), and nobody comes as the owner any more."""
+    server = Server(f"{database_url}{'&' if '?' in database_url else '?'}", database_url)
+    monkeypatch.setattr(places, "embedded", lambda _: server)
+    settings = bootstrap.Settings(var=tmp_path / "var")
+    bootstrap.make_ledger(settings, ORIGIN)
+    server.migration_url = "postgresql://nobody@/none?host=%2Fnowhere"
+    services, person = bootstrap.open_services(settings), f"person:{uuid.uuid4()}"
+    try:
+        note = bootstrap.checkpoint(settings)
+        with closing(bootstrap.projector(settings)) as projector:
+            projector.catch_up()
+        assert not bootstrap.verify(settings).failed()
+        assert bootstrap.guard(settings).ok
+        require_keys(bootstrap.place(settings))
+        assert (services.reads.views.tracked().position > 3, services.fires_timers()) == (True, True)
+        services.exports.sealings.keep("11" * 32, Sealing(note, HeadProofs(int(note.split("\n")[1]), {}), None))
+        services.disclosing.people.record(PersonalRead("2026", "party:a", None, "key:a", "x", "y", (person,), b"jwt"))
+        sealed, keys = (SealedValue(person, "ab" * 32, b"sealed"),), ((person, b"wrapped"),)
+        erased = save(event(person, topic="person.Erased"), sealed=sealed, subject_keys=keys)
+        services.recorder.submit(erased).result(30)
+        assert bootstrap.erase_pending(settings) == 1
+    finally:
+        services.close()
+    assert bootstrap.export_log(settings, tmp_path / "log", lambda *_: None).size > 3
+    assert bootstrap.accept_clock(settings)
+    told = {check.code: check.state for check in bootstrap.diagnose(settings)}
+    assert (told["roles"], told["triggers"], told["keys"]) == ("good", "good", "good")
