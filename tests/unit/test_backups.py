@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infrastructure.backups import LEDGER, MANIFEST, PERSONS, Backup, read_backup
+from infrastructure import backups
+from infrastructure.backups import LEDGER, MANIFEST, PERSONS, Backup, read_backup, write_backup
+from infrastructure.connection import Database
 from infrastructure.errors import BackupUnusable
 
 DATA = {LEDGER: b"what lasts for ever", PERSONS: b"what opens persons"}
@@ -98,3 +102,34 @@ def test_an_archive_that_is_gone_is_told_apart(folder: Path) -> None:
     assert read_backup(folder, KNOWN, without_persons=True) == Backup(**TOLD)
     (folder / LEDGER).unlink()
     assert refusal(folder, without_persons=True) == ("backup_damaged", LEDGER)
+
+
+def test_a_backup_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files and the folder that names them, and then its own name: after a power cut there is all of it or none."""
+    steps: list[str] = []
+    sync, rename = os.fsync, Path.rename
+
+    def synced(handle: int) -> None:
+        sync(handle)
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        steps.append(f"{path.relative_to(tmp_path)} {path.stat().st_size if path.is_file() else 'named'}")
+
+    def renamed(path: Path, to: Path) -> Path:
+        steps.append("renamed")
+        return rename(path, to)
+
+    def dumped(*said: str | int, **_: object) -> None:
+        file = Path(str(said[-1]).removeprefix("--file="))
+        file.write_bytes(DATA[file.name])
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "rename", renamed)
+    for name, stands_for in {
+        "_snapshot": lambda _: nullcontext((None, "1-1")), "_major": lambda _: 18, "_tool": dumped,
+        "_reached": lambda _: tuple(TOLD[each] for each in ("events", "recorded_at", "revision")),
+    }.items():  # fmt: skip
+        monkeypatch.setattr(backups, name, stands_for)
+    made = write_backup(Database("postgresql://"), TOLD["origin"], tmp_path / "b")
+    files = [f"b.new/{name} {(tmp_path / 'b' / name).stat().st_size}" for name in (LEDGER, PERSONS, MANIFEST)]
+    assert steps == [*files, "b.new named", "renamed", ". named"]
+    assert (made, read_backup(tmp_path / "b", KNOWN)) == (Backup(**TOLD), made)
