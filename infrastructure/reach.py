@@ -279,12 +279,21 @@ def _claims(table: Table, reach: Reach, _known: int, _effective: str | None) -> 
 
 def _visits(table: Table, reach: Reach, _known: int, _effective: str | None) -> list[ColumnElement[bool]]:
     """Give whose visits one reads: one's own, and those of lifts that one has to do with, now or on their day."""
-    own = [table.c.party.in_(reach.acting["wrote"])] if "wrote" in reach.acting else []
-    return own + [
-        exists().where(span.c.key == table.c.lift, _in_time(span, relation, reach, table.c.at))
-        for relation in _relations(reach)
-        for span in _spans(relation, reach)
-    ]
+    found: list[ColumnElement[bool]] = []
+    if "wrote" in reach.acting:
+        found.append(table.c.party.in_(reach.acting["wrote"]))
+    for relation in _relations(reach):
+        for span in _spans(relation, reach):
+            one: ColumnElement[bool] = exists().where(
+                span.c.key == table.c.lift, _in_time(span, relation, reach, table.c.at)
+            )
+            if relation != SUPERVISES:
+                # Those lifts are few and gathered once: whether each visit's is insured took 14 s of 50,000 visits.
+                mine = select(span.c.key)
+                now = mine.where(effective_at(span, reach.now) if relation in reach.acting else false())
+                one = or_(table.c.lift.in_(now), and_(table.c.lift.in_(mine), one))
+            found.append(one)
+    return found
 
 
 def _insurers(claims: Any, reach: Reach, parties: Sequence[str]) -> list[ColumnElement[bool]]:  # noqa: ANN401 - an alias

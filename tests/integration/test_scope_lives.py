@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from application.projections.folding import domain_event, fold_events
-from application.reading import lifts, subjects
+from application.reading import lifts, subjects, visits
 from application.reading.asking import Reads
 from application.work import Author
 from domain.lifts import Lift
@@ -23,6 +23,7 @@ from tests.support.saving import PARTY, TestLedger
 
 BEGUN, LAST = "2025-01-01", "9999-12-31"
 DAYS: Final = ("2025-02-01", "2025-05-01", "2025-09-01", "2026-01-01", "2026-06-01", "2098-01-01", "2099-01-01")
+VISITED: Final = (BEGUN, *DAYS[1:5])
 AREAS: Final = ("370102001", "370102002", "370103001")
 UNITS, SHOPS = (tuple(f"party:{kind}0000000-0000-4000-8000-00000000000{n}" for n in (1, 2)) for kind in (1, 2))
 READERS: Final = [
@@ -88,6 +89,13 @@ def lived(rnd: Random, begun: str = BEGUN) -> tuple[str, Hoist, list[tuple[Told,
     return lift, known, told
 
 
+def visited(lift: str, on: str) -> Told:
+    """Tell that a visit began on a day, by somebody who is no reader."""
+    at = civil_midnight(on)
+    said = {"id": f"{lift} {on}", "lift": lift, "level": "HM", "workers": [], "opened_at": at}
+    return Told(f"{lift}/maintenance:{on[:4]}", "visit.Opened", said, {"findings": []}, at)
+
+
 def stands(reader: Author, lift: Hoist, on: str) -> bool:
     """Say whether a reader used, maintained or supervised a lift on a day, by his kind."""
     match reader.kind:
@@ -108,8 +116,10 @@ def has(reader: Author, lift: Hoist, today: str) -> bool:
 
 @pytest.fixture
 def lives(ledger: TestLedger) -> Iterator[tuple[Reads, list[tuple[str, Hoist, list[str]]]]]:
-    """Store sixteen lifts' lives; give each with the days of its events."""
+    """Store sixteen lifts' lives, with visits on some days; give each with the days of its events."""
     made = [lived(Random(seed)) for seed in range(16)]
+    for lift, _, told in made:
+        told += [(visited(lift, on), on) for on in VISITED]
     store(ledger, [event for _, _, told in made for event, _ in told])
     with reading(ledger) as reads:
         yield reads, [(lift, known, [on for _, on in told]) for lift, known, told in made]
@@ -140,7 +150,11 @@ def test_everybody_reads_what_is_his_and_what_was(
             whole = has(reader, known, today)
             wanted = [whole or stands(reader, known, on) for on in days]
             assert [not event["withheld"] for event in events] == wanted, (reader, known)
-        for on in (BEGUN, *DAYS) if reader.kind not in {"insurer", "broker"} else ():
+        if reader.kind in {"insurer", "broker"}:
+            continue
+        came = {row["visit"] for row in visits.listed(ask(reads, reader, limit="100"))["visits"]}
+        for on in (BEGUN, *DAYS):
             listed = {row["lift"] for row in lifts.listed(ask(reads, reader, effective_at=on, limit="100"))["lifts"]}
             his = {lift for lift, known, _ in told if has(reader, known, today) or stands(reader, known, on)}
             assert listed == his, (reader, on)
+            assert on not in VISITED or {lift for lift, _, _ in told if f"{lift} {on}" in came} == his, (reader, on)
