@@ -23,6 +23,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    not_,
     null,
     or_,
     select,
@@ -377,10 +378,22 @@ def within(view: str, reach: Reach, known: int, effective: str | None = None) ->
 
 
 def placed_in(table: Table, areas: Sequence[str], known: int, effective: Instant | None) -> ColumnElement[bool]:
-    """Hold rows to areas: by their own area, that of the lift they are of then, or of their fund, which never moves."""
+    """Hold rows to areas: by their own area, that of the lift they are of then, or of their fund, which never moves.
+
+    Of a time before all that is told of a lift it lay where it first did, as its own record says (`Lift.area_on`).
+    """
     if "area" in table.c:
         return in_areas(table.c.area, areas)
     of = tables["lifts" if "lift" in table.c else "funds"]
     there = of.c.key == (table.c.lift if "lift" in table.c else table.c.fund)
-    then = [] if effective is None else [effective_at(of, effective)]
+    then = [] if effective is None else [or_(effective_at(of, effective), _first_after(of, known, effective))]
     return exists().where(there, known_at(of, known), *then, in_areas(of.c.area, areas))
+
+
+def _first_after(of: Table, known: int, effective: Instant) -> ColumnElement[bool]:
+    """Hold rows to those that come after an instant and have none before them."""
+    before = of.alias()
+    sooner = exists().where(
+        before.c.key == of.c.key, known_at(before, known), before.c.effective_from < of.c.effective_from
+    )
+    return and_(of.c.effective_from > effective, not_(sooner))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from application.reading import lifts, subjects, visits
+from application.reading import claims, lifts, subjects, visits
 from application.work import Author
 from domain.errors import Forbidden
 from tests.support.district import (
@@ -19,6 +19,7 @@ from tests.support.district import (
     INSPECTOR,
     NOTIFIER,
     OLD_DISTRICT,
+    PARTNER,
     SECOND_INSURER,
     SECOND_SHOP,
     SECOND_USER,
@@ -131,6 +132,36 @@ def test_in_whose_area_a_lift_lay_twice_reads_the_visits_of_both_times(district:
     assert told == _listed(district, OLD_DISTRICT) == {"visit:first", "visit:again"}
     inside = {row["visit"] for row in visits.listed(district.ask(AUDITOR, area="370102"))["visits"]}
     assert inside == {"visit:first", "visit:again"}, "where the lift lay on the day of the visit"
+
+
+def test_insurers_list_the_visits_that_the_timeline_shows_them(district: District) -> None:
+    """All while they insure the lift; once they do no longer, those of their time."""
+    years = ("2024", "2025", "2026", "2027")
+    for year in years:
+        district.store(*_visit(district.lift, f"visit:{year}", f"{year}-04-01T02:00:00.000000Z", SECOND_SHOP, THEN))
+    found = []
+    for who in (FIRST_INSURER, PARTNER, SECOND_INSURER):
+        line = lifts.timeline(district.ask(who, {"lift": district.lift}))["entries"]
+        told = {_label(e["facts"]) for e in line if e["type"] == "visit.Opened" and e["facts"] is not None}
+        assert _listed(district, who) == told
+        found.append(told)
+    assert {"visit:2025"} <= found[0] == found[1]
+    assert {"visit:2026"} <= found[2]
+
+
+def test_before_all_that_is_told_of_a_lift_it_lay_where_it_first_did(district: District) -> None:
+    """Visits and claims of that time are found by this area, as its own record rules them by it, and by no other."""
+    lift, at, loss = district.lift, "2023-06-01T02:00:00.000000Z", name(random.Random(31), "claim", 4)
+    district.store(
+        *_visit(lift, "visit:before", at, FIRST_SHOP, at),
+        *claim_of(f"{lift}/{loss}", lift, at, district.policies[0], FIRST_INSURER),
+    )
+    for area, found in (("370102001", True), ("370103", False)):
+        ask = district.ask(AUDITOR, area=area)
+        assert ("visit:before" in {row["visit"] for row in visits.listed(ask)["visits"]}) is found
+        assert visits.summed(ask)["total"]["corrected"] == found
+        register = claims.register(district.ask(AUDITOR, area=area, effective_at="2023-07-01"))
+        assert [row["claim"] for row in register["claims"]] == [loss] * found
 
 
 def test_what_was_told_under_another_record_of_the_lift_is_read_with_it(district: District) -> None:
