@@ -34,15 +34,20 @@ class Standing:
     """Agent or party → the positions of its leaving or suspensions, negative those where it was reinstated."""
 
     def take(self, told: Told) -> None:
-        """Take over what later events tell; of two enrolments of one agent, the first counts."""
+        """Take over what later events tell; of two enrolments of one agent, the first counts.
+
+        Parties alone are reinstated: an agent who left does not come back, whatever stands on his stream.
+        """
         for (type_, party), streams in told.items():
             if type_ == "agent.Enrolled":
                 self.agents.update({s: (party, at[0]) for s, at in streams.items() if s not in self.agents})
-            else:
-                sign = -1 if type_ == REINSTATED else 1
-                for stream, positions in streams.items():
-                    for at in positions:
-                        insort(self.ended.setdefault(stream, []), sign * at, key=abs)
+                continue
+            back = type_ == REINSTATED
+            for stream, positions in streams.items():
+                if back and not stream.startswith("party:"):
+                    continue
+                for at in positions:
+                    insort(self.ended.setdefault(stream, []), -at if back else at, key=abs)
 
     def faults(self, acting: Acting) -> Iterator[tuple[str, int, str]]:
         """Give code, position and words for each save that nobody could write so; what stands ahead is taken first."""

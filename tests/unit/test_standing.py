@@ -16,6 +16,7 @@ from application import identity
 from application.errors import Unauthenticated
 from audit.bundlefiles import unpack
 from audit.events import read_header
+from audit.standing import Standing
 from domain.parties import Agent, Party
 from tests.support.bundles import faults, verdicts, verified
 from tests.support.bundling import Log, rooted
@@ -169,6 +170,15 @@ def test_who_was_reinstated_signs_again(house: House) -> None:
     agents = [name("agent", f"{when} {number}") for number in range(2) for when in ("between", "after")]
     bundle = verified(unpack(log.bundle(INSURER, *agents).data), log)
     assert {at for at, found in verdicts(bundle).items() if found == ("broken",)} == set(wrong)
+
+
+def test_who_left_does_not_come_back() -> None:
+    """A party's agent ends by its own word: no other brings him back by reinstating him as if he were a party."""
+    standing = Standing()
+    standing.take({("agent.Enrolled", MAINTAINER): {WORKER: [2]}, ("agent.Left", MAINTAINER): {WORKER: [5]}})
+    standing.take({("party.Reinstated", INSURER): {WORKER: [7]}})
+    found = standing.faults({(MAINTAINER, WORKER): [4, 6, 8]})
+    assert [*found] == [("author_ended", at, "the agent had left") for at in (6, 8)]
 
 
 def test_neither_who_left_nor_who_was_suspended_signs(house: House) -> None:
