@@ -112,6 +112,10 @@ def renew(identity: Identity, cache: AggregateCache, streams: Streams) -> Identi
 def _admitted(token: tokens.Token, data: bytes, key: Key, cache: AggregateCache, streams: Streams) -> Identity:
     claims = token.claims
     party = load(Party, claims.iss, cache, streams)
+    if party is not None and party.suspended:
+        # Another worker may have reinstated it since; no save of this one would bring the news into the cache.
+        cache.forget(party.id)
+        party = load(Party, claims.iss, cache, streams)
     if party is None:
         raise Unauthenticated("iss is no registered party", code="token_issuer", claim="iss")
     if party.suspended:

@@ -8,11 +8,12 @@ import pytest
 
 from api import credentials
 from application import ledgers, mandates, parties
+from application.cached import CacheOnly
 from application.errors import Unauthenticated
 from application.identity import identify, renew
 from application.ids import new_name
 from application.reading import personal
-from application.work import AggregateCache, Author
+from application.work import AggregateCache, Author, Miss
 from audit import note, tokens
 from domain.errors import DomainError, Invalid
 from domain.mandates import Mandate
@@ -190,14 +191,20 @@ def test_a_suspended_party_is_reinstated_with_what_it_was(book: Book) -> None:
 
 @pytest.mark.parametrize("whose", ["party", "agent"])
 def test_keys_of_a_suspended_party_authenticate_nobody(book: Book, whose: str) -> None:
-    """Neither its own key nor that of its agent signs once it is suspended; before, both do."""
+    """Neither its own key nor that of its agent signs while it is suspended; before and afterwards both do."""
     agent = new_name("agent")
     token = signed(book, agent, HOLDER.party if whose == "party" else agent, named=whose == "agent")
     assert identify(token, TODAY, AggregateCache(), book).author.party == HOLDER.party
     book.act(OPERATOR, "party.suspend", {"reason": "closed"}, party=HOLDER.party)
-    with pytest.raises(Unauthenticated) as refused:
-        identify(token, TODAY, AggregateCache(), book)
-    assert refused.value.code == "party_suspended"
+    cache = AggregateCache()
+    for _ in range(2):
+        with pytest.raises(Unauthenticated) as refused:
+            identify(token, TODAY, cache, book)
+        assert refused.value.code == "party_suspended"
+    book.act(OPERATOR, "party.reinstate", {"reason": "mistaken"}, party=HOLDER.party)
+    with pytest.raises(Miss):
+        identify(token, TODAY, cache, CacheOnly())
+    assert identify(token, TODAY, cache, book).author.party == HOLDER.party, "also where another worker did that"
 
 
 @pytest.mark.parametrize("whose, named", [("agent", True), ("agent", False), ("party", True)])
