@@ -28,7 +28,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from domain.errors import Conflict
 from infrastructure.connection import Database, connect_plain
-from infrastructure.durable import sync_folder
+from infrastructure.durable import make_folder, sync_folder
 from infrastructure.errors import BackupUnusable
 from infrastructure.roles import Roles
 from infrastructure.server_binaries import MAJORS, find
@@ -73,7 +73,7 @@ def write_backup(database: Database, origin: str, folder: Path) -> Backup:
         raise BackupUnusable(f"{folder} exists; each backup has a folder of its own", code="backup_exists")
     fresh = folder.with_name(f"{folder.name}.new")
     try:
-        fresh.mkdir(mode=0o700, parents=True)
+        make_folder(fresh, exist_ok=False)
     except FileExistsError as left:
         raise BackupUnusable(
             f"{fresh} is of a backup that is under way, or never ended", code="backup_exists"

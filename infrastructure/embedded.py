@@ -22,6 +22,7 @@ import psycopg
 from psycopg import sql
 
 from infrastructure import server_binaries, server_folder
+from infrastructure.durable import make_folder, sync_folder
 from infrastructure.errors import DataOfOtherMajor, PlatformUnsupported, ServerFailed, VarUnusable
 from infrastructure.lock import held
 from infrastructure.processes import (
@@ -124,7 +125,7 @@ class EmbeddedServer:
         if self.alive():
             raise ServerFailed("The server runs already", folder=str(self._data))
         try:
-            self._var.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._var)
             self._account = server_folder.server_account(self._data, self._wanted_account)
             self._clear()
             self._check_major()
@@ -267,11 +268,7 @@ class EmbeddedServer:
             if child.wait() != 0:
                 raise ServerFailed("initdb failed", log=self.log_tail())
         self._fresh.rename(self._data)
-        folder = os.open(self._var, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._var)
 
     @contextmanager
     def _open_log(self) -> Iterator[int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from infrastructure.durable import sync_folder
+from infrastructure.durable import make_folder, sync_folder
 from infrastructure.errors import KeysUnsafe
 
 RECEIPT, CHECKPOINT, MASTER, INDEX = "receipt.key", "checkpoint.key", "master.key", "index.key"
@@ -39,7 +39,7 @@ class KeyFolder:
     def make(self, *names: str) -> None:
         """Make the keys that are missing, from the system's random source; those that exist stay as they are."""
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.path)
             for name in names or (RECEIPT, CHECKPOINT, COSIGNER, MASTER, INDEX):
                 self._make_one(name)
             sync_folder(self.path)

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from infrastructure.durable import sync_folder
+from infrastructure.durable import make_folder, sync_folder
 from infrastructure.errors import VarInUse, VarUnusable
 from infrastructure.processes import Birth, birth, lives
 
@@ -32,7 +32,7 @@ def held(var: Path) -> Iterator[None]:
 
     """
     try:
-        var.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(var)
         folder = os.open(var, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as refused:
         raise VarUnusable(f"{var} cannot be used: {refused.strerror}", folder=str(var)) from refused

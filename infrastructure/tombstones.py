@@ -12,7 +12,7 @@ from pathlib import Path
 
 from audit.errors import NameInvalid
 from audit.names import check_name
-from infrastructure.durable import sync_folder
+from infrastructure.durable import make_folder, sync_folder
 
 FILE = "erased.persons"
 
@@ -40,7 +40,7 @@ class Tombstones:
         wanted = set(persons)
         if not wanted:
             return
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.folder)
         handle = os.open(self.folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "wb") as file:
             if new := sorted(wanted - self.persons()):

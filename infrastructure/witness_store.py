@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from infrastructure.durable import sync_folder
+from infrastructure.durable import make_folder, sync_folder
 from infrastructure.errors import WitnessFolderBusy, WitnessFolderUnusable
 
 __all__ = ["KEPT_MAX", "LOCK_S_MAX", "WitnessFolder"]
@@ -31,7 +31,7 @@ KEPT_MAX: Final = 1_000
 
 _CHECKPOINTS, _EQUIVOCATIONS = "checkpoints", "equivocations"
 _ROUND_S: Final = 0.005
-_FILE_MODE, _FOLDER_MODE = 0o600, 0o700
+_FILE_MODE = 0o600
 _LOG = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z]+-[0-9a-f-]+\.json")
 
@@ -52,9 +52,7 @@ class WitnessFolder:
         """Make the folder, closed to others; one that is there stays as it is."""
         try:
             for folder in (path, path / _CHECKPOINTS, path / _EQUIVOCATIONS):
-                folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-                sync_folder(folder)
-                sync_folder(folder.parent)
+                make_folder(folder)
         except OSError as refused:
             raise _unusable(path, refused) from refused
         return cls(path)

@@ -20,6 +20,7 @@ from infrastructure.connection import Database, connect_reader
 from infrastructure.page_answers import PageAnswers
 from infrastructure.recorder import LedgerRecorder
 from infrastructure.tombstones import FILE, Tombstones
+from tests.support.disk import Disk
 from tests.support.faults import Failing, Fault, break_step
 from tests.support.written import Written, agent_of
 
@@ -172,19 +173,12 @@ def test_nobody_is_destroyed_before_he_is_noted(written: Written, *, stored: boo
 
 
 def watch(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Have whoever erases find the person on the list, and the folder that names it, brought to the disk before."""
-    synced: dict[Path, list[str]] = {}
-    sync, erase = os.fsync, vault.erase
-
-    def synced_now(handle: int) -> None:
-        sync(handle)
-        path = Path(f"/proc/self/fd/{handle}").readlink()
-        synced[path] = path.read_text().split() if path.name == FILE else []
+    """Have whoever erases find the person on the list, and the list brought to the disk before."""
+    disk, erase = Disk(patch), vault.erase
 
     def erased(database: Database, origin: str, person: str) -> vault.Erased:
-        assert folder in synced
-        assert person in synced[folder / FILE]
+        assert disk.has(folder / FILE, folder)
+        assert person in (folder / FILE).read_text().split()
         return erase(database, origin, person)
 
-    patch.setattr(os, "fsync", synced_now)
     patch.setattr(vault, "erase", erased)

@@ -168,6 +168,7 @@ def test_what_a_restricted_person_is_named_in_stays_sealed(written: Written) -> 
             told.append(_told(bundles, questions))
             written.restrict(each)
         told += [_told(bundles, questions), _told(whole, questions)]
+        assert _told(bundles, Questions(sealed=[one])) == [("sealed", False)]
     opened = [("plain", True)] * 5
     kept = ("sealed", False)
     assert told == [opened, opened, [kept, *opened[:2], kept, opened[0]], [kept, kept, opened[0], kept, kept], opened]

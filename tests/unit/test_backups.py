@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +14,7 @@ from infrastructure import backups
 from infrastructure.backups import LEDGER, MANIFEST, PERSONS, Backup, read_backup, write_backup
 from infrastructure.connection import Database
 from infrastructure.errors import BackupUnusable
+from tests.support.disk import Disk
 
 DATA = {LEDGER: b"what lasts for ever", PERSONS: b"what opens persons"}
 TOLD: dict[str, Any] = {
@@ -105,31 +105,25 @@ def test_an_archive_that_is_gone_is_told_apart(folder: Path) -> None:
 
 
 def test_a_backup_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its files and the folder that names them, and then its own name: after a power cut there is all of it or none."""
-    steps: list[str] = []
-    sync, rename = os.fsync, Path.rename
-
-    def synced(handle: int) -> None:
-        sync(handle)
-        path = Path(f"/proc/self/fd/{handle}").readlink()
-        steps.append(f"{path.relative_to(tmp_path)} {path.stat().st_size if path.is_file() else 'named'}")
+    """Its files and their names, and then its own: after a power cut there is all of it or none."""
+    disk, rename, before = Disk(monkeypatch), Path.rename, set[str]()
 
     def renamed(path: Path, to: Path) -> Path:
-        steps.append("renamed")
+        before.update(file.name for file in path.iterdir() if disk.has(file, path))
         return rename(path, to)
 
     def dumped(*said: str | int, **_: object) -> None:
         file = Path(str(said[-1]).removeprefix("--file="))
         file.write_bytes(DATA[file.name])
 
-    monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "rename", renamed)
     for name, stands_for in {
         "_snapshot": lambda _: nullcontext((None, "1-1")), "_major": lambda _: 18, "_tool": dumped,
         "_reached": lambda _: tuple(TOLD[each] for each in ("events", "recorded_at", "revision")),
     }.items():  # fmt: skip
         monkeypatch.setattr(backups, name, stands_for)
-    made = write_backup(Database("postgresql://"), TOLD["origin"], tmp_path / "b")
-    files = [f"b.new/{name} {(tmp_path / 'b' / name).stat().st_size}" for name in (LEDGER, PERSONS, MANIFEST)]
-    assert steps == [*files, "b.new named", "renamed", ". named"]
-    assert (made, read_backup(tmp_path / "b", KNOWN)) == (Backup(**TOLD), made)
+    folder = tmp_path / "new" / "b"
+    made = write_backup(Database("postgresql://"), TOLD["origin"], folder)
+    assert before == {LEDGER, PERSONS, MANIFEST}
+    assert all(disk.has(file, tmp_path) for file in folder.iterdir())
+    assert (made, read_backup(folder, KNOWN)) == (Backup(**TOLD), made)
