@@ -39,6 +39,8 @@ WHOSE: Final = {
     "subject.replay": "Open to whoever may read something of the subject.",
 }
 """Who may ask the questions that have no row of their own in the table of rights."""
+SOUGHT: Final = frozenset({"identifier.find"})
+"""Questions after one thing that their path does not name, which may be unknown."""
 
 
 def router(questions: Sequence[Question]) -> APIRouter:
@@ -134,7 +136,7 @@ def description_of(question: Question) -> str:
 
 def _statuses(question: Question) -> tuple[int, ...]:
     forbidden = () if WHOSE.get(question.id, "").startswith(EVERYBODY) else (403,)
-    return (*READ, *forbidden, *((404,) if "{" in question.path else ()))
+    return (*READ, *forbidden, *((404,) if "{" in question.path or question.id in SOUGHT else ()))
 
 
 def _openapi(question: Question) -> dict[str, Any]:
@@ -144,7 +146,7 @@ def _openapi(question: Question) -> dict[str, Any]:
         schema = {"type": "string"} | parameter.form
         parameters.append(
             {
-                "name": parameter.name, "in": "query", "required": False, "schema": schema,
+                "name": parameter.name, "in": "query", "required": parameter.required, "schema": schema,
                 "description": parameter.description,
             }
         )  # fmt: skip

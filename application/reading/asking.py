@@ -346,13 +346,14 @@ def _naming(parameter: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a query: what it may be, at the door and in the OpenAPI document."""
+    """A parameter of a query: what it may be, at the door and in the OpenAPI document; `required` is for that alone."""
 
     name: str
     description: str
     pattern: str | None = None
     values: tuple[str, ...] = ()
     """All it may be, where that can be counted."""
+    required: bool = False
 
     def takes(self, value: str) -> bool:
         """Say whether a value is of its form; control characters never are."""

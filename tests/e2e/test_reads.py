@@ -261,5 +261,8 @@ def test_every_question_is_described(service: Service) -> None:
         described = document["paths"][path]["get"]
         assert described["security"] == [{"signed": []}]
         assert {"401", "422", "503", "default"} <= set(described["responses"])
+    sought = document["paths"]["/identifiers"]["get"]
+    assert "404" in sought["responses"]
+    assert {each["name"] for each in sought["parameters"] if each["required"]} == {"scheme", "value"}
     ledger = service.administrator.get("/ledger")
     assert ledger["views"]["parked_streams"] == 0
