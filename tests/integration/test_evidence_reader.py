@@ -114,6 +114,13 @@ def test_hashes_of_lines_are_one_requests(log: Log) -> None:
     }  # fmt: skip
 
 
+def test_what_is_no_digest_is_not_stored(log: Log) -> None:
+    """Whatever stands in a header, or in somebody's words: it is not found, and nothing else goes wrong."""
+    none = ["", "zz" * 32, "00" * 31, f"{'00' * 32} {'00' * 32}", "\\x" + "00" * 31]
+    answers = log.material.ask(Questions(evidence=none, sealed=none))
+    assert (answers.evidence, answers.sealed) == ({}, {})
+
+
 def test_a_path_leads_from_an_event_to_the_tree(log: Log) -> None:
     """Of the size that is asked for, whatever came after it."""
     for size in (5, SIZE):
