@@ -14,6 +14,7 @@ from infrastructure.vault import (
     KEY_BYTES,
     KeyVault,
     SealBroken,
+    _erase_some,
     decrypt,
     encrypt,
     erase,
@@ -104,6 +105,9 @@ def test_vault_and_erasure(ledger: TestLedger) -> None:
     assert [vault.key(person) for person in (*persons, "person:c")] == [*keys, None]
     assert opened(MASTER) == [b"both", b"alone", b"open", None, b"name", b"name"]
     assert opened(bytes(KEY_BYTES)) == [None, None, b"open", None, None, None]
+    _erase_some(ledger.database, ledger.origin, one, 1)
+    assert vault.key(one) is None, "the key goes first, and with it all that it opened"
+    assert opened(MASTER) == [None, b"alone", b"open", None, None, b"name"]
     erase(ledger.database, ledger.origin, one)
     assert [vault.key(person) for person in persons] == [None, keys[1]]
     assert opened(MASTER) == [None, b"alone", b"open", None, None, b"name"]
