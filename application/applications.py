@@ -64,7 +64,7 @@ def _facts(work: Work, fund: Fund, named: Mapping[str, Any]) -> Facts:
         raise Conflict("the plan is for another policy", code="plan_of_other_policy", policy=plan.policy)
     insured_from = _insured_from(work, plan, policy)
     return Facts(
-        policy=policy, plan=plan, vote=vote,
+        estate=fund.estate, policy=policy, plan=plan, vote=vote,
         allotment=fund.allot(named["pays_from"], named["amount_fen"], plan.buildings, beside.names),
         beside=beside, free_fen=fund.free_fen(named["pays_from"], beside),
         pays_from=named["pays_from"], amount_fen=named["amount_fen"], emergency=named.get("emergency") is not None,

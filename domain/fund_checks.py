@@ -16,6 +16,7 @@ from domain.findings import VERDICTS, Finding, Verdict, finding
 from domain.packs import Pack, Rule
 from domain.plans import Plan, Vote
 from domain.policies import Policy
+from domain.policy_stack import lifts_insured
 from domain.time import days_between
 
 PUBLICITY = ("fund.checks", "fund.publicity_days_min")
@@ -45,9 +46,11 @@ class Facts:
 
     `vote` None: none was named. `filed_on` is the day of filing, `on` if it is being filed now. `free_fen` is what the
     fund has free of this source's money, `beside` whose money is none of it though nothing is reserved for them.
-    `planned_fen` is what other applications take by the plan, for whatever policy.
+    `planned_fen` is what other applications take by the plan, for whatever policy. `estate` is the fund's, `lifts` are
+    the plan's as their records are now: since the plan they may have proved to be others'.
     """
 
+    estate: str
     policy: Policy
     plan: Plan
     vote: Vote | None
@@ -76,14 +79,19 @@ def plan_findings(pack: Pack, estate: str, lifts: Iterable[PlanLift], on: str) -
     """
     known = list(lifts)
     checks = pack.rule("fund.checks", on)
-    strangers = sum(lift.estate is not None and lift.estate != estate for lift in known)
     unplaced = sum(lift.estate is None for lift in known)
-    findings: list[Finding] = []
-    if strangers:
-        findings.append(finding(checks, "lift_of_other_estate", "violates", check="MF01", lifts=strangers))
+    findings = _strangers(checks, estate, known)
     if unplaced:
         findings.append(finding(checks, "lift_estate_unknown", "needs_supplement", check="MF01", lifts=unplaced))
     return [*findings, *_warranty(pack, known, on, on, "information")]
+
+
+def _strangers(checks: Rule, estate: str, lifts: Iterable[PlanLift]) -> list[Finding]:
+    """Check that no lift is known to serve another estate (MF01)."""
+    strangers = sum(lift.estate is not None and lift.estate != estate for lift in lifts)
+    if not strangers:
+        return []
+    return [finding(checks, "lift_of_other_estate", "violates", check="MF01", lifts=strangers)]
 
 
 def _warranty(
@@ -104,13 +112,21 @@ def _warranty(
 def application_findings(pack: Pack, facts: Facts) -> list[Finding]:
     """Check an application as of a day; the answers stand in the order of the checks."""
     return [
-        *facts_of_plan(facts.plan),
+        *_of_plan(pack, facts),
         *_scope(pack, facts),
         *_warranty(pack, facts.lifts, facts.policy.from_date, facts.on),
         *(_emergency(pack, facts) if facts.emergency else _process(pack, facts)),
         *_amounts(pack, facts),
         *_parts(pack, facts),
     ]
+
+
+def _of_plan(pack: Pack, facts: Facts) -> list[Finding]:
+    """Give what violates of the plan: what it showed itself, else that a lift of it has proved to be another's."""
+    shown = facts_of_plan(facts.plan)
+    if any(found["code"] == "lift_of_other_estate" for found in shown):
+        return shown
+    return [*shown, *_strangers(pack.rule("fund.checks", facts.on), facts.estate, facts.lifts)]
 
 
 def facts_of_plan(plan: Plan) -> list[Finding]:
@@ -132,8 +148,9 @@ def _again(found: Mapping[str, Any]) -> Finding:
 def _scope(pack: Pack, facts: Facts) -> list[Finding]:
     checks = pack.rule("fund.checks", facts.on)
     policy, lifts = facts.policy, len(facts.lifts)
-    numbers: dict[str, int | str] = {"check": "MF01", "policy": policy.lifts, "plan": lifts, "covered": facts.covered}
-    if facts.covered == lifts == policy.lifts:
+    insured = lifts_insured(policy.stack) if policy.stack else policy.lifts
+    numbers: dict[str, int | str] = {"check": "MF01", "policy": insured, "plan": lifts, "covered": facts.covered}
+    if facts.covered == lifts == insured:
         return [finding(checks, "lifts_agree", "compliant", **numbers)]
     return [finding(checks, "lifts_differ", "manual_review", **numbers)]
 

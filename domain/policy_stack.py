@@ -29,3 +29,10 @@ class Staged:
 
 
 NOTHING_STAGED: Final = Staged()
+
+ENDS: Final = frozenset({"cancelled", "lapsed"})
+
+
+def lifts_insured(stack: tuple[Transaction, ...]) -> int:
+    """Count the certificates that an issued policy has, or had on the day that it ended early."""
+    return sum(change.lifts for change in stack if change.kind not in ENDS)

@@ -34,7 +34,7 @@ def facts(**changes: Any) -> Facts:  # noqa: ANN401 - members of any type
     plan.lifts, plan.amount_fen, plan.published_on = ("lift", "later"), 100, "2026-02-01"
     vote.opened_on, vote.closed_on, vote.published_on, vote.passed = "2026-02-09", "2026-02-20", "2026-02-21", True
     whole: dict[str, Any] = {
-        "policy": policy, "plan": plan, "vote": vote, "allotment": Allotment({"h": 100}, {}, 100),
+        "estate": "estate", "policy": policy, "plan": plan, "vote": vote, "allotment": Allotment({"h": 100}, {}, 100),
         "pays_from": "fund_principal", "amount_fen": 100, "emergency": False, "covered": 2, "on": ON,
         "filed_on": ON, "free_fen": 100, "beside": Beside(),
         "lifts": [PlanLift("lift", "estate", "2026-04-01"), PlanLift("later", "estate", "2026-06-01", "2026-06-01")],
@@ -72,6 +72,7 @@ def test_nothing_is_found_where_all_is_well() -> None:
         ({"lifts": [PlanLift("lift", "estate", None)]}, "warranty_unknown", "needs_supplement"),
         ({"vote__opened_on": "2026-02-08"}, "plan_publicity_short", "violates"),
         ({"vote__published_on": None}, "result_not_published", "needs_supplement"),
+        ({"lifts": [PlanLift("lift", "other", "2026-04-01")]}, "lift_of_other_estate", "violates"),
         ({"covered": 0}, "lifts_differ", "manual_review"),
         ({"covered": 1}, "lifts_differ", "manual_review"),
         ({"plan__amount_fen": 99}, "above_plan", "violates"),

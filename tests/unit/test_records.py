@@ -19,7 +19,7 @@ from domain.parties import Party
 from tests.support.book import ORIGIN, Book
 from tests.support.claiming import merged
 from tests.support.contracting import FIRST, LIFTS, NEXT_UNIT, REGULATOR, UNIT, A, beginning, contracting, stated
-from tests.support.funding import ESTATE, LIFT, PREMIUM_FEN, filed, funded, planned
+from tests.support.funding import ESTATE, LIFT, PREMIUM_FEN, approve, filed, funded, planned, voted
 from tests.support.insuring import (
     BUREAU,
     HOMES,
@@ -165,6 +165,20 @@ def test_a_plan_that_named_a_lift_twice_is_for_one() -> None:
     assert "lifts_differ" in apply(book, policy, plan)
     merged(book, other, LIFT)
     assert "lifts_agree" in apply(book, policy, plan)
+
+
+def test_a_lift_that_proves_another_estates_is_not_paid_for() -> None:
+    """The plan named it as the estate's own; once the record that goes on says otherwise nobody's money buys for it."""
+    book = funded()
+    other = twin(book, premises_class="residential", estate=new_name("estate"), warranty_until="2020-01-01")
+    plan, vote = voted(book)
+    policy = proposed(book, line("", LIFT, PREMIUM_FEN), sources=BY_FUND)
+    application = filed(book, policy, plan, vote)
+    merged(book, LIFT, other)
+    assert "lift_of_other_estate" in apply(book, policy, plan)
+    with pytest.raises(RuleBroken) as refused:
+        approve(book, application)
+    assert refused.value.details["finding"] == "lift_of_other_estate"
 
 
 def test_who_answers_for_the_record_that_goes_on_answers_for_the_other() -> None:

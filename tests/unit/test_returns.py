@@ -319,7 +319,7 @@ def test_what_was_earned_is_owed_by_those_who_have_not_paid() -> None:
 
 
 def test_the_fund_pays_what_a_cancelled_policy_earned() -> None:
-    """By an application for it, as for any share."""
+    """By an application for it, as for any share, by a plan for the lifts that it insured."""
     book = funded()
     plan, vote = voted(book)
     days = [{"due_on": "2026-03-20", "amount_fen": 4_000}, {"due_on": "2026-09-01", "amount_fen": 4_000}]
@@ -329,6 +329,7 @@ def test_the_fund_pays_what_a_cancelled_policy_earned() -> None:
     said = {"effective_on": "2027-03-31", "refund_fen": 0, "reason": "sold"}
     book.act(INSURER, "policy.cancel", said, policy=policy)
     application = filed(book, policy, plan, vote, amount_fen=3_979)
+    assert "lifts_agree" in [found["code"] for found in book.log[-1].found["findings"]]
     approve(book, application, 3_979)
     stage(book, application)
     pay(book, application, amount_fen=3_979, line=seen(book, 3_979))
