@@ -114,13 +114,18 @@ def replay(
 def effective(events: Iterable[Event], at: str | None) -> set[int]:
     """Give the versions of a stream's events that are effective at an instant (None: all of them).
 
-    Nothing is so before its first event is: what came earlier in effect waits for it (`Aggregate.entry_of`).
+    Nothing is so before its first event is: what came earlier in effect waits for it (`Aggregate.entry_of`). Of a
+    course of facts (`Aggregate.ORDERED`) nothing is so before what it follows, as in the registers.
     """
     begun: dict[str, str] = {}
     versions: set[int] = set()
     for event in events:
-        own = event.effective_at or event.recorded_at or ""
-        since = max(own, begun.setdefault(event.AGGREGATE.entry_of(event), own))
+        own, entry = event.effective_at or event.recorded_at or "", event.AGGREGATE.entry_of(event)
+        if event.AGGREGATE.ORDERED:
+            own = min(own, event.recorded_at or own)
+        since = max(own, begun.setdefault(entry, own))
+        if event.AGGREGATE.ORDERED:
+            begun[entry] = since
         if at is None or since <= at:
             versions.add(event.originator_version)
     return versions

@@ -127,6 +127,8 @@ class Aggregate:
     journal: Journal | None = field(default=None, init=False, repr=False, compare=False)
 
     EVENTS: ClassVar[tuple[type[Event], ...]] = ()
+    ORDERED: ClassVar[bool] = False
+    """Whether it is a course of facts: nothing of it is so before what it follows, nor later than it was recorded."""
 
     @staticmethod
     def entry_of(_event: Event) -> str:

@@ -139,6 +139,8 @@ class RefundsStaging(TypedDict):
 class Application(Aggregate):
     """An application; what its reservation is stands in the fund, which a timer may void."""
 
+    ORDERED = True
+
     state: State = "filed"
     filer: str = ""
     policy: str = ""

@@ -100,6 +100,8 @@ class BankLine(TypedDict):
 class Payment(Aggregate):
     """A payment; `application` is set when the maintenance fund pays it."""
 
+    ORDERED = True
+
     state: PaymentState = "requested"
     policy: str = ""
     payer: str = ""
@@ -113,6 +115,8 @@ class Payment(Aggregate):
     return_due_fen: int = 0
     """What of it was ever found to be due back."""
     returned_fen: int = 0
+    came_fen: int = 0
+    """What arrived, which may be more than was asked for; nothing before."""
 
     class Requested(Event):
         """It is wanted; `said` is a PaymentRequest, or for the fund `found {policy, payer, payee, …, application}`."""
@@ -173,6 +177,7 @@ class Payment(Aggregate):
         def apply(self, aggregate: Payment) -> None:
             """It has its purpose."""
             aggregate.matched = True
+            aggregate.came_fen = self.found.get("amount_fen", aggregate.amount_fen)
 
     class ReturnDue(Event):
         """What it was for has gone, or part of it: so much more of the money is due back, `found {amount_fen, why}`."""
@@ -180,8 +185,9 @@ class Payment(Aggregate):
         TOPIC = "payment.ReturnDue"
 
         def apply(self, aggregate: Payment) -> None:
-            """Wait for it."""
+            """Wait for it; what nothing was matched to is due back whole."""
             aggregate.state = "return_due"
+            aggregate.came_fen = aggregate.came_fen or self.found["amount_fen"]
             aggregate.return_due_fen += self.found["amount_fen"]
 
     class Returned(Event):
@@ -221,6 +227,8 @@ class Payment(Aggregate):
 @dataclass
 class SeenLine(Aggregate):
     """A bank's line as it was seen; `payment` is what it was used for."""
+
+    ORDERED = True
 
     amount_fen: int = 0
     direction: str = ""

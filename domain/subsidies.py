@@ -47,6 +47,8 @@ class SubsidyClawback(TypedDict):
 class Subsidy(Aggregate):
     """A subsidy of one policy."""
 
+    ORDERED = True
+
     state: str = "claimed"
     programme: str = ""
     area: str = ""

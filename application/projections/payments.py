@@ -21,7 +21,8 @@ LINE: Final = (*LINE_TEXTS, "amount_fen")
 
 
 def _paid(payment: Payment) -> Notes:
-    return {name: getattr(payment, name) for name in PAYMENT if name not in NOTED}
+    told = {name: getattr(payment, name) for name in PAYMENT if name not in NOTED}
+    return {**told, "amount_fen": payment.came_fen or payment.amount_fen}
 
 
 def _note(event: LoggedEvent) -> Notes:
@@ -36,7 +37,7 @@ def _note(event: LoggedEvent) -> Notes:
 
 PAYMENTS = Bitemporal(
     name="payments",
-    version=1,
+    version=2,
     columns=(*map(Column, PAYMENT_TEXTS), *(Column(name, "integer") for name in PAYMENT_SUMS)),
     evolve=registers(Payment, _paid, _note),
     rows=register_rows(PAYMENT),

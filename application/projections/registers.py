@@ -1,7 +1,8 @@
 """Registers: how something stood, one state after another, each by the day from which it is so.
 
 The order of what happened to a thing is that of its stream, so nothing is so before what it follows: a payment that a
-bank's line proves for an earlier day than that of its order was ordered all the same. Plans go by their days.
+bank's line proves for an earlier day than that of its order was ordered all the same. Nor is a fact later than it was
+recorded: what a cancellation told ahead lets go is due back at once, and may come back. Plans go by their days.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ def registers(
         notes = {**state.get(NOTES, {}), **note(event)}
         track: Track = state.get(TRACK, ())
         value = {**notes, **told(new[AGGREGATE])}
-        first = track[0][0] if track else event.effective_at
-        since = max(event.effective_at, first if planned else state.get(SINCE, first))
+        own = min(event.effective_at, event.recorded_at) if kind.ORDERED else event.effective_at
+        first = track[0][0] if track else own
+        since = max(own, first if planned else state.get(SINCE, first))
         if not track or track[-1][1] != value:
             track = (*(step for step in track if step[0] < since), (since, value))
         return {**new, NOTES: notes, SINCE: since, TRACK: track}

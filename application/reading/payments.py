@@ -38,7 +38,8 @@ Payer = Annotated[str, Pattern("^(party|fund):[0-9a-f-]{36}$")]
 class RegisteredPayment(Row):
     """A payment as it stood; of one from a maintenance fund that is the `payer`, and `application` is set.
 
-    `return_due_fen` is all of it that was ever due back, of which `returned_fen` came.
+    `amount_fen` is what was asked for, and once it arrived what came, which may be more. `return_due_fen` is all of it
+    that was ever due back, of which `returned_fen` came.
     """
 
     payment: PaymentName

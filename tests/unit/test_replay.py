@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from domain.aggregate import Aggregate, Authorship, Event, Journal, Statement
 from domain.covers import Cover
 from domain.lifts import Lift
 from domain.maintenance import MaintenanceYear
+from domain.payments import Payment
 from domain.schemes import Scheme
 from domain.time import civil_midnight
 
@@ -105,3 +107,39 @@ def test_nothing_of_a_lift_is_before_its_registration() -> None:
         ],
     )
     assert effective(events, civil_midnight("2026-04-01")) == set()
+
+
+@pytest.mark.parametrize("day, state, due_fen", [("2026-04-10", "requested", 0), ("2026-04-20", "returned", 300)])
+def test_of_money_nothing_is_so_before_what_it_follows(day: str, state: str, due_fen: int) -> None:
+    """A cancellation told late lets go of money from its own day, but of none that had not come (adr/0030)."""
+    request = {"policy": "p", "payee": "i", "amount_fen": 300, "source_kind": "property_fee"}
+    events = recorded(
+        Payment("payment:a"),
+        [
+            (Payment.Requested, request, {}, "2026-04-01"),
+            (Payment.Confirmed, {"line": "l"}, {"on": "2026-04-15", "findings": []}, "2026-04-15"),
+            (Payment.ReturnDue, {}, {"amount_fen": 300, "why": "policy_cancelled"}, "2026-04-05"),
+            (Payment.Returned, {"line": "m"}, {"amount_fen": 300}, "2026-04-16"),
+        ],
+    )
+    told = state_of(events, effective(events, civil_midnight(day)))
+    assert told is not None
+    assert (told["state"], told["return_due_fen"], told["returned_fen"]) == (state, due_fen, due_fen)
+
+
+def test_money_is_due_back_from_when_that_is_known() -> None:
+    """A cancellation told ahead lets go at once: what came back before its day had been due."""
+    request = {"policy": "p", "payee": "i", "amount_fen": 300, "source_kind": "property_fee"}
+    told = recorded(
+        Payment("payment:a"),
+        [
+            (Payment.Requested, request, {}, "2026-04-01"),
+            (Payment.Confirmed, {"line": "l"}, {"on": "2026-04-01", "findings": []}, "2026-04-01"),
+            (Payment.ReturnDue, {}, {"amount_fen": 300, "why": "policy_cancelled"}, "2026-12-01"),
+        ],
+    )
+    events = [replace(event, recorded_at=civil_midnight("2026-04-15")) for event in told]
+    for day, due_fen in (("2026-04-14", 0), ("2026-04-15", 300)):
+        state = state_of(events, effective(events, civil_midnight(day)))
+        assert state is not None
+        assert state["return_due_fen"] == due_fen
