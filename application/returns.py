@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from application.actions import Writes
+from application.saves import EVENTS_PER_SAVE_MAX
 from application.work import Work
 from domain.aggregate import Because
 from domain.payments import Payment
@@ -16,7 +17,10 @@ RETURN_DUE = Writes("payment.ReturnDue", "payment:", derived=True)
 """The row for every action that calls `tell_returns`."""
 
 RETURNS_PER_SAVE: Final = 40
-"""Payments told in one save; what is due back of further ones stands in the policy's book, and is returned by it."""
+"""Payments told in the save of an endorsement, beside its covers and limits; what is due back of further ones stands in
+the policy's book, and is returned by it."""
+RETURNS_AT_END: Final = EVENTS_PER_SAVE_MAX - 10
+"""Payments told in the save that ends a policy, which holds nothing else."""
 
 
 def tell_returns(work: Work, policy: Policy, before: Mapping[str, Receipt], cause: Because, why: str) -> None:
@@ -26,7 +30,8 @@ def tell_returns(work: Work, policy: Policy, before: Mapping[str, Receipt], caus
     (`application.claim_refund`, MF12).
     """
     less = {name: was.held_fen - policy.receipts[name].held_fen for name, was in before.items()}
-    for name in [name for name, fen in less.items() if fen][:RETURNS_PER_SAVE]:
+    most = RETURNS_PER_SAVE if policy.state == "issued" else RETURNS_AT_END
+    for name in [name for name, fen in less.items() if fen][:most]:
         if work.read(Payment, name).application is None:
             work.change(Payment, name).record(Payment.ReturnDue, cause, {"amount_fen": less[name], "why": why})
 

@@ -260,9 +260,18 @@ def test_premium_of_the_fund_goes_back_by_its_application() -> None:
     assert refusal.value.code == "paid_twice"
 
 
+def test_everybody_who_paid_is_told_that_it_is_due_back() -> None:
+    """Sixty owners topped up: when the policy ends each of their payments says so."""
+    book = funded()
+    policy = quoted(book, 0)
+    payments = received(book, policy, *[100] * 60)
+    end(book, policy, "void")
+    assert {due(book, payment) for payment in payments} == {("return_due", 100)}
+
+
 def test_what_was_not_told_on_the_payment_is_returned_by_the_policys_book(monkeypatch: pytest.MonkeyPatch) -> None:
     """Policies that ended before returns were told, or with more payments than a save tells of, are no exception."""
-    monkeypatch.setattr(returns, "RETURNS_PER_SAVE", 0)
+    monkeypatch.setattr(returns, "RETURNS_AT_END", 0)
     book = funded()
     policy = quoted(book, 0)
     (payment,) = received(book, policy, 3_000)
