@@ -235,7 +235,7 @@ class Exchequer(Borough):
         events = self.tried(author, "payment.confirm", {"line": bank_line}, trial, whys, payment=name)
         if events is not None:
             self.lines.append(bank_line)
-            assert codes(events[0]) - {"premium_told_late"} == trial.amiss(slip, day)
+            assert codes(events[0]) - {"premium_told_late", "arrived_before_lapse"} == trial.amiss(slip, day)
 
     def fail(self) -> None:
         """Let the bank say that it could not pay."""
