@@ -9,15 +9,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from application.errors import RolledBack
 from infrastructure import halting
 from infrastructure.halting import HALT, Reached, go_on, halt, halted, reached, remember, told
 from infrastructure.lock import held
-from tests.support.saving import RECEIPT_SEED
 
-RECEIPT_KEY = Ed25519PrivateKey.from_private_bytes(RECEIPT_SEED)
 WHY = RolledBack("behind", size=1, seen=2)
 
 WHY = RolledBack("behind", size=1, seen=2)
