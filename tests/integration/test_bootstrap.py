@@ -183,9 +183,18 @@ def test_no_worker_is_started_without_the_keys(settings: bootstrap.Settings, har
 
 
 def test_only_a_guard_that_asks_everyone_takes_a_halt_back(settings: bootstrap.Settings) -> None:
-    """Not a process that looks beside the keys after a new connection, nor one that a witness made suspicious."""
+    """Not a process that looks beside the keys after a new connection, nor one that a witness made suspicious.
+
+    Until then nothing is signed: no receipt, no checkpoint.
+    """
     bootstrap.make_ledger(settings, ORIGIN)
     halt(settings.keys_folder, RolledBack("behind", size=1, seen=2))
+    services = bootstrap.open_services(settings)
+    with pytest.raises(RolledBack):
+        services.recorder.submit(save(event(lift()))).result(30)
+    services.close()
+    with closing(bootstrap.checkpointer(settings)) as checkpointer, pytest.raises(RolledBack):
+        checkpointer.round()
     folder_guard(settings, bootstrap.place(settings)).look()
     assert bootstrap.guard(settings, lift=False).ok
     assert halted(settings.keys_folder) is not None
