@@ -17,8 +17,6 @@ from infrastructure.lock import held
 
 WHY = RolledBack("behind", size=1, seen=2)
 
-WHY = RolledBack("behind", size=1, seen=2)
-
 
 def test_a_halt_keeps_since_when_and_all_that_was_reached(tmp_path: Path) -> None:
     """Another reason replaces the first; the time it began, and what each process saw, only grow."""
