@@ -42,6 +42,14 @@ def settings(database_url: str, tmp_path: Path) -> bootstrap.Settings:
     return bootstrap.Settings(database_url=database_url, var=tmp_path / "var")
 
 
+def test_the_owner_of_ones_own_database_has_an_address_of_his_own(tmp_path: Path) -> None:
+    """If it is told; everybody else comes by the other, and nobody is given a role that the server may not have."""
+    settings = bootstrap.Settings(database_url="postgresql://a", migration_url="postgresql://b", var=tmp_path)
+    where = bootstrap.place(settings)
+    assert [each.url for each in (where.owner, where.writer)] == ["postgresql://b", "postgresql://a"]
+    assert (where.writer == where.projector == where.eraser == where.checkpointer, where.roles) == (True, None)
+
+
 def test_an_init_that_was_cut_short_is_taken_up_again(settings: bootstrap.Settings) -> None:
     """Credentials that were saved before the first save are those of the ledger that is made in the end."""
     key, private = credentials.new_key()

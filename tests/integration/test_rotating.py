@@ -71,9 +71,12 @@ def doctor(written: Written) -> Check:
 
 def test_every_worker_signs_with_the_new_key_at_once(written: Written, second: Written) -> None:
     """Neither is started anew: each reads under the lock that the ledger's stream has moved."""
-    enrol(second)
+    of_old, old = enrol(second)[0], written.services.vkeys()
     first = rotate(written, "receipt")
     assert signs(first[0], enrol(second)[1])
+    for worker in (written, second):
+        for size, key in ((of_old, old[0]), (of_old + 2, first[0])):
+            assert signs(key, worker.services.exports.signer.sign("of a bundle\n", size)), "by the key of its time"
     assert signs(first[0], enrol(written)[1])
     after = rotate(second, "receipt")
     assert signs(after[0], enrol(written)[1])
