@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,10 +89,8 @@ def database_reachable(settings: Settings, *, new: bool = False) -> Iterator[Non
     if not new:
         require_server(settings)
     with ExitStack() as stack:
-        try:
+        with suppress(VarInUse):
             stack.enter_context(database_running(settings))
-        except VarInUse:
-            stack.pop_all()
         yield
 
 

@@ -29,6 +29,7 @@ from infrastructure.embedded import DATABASE
 from infrastructure.errors import InfrastructureError, KeysOfAnother
 from infrastructure.halting import halt, halted
 from infrastructure.keys import CHECKPOINT, COSIGNER, INDEX, MASTER, RECEIPT, KeyFolder
+from infrastructure.seen_elsewhere import keep_checkpoint
 from infrastructure.tombstones import FILE, Tombstones
 from infrastructure.vault import encrypt
 from tests.support.logs import Log
@@ -208,6 +209,21 @@ def test_only_a_guard_that_asks_everyone_takes_a_halt_back(settings: bootstrap.S
     assert halted(settings.keys_folder) is not None
     assert bootstrap.guard(settings).ok
     assert halted(settings.keys_folder) is None
+
+
+def test_the_checkpoint_beside_the_keys_holds_whoever_signs(settings: bootstrap.Settings) -> None:
+    """After a new connection it is looked at; also one by a key that the log knows not, as one behind a rotation."""
+    bootstrap.make_ledger(settings, ORIGIN)
+    bootstrap.prepare_key(settings, "checkpoint")
+    where = bootstrap.place(settings)
+    keep_checkpoint(where.keys.path, Log(origin=ORIGIN, private=where.keys.checkpoint_key(2)).note(99))
+    guard = folder_guard(settings, where)
+    assert guard.seen() == 99
+    assert guard.halted() is None
+    guard.look()
+    refusal = guard.halted()
+    assert refusal is not None
+    assert refusal.details["seen"] == 99
 
 
 @dataclass
