@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api import bootstrap, credentials
-from api.bootstrap import places
+from api.bootstrap import making, places
 from api.bootstrap.guarding import folder_guard, require_keys
 from api.client import Credentials
 from application.bundling import Sealing
@@ -23,8 +23,9 @@ from application.reading.ports import PersonalRead
 from application.saves import SealedValue
 from audit.continuing import Continued
 from domain.errors import Conflict
-from infrastructure import log_reader
-from infrastructure.connection import connect_reader
+from infrastructure import checkpoint_store, log_reader
+from infrastructure.checkpoint_store import Signing
+from infrastructure.connection import connect_plain, connect_reader
 from infrastructure.embedded import DATABASE
 from infrastructure.errors import InfrastructureError, KeysOfAnother
 from infrastructure.halting import halt, halted
@@ -32,9 +33,10 @@ from infrastructure.keys import CHECKPOINT, COSIGNER, INDEX, MASTER, RECEIPT, Ke
 from infrastructure.seen_elsewhere import keep_checkpoint
 from infrastructure.tombstones import FILE, Tombstones
 from infrastructure.vault import encrypt
+from tests.support.faults import Fault, break_step
 from tests.support.logs import Log
 from tests.support.postgres import fresh_database
-from tests.support.saving import ORIGIN, event, lift, save
+from tests.support.saving import ORIGIN, SCRIPTED, event, lift, save
 
 
 @pytest.fixture
@@ -51,20 +53,42 @@ def test_the_owner_of_ones_own_database_has_an_address_of_his_own(tmp_path: Path
     assert (where.writer == where.projector == where.eraser == where.checkpointer, where.roles) == (True, None)
 
 
-def test_an_init_that_was_cut_short_is_taken_up_again(settings: bootstrap.Settings) -> None:
-    """Credentials that were saved before the first save are those of the ledger that is made in the end."""
-    key, private = credentials.new_key()
-    before = Credentials(f"party:{uuid.uuid4()}", key, private, f"agent:{uuid.uuid4()}")
+def test_an_init_that_was_cut_short_is_taken_up_again(
+    settings: bootstrap.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its credentials were saved before the first save, and are those of the ledger that is made in the end."""
     path = settings.keys_folder / bootstrap.ADMINISTRATOR
-    credentials.save(path, ORIGIN, before)
-    credentials.save(path, ORIGIN, before)
-
+    with monkeypatch.context() as patch:
+        break_step(patch, making, "genesis", stored=False)
+        with pytest.raises(Fault):
+            bootstrap.make_ledger(settings, ORIGIN)
+    before = credentials.load(path).credentials
     made = bootstrap.make_ledger(settings, ORIGIN)
-
-    assert credentials.load(made.administrator).credentials.key == key
+    assert credentials.load(made.administrator).credentials.key == before.key
     assert bootstrap.read_ledger(bootstrap.place(settings)).operator == before.party
     assert path.stat().st_mode & 0o777 == credentials.FILE_MODE
     assert not [file for file in path.parent.iterdir() if file.name.startswith(".")]
+
+
+def test_no_ledger_is_made_where_one_is(settings: bootstrap.Settings, tmp_path: Path) -> None:
+    """From another folder neither: no keys are left there for a ledger that is not theirs."""
+    bootstrap.make_ledger(settings, ORIGIN)
+    other = settings.model_copy(update={"var": tmp_path / "other"})
+    with pytest.raises(Conflict) as refused:
+        bootstrap.make_ledger(other, "other.example/district")
+    assert (refused.value.code, other.keys_folder.exists()) == ("ledger_exists", False)
+
+
+def test_no_init_takes_a_partys_credentials_for_an_administrators(settings: bootstrap.Settings) -> None:
+    """They name no agent who could administer; they stay, and no ledger is made."""
+    path = settings.keys_folder / bootstrap.ADMINISTRATOR
+    key, private = credentials.new_key()
+    credentials.save(path, ORIGIN, Credentials(f"party:{uuid.uuid4()}", key, private))
+    with pytest.raises(Conflict) as refused:
+        bootstrap.make_ledger(settings, ORIGIN)
+    assert refused.value.code == "credentials_exist"
+    assert credentials.load(path).credentials.key == key
+    assert bootstrap.stored_origin(settings) is None
 
 
 def test_no_init_overwrites_the_administrator_of_another_ledger(settings: bootstrap.Settings, postgres: str) -> None:
@@ -88,7 +112,28 @@ def test_nothing_is_signed_with_the_receipt_key_of_another_ledger(settings: boot
     with pytest.raises(KeysOfAnother) as refused:
         bootstrap.open_services(settings)
     assert refused.value.details["found"] != refused.value.details["wanted"]
-    shutil.rmtree(settings.keys_folder)
+    (settings.keys_folder / CHECKPOINT).unlink()
+    KeyFolder(settings.keys_folder).make()
+    with pytest.raises(KeysOfAnother):
+        bootstrap.checkpointer(settings)
+
+
+def test_a_scripted_clock_is_not_accepted(settings: bootstrap.Settings) -> None:
+    """It has no other time than it was told."""
+    bootstrap.make_ledger(settings, SCRIPTED, clock="scripted")
+    with pytest.raises(Conflict) as refused:
+        bootstrap.accept_clock(settings)
+    assert refused.value.code == "clock_scripted"
+
+
+def test_a_published_checkpoint_is_given_with_who_cosigned_it_since(settings: bootstrap.Settings) -> None:
+    """Whoever asks for it wants the witnesses' lines too."""
+    bootstrap.make_ledger(settings, ORIGIN)
+    note = bootstrap.checkpoint(settings)
+    line = f"— w.example {b64encode(b'key1' + bytes(72)).decode()}"
+    with connect_plain(bootstrap.place(settings).owner, "test") as connection:
+        checkpoint_store.store_signing(connection, int(note.split("\n")[1]), Signing("w.example", b"key1", 0, line))
+    assert bootstrap.checkpoint(settings) == f"{note}{line}\n"
 
 
 @pytest.mark.parametrize("forger", [False, True])
