@@ -12,6 +12,7 @@ from api.demo import command
 from api.demo.clearing import clear
 from api.demo.command import ORIGIN
 from domain.errors import Conflict, Invalid
+from infrastructure.halting import HALT
 from tests.support.servers import initialised, var
 
 __all__ = ["initialised", "var"]
@@ -67,7 +68,8 @@ def test_in_a_database_of_ones_own_the_keys_go_once_the_ledger_is_gone(database_
     assert {file.name for file in keys.iterdir()} == kept
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA liftledger CASCADE")
-    (keys / "mine.txt").touch()
+    for name in ("mine.txt", HALT):
+        (keys / name).touch()
     clear(settings, ORIGIN)
     assert [file.name for file in keys.iterdir() if not file.name.startswith(".")] == ["mine.txt"]
     bootstrap.make_ledger(settings, ORIGIN, clock="scripted")

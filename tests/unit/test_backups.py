@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import uuid
 from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from infrastructure import backups
-from infrastructure.backups import LEDGER, MANIFEST, PERSONS, Backup, read_backup, write_backup
-from infrastructure.connection import Database
+from infrastructure.backups import LEDGER, MANIFEST, PERSONS, Backup, read_backup, restore_backup, write_backup
+from infrastructure.connection import Database, connect_reader
 from infrastructure.errors import BackupUnusable
 from tests.support.disk import Disk
+from tests.support.postgres import fresh_database
+from tests.support.saving import TestLedger, event, lift, save
 
 DATA = {LEDGER: b"what lasts for ever", PERSONS: b"what opens persons"}
 TOLD: dict[str, Any] = {
@@ -127,3 +131,41 @@ def test_a_backup_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypa
     assert before == {LEDGER, PERSONS, MANIFEST}
     assert all(disk.has(file, tmp_path) for file in folder.iterdir())
     assert (made, read_backup(folder, KNOWN)) == (Backup(**TOLD), made)
+
+
+def test_both_archives_are_of_one_moment(
+    ledger: TestLedger, postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes between any two steps is not in it: no key without its log, no more events than are told."""
+
+    def write() -> None:
+        keys = ((f"person:{uuid.uuid4()}", b"wrapped"),)
+        ledger.recorder.submit(save(event(lift()), subject_keys=keys)).result(30)
+
+    def after_a_write(patch: pytest.MonkeyPatch, name: str) -> None:
+        step = getattr(backups, name)
+
+        def work(*args: Any, **more: Any) -> Any:  # noqa: ANN401 - passed on
+            write()
+            return step(*args, **more)
+
+        patch.setattr(backups, name, work)
+
+    write()
+    with monkeypatch.context() as patch:
+        for name in ("_major", "_reached", "_tool"):
+            after_a_write(patch, name)
+        made = write_backup(ledger.database, ledger.origin, tmp_path / "b")
+    with fresh_database(postgres) as url:
+        restore_backup(Database(url), made, tmp_path / "b")
+        with connect_reader(Database(url)) as connection:
+            counts = "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM subject_keys)"
+            assert connection.execute(counts).fetchone() == (1, 1)
+    assert made.events == 1
+
+
+def test_no_password_stands_among_the_words_of_a_tool() -> None:
+    """Everybody on the machine sees these; the environment is the process's own."""
+    target, environment = backups._target(Database("postgresql://u:secret@h/d"))  # noqa: SLF001 - what a tool is told
+    assert ("secret" in target, environment["PGPASSWORD"]) == (False, "secret")
+    assert conninfo_to_dict(target) == {"user": "u", "host": "h", "dbname": "d"}
