@@ -74,7 +74,11 @@ class SqlViews:
         """Close all connections."""
         self._engine.dispose()
 
-    def _rows(self, query: Select[Any], *, counting: bool = False) -> Sequence[Any]:
+    def _rows(self, query: Select[Any], *, counting: bool = False, asked: bool = False) -> Sequence[Any]:
+        """Give rows; of what somebody `asked` for it is his to ask for less where that takes too long.
+
+        Whatever else does finds a server that stands still, and may be tried again.
+        """
         try:
             with self._engine.connect() as connection:
                 if not counting:
@@ -87,7 +91,7 @@ class SqlViews:
                 finally:
                     connection.exec_driver_sql("RESET enable_nestloop")
         except (DatabaseError, PoolExhausted) as away:
-            if isinstance(away, DatabaseError) and isinstance(away.orig, QueryCanceled):
+            if asked and isinstance(away, DatabaseError) and isinstance(away.orig, QueryCanceled):
                 message = "the answer takes too long; ask for a shorter time or a smaller area"
                 raise AnswerTooSlow(message, seconds_max=STATEMENT_S_MAX) from away
             if isinstance(away, DatabaseError) and not is_away(away.orig):
@@ -97,7 +101,7 @@ class SqlViews:
     def _found(self, query: Select[Any], *, counting: bool = False) -> list[Found]:
         # Plain texts: SQLAlchemy's own names of columns are a kind of text that JSON writers refuse.
         names = [str(name) for name in query.exported_columns.keys()]  # noqa: SIM118 - a collection, not a dict
-        return [dict(zip(names, row, strict=True)) for row in self._rows(query, counting=counting)]
+        return [dict(zip(names, row, strict=True)) for row in self._rows(query, counting=counting, asked=True)]
 
     # ------------------------------------------------------------------------------------------------ ports.Views
 
@@ -111,10 +115,7 @@ class SqlViews:
 
     def pass_lock(self) -> None:
         """Wait until whatever is being written is decided. Raises DatabaseAway where that takes too long."""
-        try:
-            self._rows(select(func.pg_advisory_xact_lock_shared(lock_key(self._origin))))
-        except AnswerTooSlow as slow:
-            raise DatabaseAway("what is being written takes too long", retry_after_s=5) from slow
+        self._rows(select(func.pg_advisory_xact_lock_shared(lock_key(self._origin))))
 
     def find(
         self, view: str, known: int, *, effective: str | None = None, where: Mapping[str, object] | None = None,

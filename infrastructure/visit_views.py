@@ -112,6 +112,11 @@ def visited(lifts: Table, known: int, at: str, since: str, levels: Sequence[str]
     return exists(visits.correlate(lifts).offset(0))
 
 
+def _told(rest: FromClause, opened: FromClause, known: int) -> tuple[ColumnElement[bool], ...]:
+    """Hold rows to what tells a visit: nodes that came in under its name before somebody else began it do not."""
+    return *_of_one(rest, opened, known), or_(rest.c.type.not_in(BULK), rest.c.party == opened.c.party)
+
+
 def _openings(opened: FromClause, known: int) -> tuple[ColumnElement[bool], ...]:
     return opened.c.type == OPENED, opened.c.number == 1, opened.c.position <= known
 
@@ -148,15 +153,8 @@ def _record(opened: FromClause, known: int) -> Any:  # noqa: ANN401 - a lateral 
     signature = rest.c.type == COUNTERSIGNED
     on_behalf = and_(signature, rest.c.findings.contains([ON_BEHALF]))
     in_person = and_(signature, not_(rest.c.findings.contains([ON_BEHALF])))
-    # Nodes that came in under the name before somebody else began it are no part of it.
     code = func.unnest(found.c.findings)
-    codes = (
-        select(code)
-        .where(*_of_one(found, opened, known), or_(found.c.type.not_in(BULK), found.c.party == opened.c.party))
-        .distinct()
-        .order_by(code)
-        .correlate(opened)
-    )
+    codes = select(code).where(*_told(found, opened, known)).distinct().order_by(code).correlate(opened)
     findings = func.array(codes.scalar_subquery())
     return (
         select(
@@ -170,7 +168,7 @@ def _record(opened: FromClause, known: int) -> Any:  # noqa: ANN401 - a lateral 
             func.count().filter(rest.c.type == DISPUTED).label("disputes"), func.max(rest.c.position).label("last"),
             findings.label("findings"),
         )
-        .where(*_of_one(rest, opened, known))
+        .where(*_told(rest, opened, known))
         .correlate(opened)
         .lateral()
     )  # fmt: skip

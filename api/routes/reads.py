@@ -39,8 +39,6 @@ WHOSE: Final = {
     "subject.replay": "Open to whoever may read something of the subject.",
 }
 """Who may ask the questions that have no row of their own in the table of rights."""
-SOUGHT: Final = frozenset({"identifier.find"})
-"""Questions after one thing that their path does not name, which may be unknown."""
 
 
 def router(questions: Sequence[Question]) -> APIRouter:
@@ -136,7 +134,9 @@ def description_of(question: Question) -> str:
 
 def _statuses(question: Question) -> tuple[int, ...]:
     forbidden = () if WHOSE.get(question.id, "").startswith(EVERYBODY) else (403,)
-    return (*READ, *forbidden, *((404,) if "{" in question.path or question.id in SOUGHT else ()))
+    # Of one thing, which may be unknown, path or query must tell which.
+    of_one = "{" in question.path or any(parameter.required for parameter in question.parameters)
+    return (*READ, *forbidden, *((404,) if of_one else ()))
 
 
 def _openapi(question: Question) -> dict[str, Any]:

@@ -51,7 +51,9 @@ def found(asking: Asking) -> Answer:
 QUESTIONS: Final = (
     Question(
         "identifier.find", "/identifiers", found, IdentifierAnswer,
-        (Parameter("scheme", "The kind of number (docs/importing.md).", values=tuple(SCHEMES), required=True),
+        (Parameter(
+             "scheme", "The kind of number (docs/codes.md#identifier_schemes).", values=tuple(SCHEMES), required=True
+         ),
          Parameter("issuer", "Who made it unique; left out for the country's numbers."),
          Parameter("value", "The number itself, with or without separators.", required=True),
          KNOWN_AT, WAIT_FOR),

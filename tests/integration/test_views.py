@@ -37,3 +37,13 @@ def test_a_write_that_takes_too_long_is_waited_for_again(ledger: TestLedger) -> 
             with pytest.raises(DatabaseAway):
                 reads.pass_lock()
         reads.pass_lock()
+
+
+def test_a_server_that_stands_still_is_not_the_askers_fault(ledger: TestLedger) -> None:
+    """What every question asks first, and asks nobody to narrow, may be tried again."""
+    with closing(views.SqlViews(ledger.database, ORIGIN)) as reads, connect_plain(ledger.database, "test") as other:
+        with other.transaction():
+            other.execute("LOCK TABLE projection_tracking IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(DatabaseAway):
+                reads.tracked()
+        assert reads.tracked().position == 0

@@ -131,6 +131,21 @@ def test_no_merge_was_left_half_done() -> None:
     assert [str(path.relative_to(ROOT)) for path in texts if marks.search(path.read_bytes())] == []
 
 
+def test_every_exception_to_a_rule_says_why() -> None:
+    """On its own line, behind the rule: a check that is silenced without a reason is one that is missing."""
+    marks = "|".join(("noqa", "type: ignore", "no cover", "TODO", "FIXME"))
+    silenced = re.compile(rf"#.*?\b(?:{marks})\b")
+    explained = re.compile(r"(?:noqa: [A-Z0-9, ]*[A-Z0-9]|type: ignore\[[a-z, -]+\]|no cover)\s*[-#:]\s*\S")
+    lines = [
+        (f"{path.relative_to(ROOT)}:{number}", line)
+        for path in modules(*PACKAGES, "tests", "bench")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if silenced.search(line)
+    ]
+    assert len(lines) > len(PACKAGES)
+    assert [place for place, line in lines if explained.search(line) is None] == []
+
+
 def test_no_module_is_too_long() -> None:
     """A module that outgrows 400 lines has become two."""
     lengths = {
