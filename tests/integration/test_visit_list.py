@@ -140,8 +140,13 @@ def record(name: str, of: Sequence[Event]) -> dict[str, Any]:
         "signed_on_behalf_at": next((e.effective_at for e in behalf), None),
         "corrects": opening.found.get("corrects"), "corrected_by": next(iter(corrected), None),
         "disputes": sum(isinstance(e, MaintenanceYear.Disputed) for e in of), "findings": codes,
-        "workers": said["workers"],
+        "workers": said["workers"], "position": max(e.position or 0 for e in own if _tells(e)),
     }  # fmt: skip
+
+
+def _tells(event: Event) -> bool:
+    bulk = isinstance(event, MaintenanceYear.NodesReceived | MaintenanceYear.ItemsRecorded)
+    return not bulk or bool(event.found["findings"])
 
 
 def by_hand(events: Sequence[Event], alike: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -170,13 +175,13 @@ def _at_once(one: dict[str, Any], other: dict[str, Any], worker: str, alike: Seq
     return bool(one["opened_at"] < other["ended_at"] and other["opened_at"] < one["ended_at"])
 
 
-def listed(kept: Kept, **query: str) -> list[dict[str, Any]]:
-    """Give the list, page by page."""
+def listed(kept: Kept, before: int, **query: str) -> list[dict[str, Any]]:
+    """Give the list, page by page, with positions as the book counts them."""
     found: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
         page: Any = visits.listed(Asking(kept.reads, READER, {}, {**query, **cursor}))
-        found += [{name: told for name, told in row.items() if name != "position"} for row in page["visits"]]
+        found += [{**row, "position": row["position"] - before} for row in page["visits"]]
         if page["next"] is None:
             return found
         cursor = {"cursor": page["next"]}
@@ -228,7 +233,7 @@ def test_the_list_is_what_the_events_say(kept: Kept, number: int) -> None:
     for known in stand:
         rows = by_hand(kept.book.log[:known], alike)
         at = {"known_at": str(before + known)}
-        found = listed(kept, limit="7", **at)
+        found = listed(kept, before, limit="7", **at)
         assert [row["opened_at"] for row in found] == [row["opened_at"] for row in rows]
         assert sorted(found, key=key) == sorted(rows, key=key)
         narrowed: list[tuple[dict[str, str], Any]] = [
@@ -244,7 +249,7 @@ def test_the_list_is_what_the_events_say(kept: Kept, number: int) -> None:
             ({"area": "370103"}, lambda row: row["lift"] not in lifts),
         ]  # fmt: skip
         for query, holds in narrowed:
-            assert sorted(listed(kept, **query, **at), key=key) == sorted(filter(holds, rows), key=key), query
+            assert sorted(listed(kept, before, **query, **at), key=key) == sorted(filter(holds, rows), key=key), query
             total = visits.summed(Asking(kept.reads, READER, {}, {**query, **at}))["total"]
             assert total == added([row for row in rows if holds(row)]), query
         for by in (*zip(visits.BY), ("maintainer", "quarter"), ("state", "finding")):
