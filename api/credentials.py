@@ -18,9 +18,9 @@ from api.client import Credentials
 from audit.keys import PrivateKey, public_key_of
 from audit.statements import make_possession
 from domain.errors import Invalid
-from infrastructure.durable import make_folder, sync_folder
 
 FILE_MODE = 0o600
+FOLDER_MODE = 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ def registration(origin: str, holder: str, name: str, private: PrivateKey, issue
 
 def save(path: Path, origin: str, credentials: Credentials) -> None:
     """Write the file, never wider than 0600, whole or not at all even if the power goes; its folder is made 0700."""
-    make_folder(path.parent)
+    made = [each for each in path.parents if not each.exists()]
+    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     private = credentials.private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -65,7 +66,12 @@ def save(path: Path, origin: str, credentials: Credentials) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    sync_folder(path.parent)
+    for named in (path.parent, *(each.parent for each in made)):
+        folder = os.open(named, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def load(path: Path) -> CredentialsFile:
